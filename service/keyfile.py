@@ -1,0 +1,63 @@
+"""The key that encrypts webhook secrets at rest: from the settings, or from a file beside the database."""
+
+import os
+import re
+import secrets
+import stat
+from pathlib import Path
+
+from service.settings import Settings, SettingsError
+
+
+def secret_key(settings: Settings, *, has_ciphertext: bool) -> bytes:
+    """The 32 bytes. A first start makes the file; a key that something is encrypted with is never made anew."""
+    if settings.secret_key:
+        return bytes.fromhex(settings.secret_key)
+    file = settings.key_file
+    if file is None:
+        raise SettingsError("DDAY_SECRET_KEY must be set with PostgreSQL: every process needs the same key.")
+    if file.exists():
+        return _read(file)
+    if has_ciphertext:
+        raise SettingsError(
+            f"The key file {file} is missing, and the database holds secrets encrypted with it. Put it back, "
+            "or set DDAY_SECRET_KEY. A new key could not read them, so none is made."
+        )
+    return _create(file)
+
+
+def _read(file: Path) -> bytes:
+    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise SettingsError(f"The key file {file} can be read by others. Run: chmod 600 {file}")
+    text = file.read_text("ascii", errors="replace").strip()
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise SettingsError(f"The key file {file} does not hold a key (64 hexadecimal digits).")
+    return bytes.fromhex(text)
+
+
+def _create(file: Path) -> bytes:
+    key = secrets.token_bytes(32)
+    partial = file.with_name(file.name + ".new")
+    partial.unlink(missing_ok=True)
+    # Complete on disk under another name first: a crash must not leave half a key under the real one.
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(key.hex() + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(partial, file)
+    except FileExistsError:
+        return _read(file)
+    finally:
+        partial.unlink()
+    _sync_folder(file.parent)
+    return key
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

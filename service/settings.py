@@ -1,0 +1,243 @@
+"""The only reader of the environment: every `DDAY_*` setting, its default and one sentence about it.
+
+A flag of `dday serve` overrides the environment. An unknown or bad setting stops the start with a
+sentence that names it; nothing is guessed.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+Network = IPv4Network | IPv6Network
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+PREFIX = "DDAY_"
+BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
+SECONDS = timedelta(seconds=1)
+UNITS = {"ms": SECONDS / 1000, "s": SECONDS, "m": 60 * SECONDS, "h": 3600 * SECONDS, "d": 86400 * SECONDS}
+RETRY_SCHEDULE = tuple(SECONDS * n for n in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800))
+
+
+class SettingsError(Exception):
+    """A setting that stops the start; the message names it and says what would be right."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the operator decides. Field `port` is `DDAY_PORT` in the environment and `--port` on the line."""
+
+    database_url: str = "sqlite:///dday.db"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str | None = None
+    admin_key: str | None = None
+    secret_key: str | None = None
+    uid_domain: str = "dday.local"
+    egress_allow: tuple[Network, ...] = ()
+    retry_schedule: tuple[timedelta, ...] = RETRY_SCHEDULE
+    attempt_timeout: timedelta = 15 * SECONDS
+    lease: timedelta = 60 * SECONDS
+    concurrency: int = 64
+    seeds: Path | None = BUNDLED_SEEDS
+    log: LogLevel = "info"
+    deliver: bool = True
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this service, without a slash at the end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The database file; None on PostgreSQL."""
+        scheme, _, path = self.database_url.partition(":///")
+        return Path(path) if scheme == "sqlite" else None
+
+    @property
+    def key_file(self) -> Path | None:
+        """The file beside a SQLite database that holds the secret key unless `secret_key` is set."""
+        return self.sqlite_file.with_suffix(".key") if self.sqlite_file else None
+
+
+def from_environment(flags: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process: flags over environment over defaults."""
+    return read(os.environ, flags or {})
+
+
+def read(environ: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
+    """Turn texts into settings. A faulty one is named as its owner wrote it: `DDAY_PORT` or `--port`."""
+    named = {key.removeprefix(PREFIX).lower(): (key, text) for key, text in environ.items() if _is_ours(key)}
+    named |= {key: (f"--{key.replace('_', '-')}", text) for key, text in flags.items()}
+    for field, (name, _) in named.items():
+        if field not in PARSERS:
+            known = ", ".join(PREFIX + known.upper() for known in PARSERS)
+            raise SettingsError(f"{name} is not a setting of Dday. The settings are: {known}.")
+    settings = Settings(**{field: _parsed(field, name, text) for field, (name, text) in named.items()})
+    return _consistent(settings)
+
+
+def _is_ours(key: str) -> bool:
+    # DDAY_API_KEY and DDAY_URL belong to the commands that talk to a running service, not to the service.
+    return key.startswith(PREFIX) and key not in CLIENT_VARIABLES
+
+
+CLIENT_VARIABLES = ("DDAY_API_KEY", "DDAY_URL")
+
+
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """The running service that `dday webhooks` talks to, and with which key."""
+
+    url: str
+    api_key: str | None
+
+
+def remote_from_environment(url: str | None = None) -> Remote:
+    """`DDAY_URL` (default: the port this machine would serve on) and `DDAY_API_KEY`."""
+    found = url or os.environ.get("DDAY_URL") or from_environment().base_url
+    return Remote(url=_url(found), api_key=os.environ.get("DDAY_API_KEY") or None)
+
+
+def _parsed(field: str, name: str, text: str) -> Any:
+    try:
+        return PARSERS[field](text)
+    except ValueError as error:
+        shown = "" if field in SECRETS else f" It is {text[:80]!r}."
+        raise SettingsError(f"{name} must be {error}.{shown}") from None
+
+
+def _consistent(settings: Settings) -> Settings:
+    # A worker may only start a send while lease - timeout - 5 s remain (notes/reliability.md section 5).
+    if settings.lease < settings.attempt_timeout + 10 * SECONDS:
+        raise SettingsError(
+            "DDAY_LEASE must be at least 10 s longer than DDAY_ATTEMPT_TIMEOUT, or a slow receiver "
+            "would be sent the same reminder twice."
+        )
+    return settings
+
+
+# Parsers raise ValueError with words that complete "DDAY_X must be ...".
+
+
+def _database_url(text: str) -> str:
+    path = text.removeprefix("sqlite:///")
+    if path != text and path not in ("", ":memory:") and not {"?", "#", "\0"} & set(path):
+        return text
+    if text.startswith("postgresql://"):
+        return text
+    raise ValueError("sqlite:///path/to/file.db or postgresql://user@host/name")
+
+
+def _host(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9.:_-]{1,253}", text):
+        return text
+    raise ValueError("an address or host name to listen on, such as 127.0.0.1 or 0.0.0.0")
+
+
+def _port(text: str) -> int:
+    return _whole(text, 1, 65_535)
+
+
+def _concurrency(text: str) -> int:
+    return _whole(text, 1, 10_000)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most:
+        return int(text)
+    raise ValueError(f"a whole number from {least} to {most}")
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment):
+        return text.rstrip("/")
+    raise ValueError("an http or https address, such as https://dday.example.org")
+
+
+def _admin_key(text: str) -> str:
+    if re.fullmatch(r"dday_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}", text):
+        return text
+    raise ValueError(
+        "dday_, eight letters or digits, _ and 43 random characters of A-Z a-z 0-9 _ - "
+        "(`dday keys mint` prints one)"
+    )
+
+
+def _secret_key(text: str) -> str:
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        return text.lower()
+    raise ValueError("32 bytes written as 64 hexadecimal digits (`openssl rand -hex 32` makes one)")
+
+
+def _domain(text: str) -> str:
+    if re.fullmatch(r"(?=.{1,100}$)[a-z0-9-]+(\.[a-z0-9-]+)*", text):
+        return text
+    raise ValueError("a domain name in lower case, such as dday.example.org")
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"networks such as 10.0.0.0/8,fd00::/8 ({error})") from None
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)", text.strip())
+    if match and float(match[1]) > 0:
+        return float(match[1]) * UNITS[match[2]]
+    raise ValueError("a length of time above zero, such as 500ms, 15s, 2m, 1h or 1d")
+
+
+def _durations(text: str) -> tuple[timedelta, ...]:
+    parts = [part for part in text.split(",") if part.strip()]
+    if not 1 <= len(parts) <= 50:
+        raise ValueError("one to fifty lengths of time, such as 5s,30s,2m,1h")
+    return tuple(_duration(part) for part in parts)
+
+
+def _seeds(text: str) -> Path | None:
+    if text == "none":
+        return None
+    if Path(text).is_dir():
+        return Path(text)
+    raise ValueError("a folder of seeds, or none")
+
+
+def _log(text: str) -> str:
+    if text in get_args(LogLevel):
+        return text
+    raise ValueError("one of " + ", ".join(get_args(LogLevel)))
+
+
+def _switch(text: str) -> bool:
+    if text in ("1", "true", "yes", "0", "false", "no"):
+        return text in ("1", "true", "yes")
+    raise ValueError("1 or 0")
+
+
+SECRETS = ("admin_key", "secret_key", "database_url")
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "database_url": _database_url,
+    "host": _host,
+    "port": _port,
+    "public_url": _url,
+    "admin_key": _admin_key,
+    "secret_key": _secret_key,
+    "uid_domain": _domain,
+    "egress_allow": _networks,
+    "retry_schedule": _durations,
+    "attempt_timeout": _duration,
+    "lease": _duration,
+    "concurrency": _concurrency,
+    "seeds": _seeds,
+    "log": _log,
+    "deliver": _switch,
+}
