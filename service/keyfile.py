@@ -10,7 +10,7 @@ from service.settings import Settings, SettingsError
 
 
 def secret_key(settings: Settings, *, has_ciphertext: bool) -> bytes:
-    """The 32 bytes. A first start makes the file; a key that something is encrypted with is never made anew."""
+    """The 32 bytes. A first start makes the file; a key that encrypted something is never made anew."""
     if settings.secret_key:
         return bytes.fromhex(settings.secret_key)
     file = settings.key_file

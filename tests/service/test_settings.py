@@ -1,0 +1,139 @@
+"""Settings: strict, complete, and a fault names its setting."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from service.settings import BUNDLED_SEEDS, PARSERS, Settings, SettingsError, read
+
+
+def test_nothing_set_gives_the_defaults():
+    assert read({}, {}) == Settings()
+
+
+def test_every_setting_has_a_parser_and_every_parser_a_setting():
+    assert set(PARSERS) == set(Settings.__struct_fields__)
+
+
+def test_each_setting_is_read_from_the_environment(tmp_path):
+    environ = {
+        "DDAY_DATABASE_URL": "postgresql://me@host/name",
+        "DDAY_HOST": "0.0.0.0",
+        "DDAY_PORT": "9000",
+        "DDAY_PUBLIC_URL": "https://dday.example.org/",
+        "DDAY_ADMIN_KEY": "dday_abcd1234_" + "k" * 43,
+        "DDAY_SECRET_KEY": "0A" * 32,
+        "DDAY_UID_DOMAIN": "dday.example.org",
+        "DDAY_EGRESS_ALLOW": "10.0.0.0/8, fd00::/8",
+        "DDAY_RETRY_SCHEDULE": "500ms,5s,2m",
+        "DDAY_ATTEMPT_TIMEOUT": "1.5s",
+        "DDAY_LEASE": "1m",
+        "DDAY_CONCURRENCY": "8",
+        "DDAY_SEEDS": str(tmp_path),
+        "DDAY_LOG": "debug",
+        "DDAY_DELIVER": "0",
+        "PATH": "/bin",
+    }
+    assert read(environ, {}) == Settings(
+        database_url="postgresql://me@host/name",
+        host="0.0.0.0",
+        port=9000,
+        public_url="https://dday.example.org",
+        admin_key="dday_abcd1234_" + "k" * 43,
+        secret_key="0a" * 32,
+        uid_domain="dday.example.org",
+        egress_allow=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        retry_schedule=(timedelta(milliseconds=500), timedelta(seconds=5), timedelta(minutes=2)),
+        attempt_timeout=timedelta(seconds=1.5),
+        lease=timedelta(minutes=1),
+        concurrency=8,
+        seeds=tmp_path,
+        log="debug",
+        deliver=False,
+    )
+
+
+def test_a_flag_wins_over_the_environment():
+    assert read({"DDAY_PORT": "9000"}, {"port": "9001"}).port == 9001
+
+
+def test_variables_of_the_client_commands_are_not_the_services():
+    assert read({"DDAY_API_KEY": "x", "DDAY_URL": "y"}, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("DDAY_DATABASE_URL", "mysql://host/name"),
+        ("DDAY_DATABASE_URL", "sqlite:///"),
+        ("DDAY_DATABASE_URL", "sqlite:///:memory:"),
+        ("DDAY_DATABASE_URL", "sqlite:///a.db?mode=ro"),
+        ("DDAY_HOST", "a b"),
+        ("DDAY_PORT", "0"),
+        ("DDAY_PORT", "65536"),
+        ("DDAY_PORT", "80 "),
+        ("DDAY_PORT", "٣"),
+        ("DDAY_PUBLIC_URL", "dday.example.org"),
+        ("DDAY_PUBLIC_URL", "https://dday.example.org/?a=1"),
+        ("DDAY_ADMIN_KEY", "secret"),
+        ("DDAY_SECRET_KEY", "00"),
+        ("DDAY_UID_DOMAIN", "Dday Example"),
+        ("DDAY_UID_DOMAIN", ""),
+        ("DDAY_EGRESS_ALLOW", "10.0.0.1/8"),
+        ("DDAY_EGRESS_ALLOW", "localhost"),
+        ("DDAY_RETRY_SCHEDULE", ""),
+        ("DDAY_RETRY_SCHEDULE", "5s,soon"),
+        ("DDAY_ATTEMPT_TIMEOUT", "15"),
+        ("DDAY_ATTEMPT_TIMEOUT", "0s"),
+        ("DDAY_LEASE", "-1s"),
+        ("DDAY_CONCURRENCY", "many"),
+        ("DDAY_SEEDS", "/does/not/exist"),
+        ("DDAY_LOG", "loud"),
+        ("DDAY_DELIVER", "maybe"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(variable, text):
+    with pytest.raises(SettingsError, match=f"^{variable} must be "):
+        read({variable: text}, {})
+
+
+def test_a_bad_flag_is_named_as_a_flag():
+    with pytest.raises(SettingsError, match=r"^--retry-schedule must be "):
+        read({}, {"retry_schedule": "never"})
+
+
+def test_an_unknown_setting_is_named_and_the_known_ones_are_listed():
+    with pytest.raises(SettingsError) as refusal:
+        read({"DDAY_PROT": "8000"}, {})
+    assert str(refusal.value).startswith(
+        "DDAY_PROT is not a setting of Dday. The settings are: DDAY_DATABASE_URL,"
+    )
+
+
+@pytest.mark.parametrize("variable", ["DDAY_ADMIN_KEY", "DDAY_SECRET_KEY", "DDAY_DATABASE_URL"])
+def test_a_refused_secret_is_not_repeated(variable):
+    with pytest.raises(SettingsError) as refusal:
+        read({variable: "hunter2"}, {})
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_a_lease_shorter_than_an_attempt_is_refused():
+    with pytest.raises(SettingsError, match="DDAY_LEASE must be at least 10 s longer"):
+        read({"DDAY_LEASE": "20s"}, {})
+
+
+def test_the_base_url_is_the_public_one_or_the_address_listened_on():
+    assert Settings().base_url == "http://127.0.0.1:8000"
+    assert Settings(host="::1", port=80).base_url == "http://[::1]:80"
+    assert Settings(public_url="https://dday.example.org").base_url == "https://dday.example.org"
+
+
+def test_the_key_file_lies_beside_a_sqlite_database_only():
+    assert Settings(database_url="sqlite:////srv/dday.db").key_file == Path("/srv/dday.key")
+    assert Settings(database_url="postgresql://host/name").key_file is None
+
+
+def test_the_seeds_of_the_project_are_the_default():
+    assert BUNDLED_SEEDS.is_dir()
