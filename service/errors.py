@@ -62,7 +62,7 @@ class BadRequest(Problem):
 
 class BadParameters(Problem):
     name, title, status = "invalid-parameters", "A query parameter or header is wrong", 400
-    advice = "Every fault names its parameter. Unknown parameters are refused so that a misspelt filter is noticed."
+    advice = "Every fault names its parameter. Unknown ones are refused so that a misspelt filter is noticed."
 
 
 class Unauthorized(Problem):
