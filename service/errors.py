@@ -157,6 +157,14 @@ class Unavailable(Problem):
         super().__init__(detail, headers={"retry-after": str(retry_after)})
 
 
+class StorageFull(Problem):
+    name, title, status = "storage-full", "The disk of the store is full", 507
+    advice = "Nothing was written. Reads go on; writes work again as soon as the operator makes room."
+
+    def __init__(self, detail: str = "The change was not written: the store's disk is full.") -> None:
+        super().__init__(detail, headers={"retry-after": "60"})
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a problem's `errors`."""
 
