@@ -1,0 +1,126 @@
+"""The moments of an event that can be reminded of, and when a reminder of one is due.
+
+- A moment is known to the minute or to the day. Anything coarser is never reminded; the reason says how
+  coarse.
+- Known to the minute: days count on the wall clock of the event's zone, hours exactly; due at D-1, same time.
+- Known to the day only: an offset of days is due at the webhook's `remind_at` in the webhook's zone, on the
+  date that many days earlier. Where zones differ so much that this day would already be over where the
+  event is, it is due a day earlier: a D-1 reminder never arrives on the day itself. An offset with hours
+  counts back from the first instant of the day where the event is, the earliest the moment can be.
+- A wall time that a clock change skips or repeats is read as RFC 5545 3.3.5 says: the offset before the
+  gap, the first of the two.
+- A reminder is useful until its moment: the minute, or the start of the day. One due at the moment itself
+  (`PT0S`) has an hour's grace; for a day, until that day is over.
+"""
+
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.catalogue import dates
+from service.catalogue.event import Event
+from service.reminders.offsets import Offset
+from service.reminders.rules import Anchor
+
+GRACE = timedelta(hours=1)
+# Zones are at most 26 hours apart, and a zone may leave out a whole day once (Apia, 2011-12-30).
+DAYS_EARLIER = (0, 1, 2, 3)
+
+Untimed = Literal[
+    "no_date",
+    "month_precision",
+    "year_precision",
+    "decade_precision",
+    "century_precision",
+    "unknown_date",
+    "out_of_range",
+]
+COARSE: dict[str, Untimed] = {
+    "month": "month_precision",
+    "year": "year_precision",
+    "decade": "decade_precision",
+    "century": "century_precision",
+    "unknown": "unknown_date",
+}
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """One moment: the earliest instant it can be, the instant by which it is over, and its wall time.
+
+    `at` names the moment in a delivery's id; for a day it is the first instant of that day.
+    """
+
+    anchor: Anchor
+    at: datetime
+    over: datetime
+    day: date
+    clock: time | None
+    zone: ZoneInfo
+
+
+def anchors(event: Event) -> tuple[Anchor, ...]:
+    """Windows open and close; everything else, milestones included, starts and ends."""
+    return ("opens", "closes") if event.is_window else ("start", "end")
+
+
+def moment(event: Event, anchor: Anchor) -> Moment | Untimed:
+    """When the event has this moment, or why nobody can say."""
+    opening = anchor in ("start", "opens")
+    text = event.start if opening else event.end
+    return "no_date" if text is None else _moment(anchor, text, event.timezone, opening)
+
+
+@lru_cache(maxsize=65_536)
+def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment | Untimed:
+    edtf = dates.parse(text) if opening else dates.parse_end(text)
+    coarse = COARSE.get(edtf.precision)
+    if coarse is not None or edtf.first is None:
+        return coarse or "unknown_date"
+    zone = dates.zone(zone_name)
+    try:
+        day = edtf.first + timedelta(days=1) if edtf.next_day else edtf.first
+        clock = time(0) if edtf.next_day else edtf.minute
+        at = dates.local_instant(day, clock or time(0), zone)
+        over = at if clock is not None else dates.local_instant(day + timedelta(days=1), time(0), zone)
+    except OverflowError:
+        return "out_of_range"
+    return Moment(anchor=anchor, at=at, over=over, day=day, clock=clock, zone=zone)
+
+
+def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime | None:
+    """When a reminder this long before the moment is due; None if that lies outside the calendar."""
+    exact = timedelta(seconds=offset.seconds)
+    try:
+        if offset.is_zero and moment.clock is not None:
+            return moment.at
+        if moment.clock is not None:
+            return (
+                _last(moment.day, offset.days, at=moment.clock, zone=moment.zone, before=moment.at + exact)
+                - exact
+            )
+        if offset.seconds:
+            return dates.local_instant(_earlier(moment.day, offset.days), time(0), moment.zone) - exact
+        over = dates.local_instant(_earlier(moment.day, offset.days - 1), time(0), moment.zone)
+        return _last(moment.day, offset.days, at=remind_at, zone=zone, before=over)
+    except OverflowError:
+        return None
+
+
+def useful_until(moment: Moment, offset: Offset) -> datetime:
+    """The first instant at which a reminder would be too late."""
+    if not offset.is_zero:
+        return moment.at
+    return max(moment.over, moment.at + GRACE) if moment.clock is not None else moment.over
+
+
+def _earlier(day: date, days: int) -> date:
+    return day - timedelta(days=days)
+
+
+def _last(day: date, days: int, *, at: time, zone: ZoneInfo, before: datetime) -> datetime:
+    """The wall time `at`, `days` days before `day` or the fewest more that put it before an instant."""
+    tried = (dates.local_instant(_earlier(day, days + more), at, zone) for more in DAYS_EARLIER)
+    return next(instant for instant in tried if instant < before)

@@ -1,0 +1,55 @@
+"""How long before its anchor a reminder is due: an ISO 8601 duration of days, hours, minutes and seconds.
+
+RFC 5545 gives the two halves their meaning: days move the wall clock (`P1D` is the same time the day
+before, on a day of 23 hours too), hours are exact (`PT24H`). Months and years have no fixed length and are
+refused.
+"""
+
+import re
+from datetime import timedelta
+
+from msgspec import Struct
+
+LONGEST = timedelta(days=400)
+_DURATION = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
+
+
+class OffsetError(ValueError):
+    """Why a text is no offset, in a sentence for a person."""
+
+
+class Offset(Struct, frozen=True, kw_only=True, order=True):
+    """`days` by the wall clock, then `seconds` exactly."""
+
+    days: int = 0
+    seconds: int = 0
+
+    @property
+    def text(self) -> str:
+        """The one spelling of this offset.
+
+        It names the reminder in its id, so P1W and P7D are the same one.
+        """
+        hours, rest = divmod(self.seconds, 3600)
+        minutes, seconds = divmod(rest, 60)
+        exact = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
+        day = f"{self.days}D" if self.days else ""
+        return f"P{day}{'T' + exact if exact else ''}" if day or exact else "PT0S"
+
+    @property
+    def is_zero(self) -> bool:
+        return self.days == 0 and self.seconds == 0
+
+
+def parse(text: str) -> Offset:
+    """Read `P7D`, `P1W`, `PT24H`, `P1DT2H`, `PT0S`."""
+    found = _DURATION.fullmatch(text)
+    if found is None or text.endswith(("P", "T")):
+        raise OffsetError(
+            "use an ISO 8601 duration of whole weeks, days, hours, minutes or seconds, such as P7D or PT2H"
+        )
+    weeks, days, hours, minutes, seconds = (int(group or 0) for group in found.groups())
+    offset = Offset(days=weeks * 7 + days, seconds=hours * 3600 + minutes * 60 + seconds)
+    if timedelta(days=offset.days, seconds=offset.seconds) > LONGEST:
+        raise OffsetError(f"a reminder is at most {LONGEST.days} days before its anchor")
+    return offset

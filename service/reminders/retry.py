@@ -1,0 +1,83 @@
+"""What follows an attempt: a value that the sender carries out. Chance and the clock are passed in."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from service.reminders.answers import Answer
+
+SCHEDULE = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
+)
+SPREAD = 0.2
+# A receiver that asks for more time than the reminder has left is tried once more while it is still of use.
+LAST_CHANCE = timedelta(seconds=30)
+DISABLE_AFTER = timedelta(days=3)
+DISABLE_TRIES = 20
+
+Why = Literal["gone", "exhausted", "too_late"]
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """`next_at` goes with `retry`, a reason with `dead` and `expired`.
+
+    `disable` is the receiver's own wish.
+    """
+
+    state: Literal["succeeded", "retry", "dead", "expired"]
+    next_at: datetime | None = None
+    reason: Why | None = None
+    disable: bool = False
+
+
+def judge(
+    answer: Answer,
+    *,
+    tries: int,
+    now: datetime,
+    valid_until: datetime,
+    chance: float,
+    schedule: tuple[timedelta, ...] = SCHEDULE,
+) -> Verdict:
+    """`tries` are the results recorded before this one.
+
+    `chance` in [0, 1] spreads the wait over 80 to 120 %.
+    """
+    if answer.succeeded:
+        return Verdict(state="succeeded")
+    if answer.status == 410:
+        return Verdict(state="dead", reason="gone", disable=True)
+    if tries >= len(schedule):
+        return Verdict(state="dead", reason="exhausted")
+    spread = schedule[tries] * (1 + SPREAD * (2 * chance - 1))
+    left = valid_until - now
+    pause = max(spread, min(retry_after(answer.retry_after, now=now) or spread, left - LAST_CHANCE))
+    if pause >= left:
+        return Verdict(state="expired", reason="too_late")
+    return Verdict(state="retry", next_at=now + pause)
+
+
+def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
+    """The wait a header asks for.
+
+    Whole seconds (Discord sends fractions), or an HTTP date; None for garbage.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        seconds = float(text) if text.replace(".", "", 1).isdecimal() and text.isascii() else None
+        if seconds is not None:
+            return timedelta(seconds=seconds)
+        asked = parsedate_to_datetime(text)
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return None
+    aware = asked if asked.tzinfo is not None else asked.replace(tzinfo=UTC)
+    return max(timedelta(0), aware - now)
+
+
+def disables(*, failing_since: datetime | None, failures: int, now: datetime) -> bool:
+    """Whether a webhook without a success since then is switched off."""
+    return failing_since is not None and now - failing_since >= DISABLE_AFTER and failures >= DISABLE_TRIES

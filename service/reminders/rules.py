@@ -1,0 +1,214 @@
+"""What a subscriber asks for: a webhook, its reminders and its selection of events."""
+
+from datetime import datetime, time
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from service.catalogue import dates
+from service.catalogue.event import Language
+from service.catalogue.rules import Fault, Invalid
+from service.reminders import offsets
+from service.reminders.offsets import Offset
+from service.reminders.selection import Selection
+
+Anchor = Literal["start", "end", "opens", "closes"]
+Format = Literal["standard", "slack", "discord", "teams"]
+Change = Literal["created", "updated", "rescheduled", "postponed", "cancelled", "deleted"]
+Signing = Literal["v1", "v1a"]
+State = Literal["active", "paused", "disabled"]
+Late = Literal["skip", "send_now"]
+Resume = Literal["skip", "catch_up"]
+
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Target = Annotated[str, Meta(min_length=1, max_length=2000)]
+ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
+ClockTime = Annotated[str, Meta(pattern=r"^(?:[01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One reminder: how long before which anchor."""
+
+    anchor: Anchor
+    before: Annotated[str, Meta(min_length=2, max_length=40)]
+
+    @property
+    def offset(self) -> Offset:
+        return _offset(self.before)
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook as the planner and the sender know it; its secrets are kept apart.
+
+    `since` is the instant from which its rules hold: set at creation, when reminders, selection, zone or time
+    change, and on a resume that skips. What was due at or before it was "already past": see `late`.
+    """
+
+    id: str
+    owner: str
+    url: str
+    name: str
+    format: Format
+    lang: Language
+    filter: Selection
+    reminders: tuple[Rule, ...]
+    changes: tuple[Change, ...]
+    timezone: str
+    remind_at: str
+    signing: tuple[Signing, ...]
+    late: Late
+    resume: Resume
+    state: State
+    disabled_reason: str | None
+    since: datetime
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def remind_time(self) -> time:
+        return time.fromisoformat(self.remind_at)
+
+
+class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /v1/webhooks`."""
+
+    url: Target
+    name: Name
+    format: Format = "standard"
+    lang: Language = "ko"
+    filter: Selection = Selection()
+    reminders: Annotated[tuple[Rule, ...], Meta(max_length=20)] = ()
+    changes: Annotated[tuple[Change, ...], Meta(max_length=6)] = ()
+    timezone: ZoneName = "Asia/Seoul"
+    remind_at: ClockTime = "09:00"
+    signing: Annotated[tuple[Signing, ...], Meta(min_length=1, max_length=2)] = ("v1",)
+    late: Late = "skip"
+    resume: Resume = "skip"
+
+
+class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PATCH /v1/webhooks/{id}`: what is absent stays. `state` pauses, resumes and re-enables."""
+
+    url: Target | UnsetType = UNSET
+    name: Name | UnsetType = UNSET
+    format: Format | UnsetType = UNSET
+    lang: Language | UnsetType = UNSET
+    filter: Selection | UnsetType = UNSET
+    reminders: Annotated[tuple[Rule, ...], Meta(max_length=20)] | UnsetType = UNSET
+    changes: Annotated[tuple[Change, ...], Meta(max_length=6)] | UnsetType = UNSET
+    timezone: ZoneName | UnsetType = UNSET
+    remind_at: ClockTime | UnsetType = UNSET
+    signing: Annotated[tuple[Signing, ...], Meta(min_length=1, max_length=2)] | UnsetType = UNSET
+    late: Late | UnsetType = UNSET
+    resume: Resume | UnsetType = UNSET
+    state: Literal["active", "paused"] | UnsetType = UNSET
+
+
+class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook as its owner sees it. `secret` is there once: in the answer that made it."""
+
+    id: str
+    url: str
+    name: str
+    format: Format
+    lang: Language
+    filter: Selection
+    reminders: tuple[Rule, ...]
+    changes: tuple[Change, ...]
+    timezone: str
+    remind_at: str
+    signing: tuple[Signing, ...]
+    late: Late
+    resume: Resume
+    state: State
+    disabled_reason: str | None
+    created_at: datetime
+    updated_at: datetime
+    secret: str | UnsetType = UNSET
+    public_key: str | UnsetType = UNSET
+
+
+# The fields that decide what is planned: changing one of them starts the rules anew.
+PLANNING = ("filter", "reminders", "changes", "timezone", "remind_at", "late")
+
+
+def created(body: NewWebhook, *, webhook_id: str, owner: str, now: datetime) -> Webhook:
+    """The webhook a checked request asks for."""
+    wanted = {name: getattr(body, name) for name in NewWebhook.__struct_fields__}
+    made = Webhook(
+        id=webhook_id,
+        owner=owner,
+        **wanted,
+        state="active",
+        disabled_reason=None,
+        since=now,
+        created_at=now,
+        updated_at=now,
+    )
+    return check(made)
+
+
+def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
+    """The webhook after a PATCH; itself if nothing changes."""
+    wanted = {name: getattr(body, name) for name in PatchWebhook.__struct_fields__}
+    news = {name: value for name, value in wanted.items() if value is not UNSET}
+    after = check(msgspec.structs.replace(webhook, **news))
+    if after == webhook:
+        return webhook
+    resumed = webhook.state != "active" and after.state == "active"
+    anew = any(getattr(after, name) != getattr(webhook, name) for name in PLANNING)
+    if after.state != "disabled":
+        after = msgspec.structs.replace(after, disabled_reason=None)
+    since = now if anew or (resumed and after.resume == "skip") else webhook.since
+    return msgspec.structs.replace(after, since=since, updated_at=now)
+
+
+def view(webhook: Webhook) -> WebhookView:
+    """Everything but the owner and `since`, which are ours."""
+    shown = (name for name in WebhookView.__struct_fields__ if name not in ("secret", "public_key"))
+    return WebhookView(**{name: getattr(webhook, name) for name in shown})
+
+
+def check(webhook: Webhook) -> Webhook:
+    """Spell offsets canonically and drop repeats; raises Invalid with every fault at once."""
+    faults = [*_rule_faults(webhook.reminders), *webhook.filter.faults()]
+    try:
+        dates.zone(webhook.timezone)
+    except ValueError as error:
+        faults.append(Fault(pointer="/timezone", detail=str(error)))
+    faults += _text_faults(webhook)
+    if faults:
+        raise Invalid(tuple(faults))
+    spelt = (msgspec.structs.replace(rule, before=rule.offset.text) for rule in webhook.reminders)
+    return msgspec.structs.replace(
+        webhook,
+        reminders=tuple(dict.fromkeys(spelt)),
+        changes=tuple(dict.fromkeys(webhook.changes)),
+        signing=tuple(sorted({"v1", *webhook.signing})),
+    )
+
+
+def _rule_faults(reminders: tuple[Rule, ...]) -> list[Fault]:
+    faults = []
+    for index, rule in enumerate(reminders):
+        try:
+            offsets.parse(rule.before)
+        except offsets.OffsetError as error:
+            faults.append(Fault(pointer=f"/reminders/{index}/before", detail=str(error)))
+    return faults
+
+
+def _text_faults(webhook: Webhook) -> list[Fault]:
+    texts = (("/name", webhook.name), ("/url", webhook.url))
+    return [
+        Fault(pointer=pointer, detail="control characters and lone surrogates are refused")
+        for pointer, text in texts
+        if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in text)
+    ]
+
+
+@lru_cache(maxsize=1024)
+def _offset(text: str) -> Offset:
+    return offsets.parse(text)
