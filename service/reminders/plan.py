@@ -95,6 +95,7 @@ class NotPlanned(Struct, frozen=True, kw_only=True):
     before: str
     reason: Reason
     due_at: datetime | None
+    useful_until: datetime | None
 
 
 def plan(
@@ -128,7 +129,7 @@ def _of_anchor(
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
-        return [_not_planned(candidate, webhook, rule, moment, None) for rule in rules]
+        return [_not_planned(candidate, webhook, rule, reason=moment) for rule in rules]
     zone = dates.zone(webhook.timezone)
     dues = [moments.due(moment, rule.offset, remind_at=webhook.remind_time, zone=zone) for rule in rules]
     reasons = [_withheld(candidate, webhook, due, repeated=due in dues[:n]) for n, due in enumerate(dues)]
@@ -136,7 +137,9 @@ def _of_anchor(
     answers: list[Planned | NotPlanned] = []
     for rule, due, reason in zip(rules, dues, reasons, strict=True):
         if due is None or reason is not None:
-            answers.append(_not_planned(candidate, webhook, rule, reason or "out_of_range", due))
+            until = moments.useful_until(moment, rule.offset)
+            why = reason or "out_of_range"
+            answers.append(_not_planned(candidate, webhook, rule, reason=why, due=due, until=until))
             continue
         tighter = next((later for later in to_come if later > due), None)
         answers.append(_planned(candidate, webhook, rule, moment, due=due, tighter=tighter))
@@ -203,7 +206,13 @@ def _planned(
 
 
 def _not_planned(
-    candidate: Candidate, webhook: Webhook, rule: Rule, reason: Reason, due: datetime | None
+    candidate: Candidate,
+    webhook: Webhook,
+    rule: Rule,
+    *,
+    reason: Reason,
+    due: datetime | None = None,
+    until: datetime | None = None,
 ) -> NotPlanned:
     return NotPlanned(
         webhook=webhook.id,
@@ -212,6 +221,7 @@ def _not_planned(
         before=rule.before,
         reason=reason,
         due_at=due,
+        useful_until=until,
     )
 
 

@@ -1,0 +1,98 @@
+"""Notices of change.
+
+One revision of one event is at most one message to each webhook that asked for its kind.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from service.catalogue.event import Event
+from service.reminders import identity
+from service.reminders.plan import Candidate, Kind, Planned, selects
+from service.reminders.rules import Change, Webhook
+
+# Longer than all retries, and than a weekend without the service.
+USEFUL = timedelta(days=3)
+DATES = frozenset({"start", "end", "timezone"})
+KINDS: dict[Change, Kind] = {
+    "created": "event.created",
+    "updated": "event.updated",
+    "rescheduled": "event.rescheduled",
+    "postponed": "event.postponed",
+    "cancelled": "event.cancelled",
+    "deleted": "event.deleted",
+}
+
+
+class Revised(Struct, frozen=True, kw_only=True):
+    """One row of the revision log with the event on either side of it; None where it did not exist."""
+
+    event: str
+    revision: int
+    seq: int
+    changed: tuple[str, ...]
+    at: datetime
+    before: Candidate | None
+    after: Candidate | None
+
+
+def notices(rows: Iterable[Revised], webhooks: Iterable[Webhook]) -> tuple[Planned, ...]:
+    """What these revisions have to tell, in the order of the log."""
+    hooks = tuple(webhooks)
+    return tuple(
+        _notice(row, webhook, kind)
+        for row in rows
+        for webhook in hooks
+        if (kind := _told(row, webhook)) is not None
+    )
+
+
+def names(row: Revised) -> tuple[Change, ...]:
+    """What the change may be called, the most telling name first. What is internal does not exist outside."""
+    before, after = _visible(row.before), _visible(row.after)
+    if before is None and after is None:
+        return ()
+    if before is None:
+        return ("created",)
+    if after is None:
+        return ("deleted",)
+    turned: tuple[Change, ...] = ()
+    if after.status == "cancelled" != before.status:
+        turned = ("cancelled",)
+    elif after.status == "postponed" != before.status:
+        turned = ("postponed",)
+    moved: tuple[Change, ...] = ("rescheduled",) if DATES & set(row.changed) else ()
+    return (*turned, *moved, "updated")
+
+
+def _told(row: Revised, webhook: Webhook) -> Change | None:
+    """The most telling name the webhook asked for, if it selects the event as it was or as it is."""
+    if webhook.state == "disabled" or row.at <= webhook.since:
+        return None
+    sides = (side for side in (row.before, row.after) if side is not None)
+    if not any(selects(webhook, side, at=row.at) for side in sides):
+        return None
+    return next((name for name in names(row) if name in webhook.changes), None)
+
+
+def _visible(side: Candidate | None) -> Event | None:
+    return side.event if side is not None and side.event.visibility == "public" else None
+
+
+def _notice(row: Revised, webhook: Webhook, kind: Change) -> Planned:
+    return Planned(
+        id=identity.notice(webhook.id, row.event, revision=row.revision),
+        webhook=webhook.id,
+        event=row.event,
+        type=KINDS[kind],
+        anchor=None,
+        before=None,
+        anchor_at=None,
+        due_at=row.at,
+        valid_until=row.at + USEFUL,
+        tighter_at=None,
+        revision=row.revision,
+        seq=row.seq,
+    )

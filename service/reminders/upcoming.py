@@ -1,0 +1,78 @@
+"""The preview: what a webhook will get, when, and what it will not get and why. The planner's own answer."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct
+
+from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders
+from service.reminders.rules import Anchor, Webhook
+
+# A preview is read by a person: beyond this many rows it says `truncated`.
+MOST_ROWS = 1000
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """One reminder to come; `delivery` is the id it will be sent under."""
+
+    event: str
+    anchor: Anchor
+    before: str
+    due_at: datetime
+    delivery: str
+
+
+class Withheld(Struct, frozen=True, kw_only=True):
+    event: str
+    anchor: Anchor
+    before: str
+    reason: Reason
+    due_at: datetime | None
+
+
+class Upcoming(Struct, frozen=True, kw_only=True):
+    items: tuple[Item, ...]
+    not_planned: tuple[Withheld, ...]
+    truncated: bool
+
+
+def upcoming(
+    candidates: Iterable[Candidate], webhook: Webhook, *, now: datetime, until: datetime
+) -> Upcoming:
+    """The reminders due in `(now, until]`, and the ones a rule asks for in that time that will not be sent.
+
+    What has no instant (only a month is known, no date yet) is named for every candidate: the caller passes
+    the events it concerns. What was already past is named while its moment is still to come.
+    """
+    answers = [answer for candidate in candidates for answer in reminders(candidate, webhook)]
+    planned = [each for each in answers if isinstance(each, Planned) and now < each.due_at <= until]
+    withheld = [each for each in answers if isinstance(each, NotPlanned) and _concerns(each, now, until)]
+    planned.sort(key=lambda each: (each.due_at, each.id))
+    withheld.sort(key=lambda each: (each.due_at or until, each.event, each.anchor, each.before))
+    return Upcoming(
+        items=tuple(_item(each) for each in planned[:MOST_ROWS]),
+        not_planned=tuple(_withheld(each) for each in withheld[:MOST_ROWS]),
+        truncated=max(len(planned), len(withheld)) > MOST_ROWS,
+    )
+
+
+def _concerns(each: NotPlanned, now: datetime, until: datetime) -> bool:
+    if each.due_at is None or each.useful_until is None:
+        return True
+    return now < each.due_at <= until or (each.reason == "already_past" and now < each.useful_until)
+
+
+def _item(planned: Planned) -> Item:
+    return Item(
+        event=planned.event,
+        anchor=planned.anchor or "start",
+        before=planned.before or "",
+        due_at=planned.due_at,
+        delivery=planned.id,
+    )
+
+
+def _withheld(each: NotPlanned) -> Withheld:
+    return Withheld(
+        event=each.event, anchor=each.anchor, before=each.before, reason=each.reason, due_at=each.due_at
+    )
