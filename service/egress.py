@@ -27,6 +27,7 @@ from service.destinations import Destination, check
 from service.reminders.answers import Answer, Outcome, excerpt, of_status
 
 BODY_LIMIT = 64 * 1024
+RECEIVE_BUFFER = 16 * 1024
 CONNECT_SECONDS = 5.0
 DNS_SECONDS = 3.0
 # Abandoned look-ups hold their thread until the system resolver gives up, so there are many; they are
@@ -68,7 +69,10 @@ class Gate:
         family, kind, protocol, _, (host, port, *_) = info
         if not self.admits(host, port):
             raise Refused
-        return socket.socket(family, kind, protocol)
+        made = socket.socket(family, kind, protocol)
+        # What one turn of the event loop can be given to parse: a flood shares the loop with everyone.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        return made
 
 
 class Resolver(AbstractResolver):

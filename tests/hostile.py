@@ -1,0 +1,128 @@
+"""Receivers that misbehave in the ways the trusted systems have been hurt by."""
+
+import asyncio
+import gzip
+from asyncio import StreamReader, StreamWriter
+
+from tests.receiver import Raw
+
+OK = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(bytes(200 * 1024 * 1024), compresslevel=1)
+
+
+async def _pour(writer: StreamWriter, chunk: bytes) -> None:
+    while True:
+        writer.write(chunk)
+        await writer.drain()
+
+
+async def _drip(writer: StreamWriter, text: bytes) -> None:
+    while True:
+        writer.write(text)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def gzip_bomb(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(BOMB) + BOMB)
+    await writer.drain()
+
+
+async def endless_body(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"transfer-encoding: chunked\r\n\r\n")
+    await _pour(writer, b"10000\r\n" + bytes(0x10000) + b"\r\n")
+
+
+async def body_drip(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"content-length: 100000\r\n\r\n")
+    await _drip(writer, b"x")
+
+
+async def failing_body_drip(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 500 No\r\ncontent-length: 100000\r\n\r\n")
+    await _drip(writer, b"x")
+
+
+async def header_drip(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK)
+    await _drip(writer, b"x-a: b\r\n")
+
+
+async def endless_early_hints(_: StreamReader, writer: StreamWriter) -> None:
+    await _pour(writer, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 10)
+
+
+async def early_hints_drip(_: StreamReader, writer: StreamWriter) -> None:
+    await _drip(writer, b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n")
+
+
+async def huge_header(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"x-huge: " + b"a" * 5_000_000 + b"\r\n\r\n")
+    await writer.drain()
+
+
+async def many_headers(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK)
+    for n in range(200_000):
+        writer.write(b"x-%d: a\r\n" % n)
+        await writer.drain()
+
+
+async def endless_status_line(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 ")
+    await _pour(writer, b"a" * 65536)
+
+
+async def silence(_: StreamReader, writer: StreamWriter) -> None:
+    await asyncio.sleep(60)
+
+
+async def reset_in_headers(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"x-a")
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.transport.abort()
+
+
+async def http_0_9(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"<html>hello</html>")
+    await writer.drain()
+    writer.close()
+
+
+async def short_body(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"content-length: 100\r\n\r\nabc")
+    await writer.drain()
+    writer.close()
+
+
+async def two_lengths(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(OK + b"content-length: 3\r\ncontent-length: 5\r\n\r\nabcde")
+    await writer.drain()
+    writer.close()
+
+
+async def upgrade(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
+    await _pour(writer, bytes(65536))
+
+
+# What each comes to. A status that was sent counts, whatever the body does after it.
+EXPECTED: dict[Raw, str] = {
+    gzip_bomb: "2xx",
+    endless_body: "2xx",
+    body_drip: "2xx",
+    failing_body_drip: "5xx",
+    header_drip: "timeout",
+    endless_early_hints: "timeout",
+    early_hints_drip: "timeout",
+    huge_header: "too_large",
+    many_headers: "protocol",
+    endless_status_line: "too_large",
+    silence: "timeout",
+    reset_in_headers: "protocol",
+    http_0_9: "protocol",
+    short_body: "2xx",
+    two_lengths: "protocol",
+    upgrade: "protocol",
+}
