@@ -105,9 +105,9 @@ def _times(event: Component, entry: Entry, zone: str | None) -> None:
         if moment is None:
             continue
         if not isinstance(moment, datetime):
-            _put(event, name, _Line(moment.strftime("%Y%m%d"), params={"VALUE": "DATE"}))
+            _put(event, name, _Line(_day(moment), params={"VALUE": "DATE"}))
         elif (wall := local(moment, zone)) and zone:
-            _put(event, name, _Line(wall.strftime("%Y%m%dT%H%M%S"), params={"TZID": zone}))
+            _put(event, name, _Line(_clock(wall), params={"TZID": zone}))
         else:
             _put(event, name, _Line(_utc(moment)))
 
@@ -193,11 +193,20 @@ def _zone(entry: Entry) -> str | None:
 def _utc(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise EntryError(f"An instant without a zone would float: {moment}.")
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return _clock(moment.astimezone(UTC)) + "Z"
 
 
 def _instant(moment: date) -> str:
-    return _utc(moment) if isinstance(moment, datetime) else moment.strftime("%Y%m%d")
+    return _utc(moment) if isinstance(moment, datetime) else _day(moment)
+
+
+def _day(day: date) -> str:
+    # Not strftime: its %Y drops the zeros of early years.
+    return day.isoformat()[:10].replace("-", "")
+
+
+def _clock(wall: datetime) -> str:
+    return f"{_day(wall)}T{wall.hour:02}{wall.minute:02}{wall.second:02}"
 
 
 def _token(text: str) -> str:

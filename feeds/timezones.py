@@ -7,6 +7,7 @@ against zoneinfo.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -31,6 +32,7 @@ class Zone(msgspec.Struct, frozen=True):
 
 
 HOUR = 60
+LAST_YEAR = 9999  # local time near the end of the calendar cannot be computed
 
 
 def _europe(standard: int) -> Zone:
@@ -117,14 +119,27 @@ ZONES = {
 def local(moment: datetime, zone: str | None) -> datetime | None:
     """`moment` as wall time of `zone`, or None where only UTC says it safely.
 
-    That is: a zone without a row, a year before its rule, and the repeated hour in autumn, whose second
-    pass a local DTSTART cannot name.
+    That is: a zone without a row, a year before its rule, an offset on which the table and this machine's
+    zoneinfo differ, and the repeated hour in autumn, whose second pass a local DTSTART cannot name.
     """
     row = ZONES.get(zone) if zone else None
-    if row is None or zone is None:
+    if row is None or zone is None or not row.since <= moment.year < LAST_YEAR:
         return None
     wall = moment.astimezone(ZoneInfo(zone))
-    return wall if wall.year >= row.since and wall.fold == 0 else None
+    agreed = wall.utcoffset() == timedelta(minutes=offset(row, moment))
+    return wall if agreed and wall.year >= row.since and wall.fold == 0 else None
+
+
+def offset(zone: Zone, moment: datetime) -> int:
+    """Minutes east of UTC as the table has it."""
+    if zone.summer is None or zone.starts is None or zone.ends is None:
+        return zone.standard
+    year = (moment + timedelta(minutes=zone.standard)).year
+    starts = switch(year, zone.starts) - timedelta(minutes=zone.standard)
+    ends = switch(year, zone.ends) - timedelta(minutes=zone.summer)
+    # South of the equator summer spans New Year.
+    summer = starts <= moment < ends if starts < ends else not ends <= moment < starts
+    return zone.summer if summer else zone.standard
 
 
 def vtimezone(zone: str) -> bytes:
@@ -135,12 +150,12 @@ def vtimezone(zone: str) -> bytes:
         lines += _observance("STANDARD", f"{row.since}0101T000000", row.standard, row.standard)
     else:
         # The standard observance leads, so that a reader which takes the first for a default takes that.
-        for name, switch, before, after in (
+        for name, change, before, after in (
             ("STANDARD", row.ends, row.summer, row.standard),
             ("DAYLIGHT", row.starts, row.standard, row.summer),
         ):
-            first = first_switch(row.since - 1, switch).strftime("%Y%m%dT%H%M%S")
-            rule = f"RRULE:FREQ=YEARLY;BYMONTH={switch.month};BYDAY={switch.week}SU"
+            first = switch(row.since - 1, change).strftime("%Y%m%dT%H%M%S")
+            rule = f"RRULE:FREQ=YEARLY;BYMONTH={change.month};BYDAY={change.week}SU"
             lines += _observance(name, first, before, after, rule)
     return ("\r\n".join([*lines, "END:VTIMEZONE"]) + "\r\n").encode("ascii")
 
@@ -155,12 +170,13 @@ def _offset(minutes: int) -> str:
     return f"{'-' if minutes < 0 else '+'}{hours:02}{rest:02}"
 
 
-def first_switch(year: int, switch: Switch) -> datetime:
+@lru_cache(maxsize=1024)
+def switch(year: int, change: Switch) -> datetime:
     """The wall time of one year's switch, tagged UTC so that no naive value exists."""
-    if switch.week > 0:
-        first = datetime(year, switch.month, 1, tzinfo=UTC)
-        day = first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (switch.week - 1))
+    if change.week > 0:
+        first = datetime(year, change.month, 1, tzinfo=UTC)
+        day = first + timedelta(days=(6 - first.weekday()) % 7 + 7 * (change.week - 1))
     else:
-        last = datetime(year, switch.month + 1, 1, tzinfo=UTC) - timedelta(days=1)
+        last = datetime(year, change.month + 1, 1, tzinfo=UTC) - timedelta(days=1)
         day = last - timedelta(days=(last.weekday() - 6) % 7)
-    return day + timedelta(minutes=switch.at)
+    return day + timedelta(minutes=change.at)

@@ -1,0 +1,56 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from feeds.timezones import ZONES, local, offset, switch, vtimezone
+
+
+@pytest.mark.parametrize("name", sorted(ZONES))
+def test_the_table_agrees_with_zoneinfo_every_few_days_until_2037(name):
+    row, zone = ZONES[name], ZoneInfo(name)
+    moment = datetime(row.since, 1, 2, 1, tzinfo=UTC)
+    while moment.year < 2037:
+        assert zone.utcoffset(moment.astimezone(zone)) == timedelta(minutes=offset(row, moment)), moment
+        moment += timedelta(hours=61)
+
+
+@pytest.mark.parametrize("name", sorted(zone for zone in ZONES if ZONES[zone].summer))
+def test_the_table_switches_in_the_same_minute_as_zoneinfo(name):
+    row, zone, minute = ZONES[name], ZoneInfo(name), timedelta(minutes=1)
+    for year in range(row.since, 2037):
+        for change, before, after in (
+            (row.starts, row.standard, row.summer),
+            (row.ends, row.summer, row.standard),
+        ):
+            at = switch(year, change) - timedelta(minutes=before)
+            seen = [zone.utcoffset(moment.astimezone(zone)) for moment in (at - minute, at)]
+            assert seen == [timedelta(minutes=before), timedelta(minutes=after)], year
+
+
+def test_a_vtimezone_is_minimal_and_in_whole_minutes():
+    assert vtimezone("Asia/Seoul").decode().split("\r\n") == [
+        "BEGIN:VTIMEZONE",
+        "TZID:Asia/Seoul",
+        "BEGIN:STANDARD",
+        "DTSTART:19890101T000000",
+        "TZOFFSETFROM:+0900",
+        "TZOFFSETTO:+0900",
+        "END:STANDARD",
+        "END:VTIMEZONE",
+        "",
+    ]
+    assert "RRULE:FREQ=YEARLY;BYMONTH=11;BYDAY=1SU" in vtimezone("America/New_York").decode()
+    assert all(len(vtimezone(zone)) < 400 for zone in ZONES)
+
+
+def test_what_a_local_time_cannot_say_is_left_to_utc():
+    assert local(datetime(2026, 3, 2, 5, tzinfo=UTC), "Asia/Seoul").isoformat() == "2026-03-02T14:00:00+09:00"
+    assert local(datetime(2026, 3, 2, 5, tzinfo=UTC), "Africa/Casablanca") is None
+    assert local(datetime(1988, 7, 1, tzinfo=UTC), "Asia/Seoul") is None
+    assert (
+        local(datetime(2026, 11, 1, 5, 30, tzinfo=UTC), "America/New_York").isoformat()
+        == "2026-11-01T01:30:00-04:00"
+    )
+    assert local(datetime(2026, 11, 1, 6, 30, tzinfo=UTC), "America/New_York") is None
+    assert local(datetime(9999, 12, 31, 23, tzinfo=UTC), "Asia/Seoul") is None
