@@ -63,9 +63,7 @@ EvidenceField = Literal[
     "related",
     "claim",
 ]
-SourceKind = Literal[
-    "official_notice", "official_api", "press_release", "news", "mirror", "blog", "other"
-]
+SourceKind = Literal["official_notice", "official_api", "press_release", "news", "mirror", "blog", "other"]
 OrganizationKind = Literal[
     "government", "agency", "research", "corporate", "startup", "investor", "association", "other"
 ]

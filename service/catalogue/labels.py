@@ -1,0 +1,201 @@
+"""When something is, in words: Korean and English, never finer than what is known."""
+
+from datetime import date
+
+import msgspec
+
+from service.catalogue.dates import Edtf
+from service.catalogue.event import CloseRule
+
+_WEEKDAYS_KO = "월화수목금토일"
+_WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS_EN = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+_HOME_ZONE = "Asia/Seoul"
+
+
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """The same in both languages."""
+
+    ko: str
+    en: str
+
+
+UNDATED = Words(ko="날짜 미정", en="date to be announced")
+# How a window ends that has no date to end on.
+_RULES: dict[CloseRule, Words] = {
+    "until_exhausted": Words(ko="예산 소진 시까지", en="until the budget is used up"),
+    "first_come": Words(ko="선착순 마감", en="first come, first served"),
+    "rolling": Words(ko="상시", en="rolling"),
+    "varies": Words(ko="마감일 세부사업별 상이", en="closing dates vary"),
+    "to_be_announced": Words(ko="마감일 추후 공지", en="closing date to be announced"),
+}
+
+
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """The written parts of a date; null where the text has nothing or only X."""
+
+    year: str | None
+    month: int | None
+    day: int | None
+    full: date | None
+
+
+def label(start: Edtf | None, end: Edtf | None, *, timezone: str, rule: CloseRule | None = None) -> Words:
+    """What to print for an event. `rule` is a window's, null for any other kind.
+
+    A zone is named beside a time of day when it is not Seoul's.
+    """
+    words = _words(start, end, rule)
+    timed = any(edtf is not None and edtf.minute is not None for edtf in (start, end))
+    if not timed or timezone == _HOME_ZONE:
+        return words
+    return Words(ko=f"{words.ko} ({timezone})", en=f"{words.en} ({timezone})")
+
+
+def korean(edtf: Edtf, *, after: Edtf | None = None) -> str:
+    """One date; `after` is the start it follows, whose year and month need not be said again."""
+    parts, time = _parts(edtf), _time(edtf)
+    if after is not None and _same_day(after, edtf) and time:
+        return time
+    near = after is not None and _alike(after, edtf)
+    same_month = near and after is not None and after.text[:7] == edtf.text[:7]
+    short = same_month and after is not None and after.precision == edtf.precision == "day"
+    said = [
+        "" if near else _year_ko(parts.year),
+        f"{parts.month}월" if parts.month and not short else "",
+        f"{parts.day}일" + (f"({_WEEKDAYS_KO[parts.full.weekday()]})" if parts.full else "")
+        if parts.day
+        else "",
+    ]
+    text = " ".join(part for part in said if part)
+    if not text:
+        return UNDATED.ko
+    text += _missing(edtf, year="연도", month="월", both="연도·월", note="({} 미상)")
+    text += "경" if edtf.approximate else ""
+    return text + (f" {time}" if time else "") + (" (미확인)" if edtf.uncertain else "")
+
+
+def english(edtf: Edtf, *, before: Edtf | None = None, after: Edtf | None = None) -> str:
+    """One date; `before` is the end it leads to, which says the year for both."""
+    parts, time = _parts(edtf), _time(edtf)
+    if after is not None and _same_day(after, edtf) and time:
+        return time
+    near = before is not None and _alike(edtf, before) and not (_same_day(edtf, before) and before.minute)
+    text = _day_en(parts, short=near and before is not None and _one_month_of_days(edtf, before))
+    if parts.year and not near:
+        text = f"{text} {_year_en(parts.year)}" if text else _year_en(parts.year)
+    if not text:
+        return UNDATED.en
+    text += _missing(edtf, year="year", month="month", both="year and month", note=" ({} unknown)")
+    text = f"around {text}" if edtf.approximate else text
+    return text + (f", {time}" if time else "") + (" (unconfirmed)" if edtf.uncertain else "")
+
+
+def _words(start: Edtf | None, end: Edtf | None, rule: CloseRule | None) -> Words:
+    closes = _RULES.get(rule) if rule else None
+    if start is not None and end is not None:
+        return _range(start, end)
+    if end is not None:
+        return Words(ko=f"{korean(end)}까지", en=f"until {english(end)}") if end.first else _one(end)
+    if start is None:
+        return closes or UNDATED
+    if rule is None or start.first is None:
+        return _one(start)
+    tail = closes or Words(ko="", en="")
+    return Words(
+        ko=f"{korean(start)}부터 {tail.ko}".strip(), en=f"from {english(start)}, {tail.en}".rstrip(", ")
+    )
+
+
+def _one(edtf: Edtf) -> Words:
+    return Words(ko=korean(edtf), en=english(edtf))
+
+
+def _range(start: Edtf, end: Edtf) -> Words:
+    adds_nothing = end.precision == "day" and not end.qualified and _same_day(start, end)
+    if start.text == end.text or adds_nothing:
+        return _one(start)
+    until = "until " if _same_day(start, end) and start.minute is None else ""
+    return Words(
+        ko=f"{korean(start)} ~ {korean(end, after=start)}",
+        en=f"{english(start, before=end)}{', ' if until else ' – '}{until}{english(end, after=start)}",
+    )
+
+
+def _same_day(one: Edtf, other: Edtf) -> bool:
+    fine = all(edtf.precision in ("day", "minute") and not edtf.qualified for edtf in (one, other))
+    return fine and one.first == other.first
+
+
+def _alike(one: Edtf, other: Edtf) -> bool:
+    """Whether two dates of one year are both days (with or without a time) or both months."""
+    kinds = [{"minute": "day"}.get(edtf.precision, edtf.precision) for edtf in (one, other)]
+    plain = (
+        not one.qualified and not other.qualified and kinds[0] == kinds[1] and kinds[0] in ("day", "month")
+    )
+    return plain and one.text[:4] == other.text[:4]
+
+
+def _one_month_of_days(one: Edtf, other: Edtf) -> bool:
+    return one.precision == other.precision == "day" and one.text[:7] == other.text[:7]
+
+
+def _parts(edtf: Edtf) -> _Parts:
+    year, _, rest = edtf.text.partition("T")[0].rstrip("?~%").partition("-")
+    month, _, day = rest.partition("-")
+    return _Parts(
+        year=None if year == "XXXX" else year,
+        month=int(month) if month not in ("", "XX") else None,
+        day=int(day) if day else None,
+        full=edtf.first if edtf.precision in ("day", "minute") else None,
+    )
+
+
+def _time(edtf: Edtf) -> str:
+    return edtf.text.partition("T")[2]
+
+
+def _missing(edtf: Edtf, *, year: str, month: str, both: str, note: str) -> str:
+    parts = _parts(edtf)
+    no_year = parts.year is None
+    no_month = parts.month is None and parts.day is not None
+    if not no_year and not no_month:
+        return ""
+    return note.format(both if no_year and no_month else year if no_year else month)
+
+
+def _year_ko(year: str | None) -> str:
+    if year is None:
+        return ""
+    if "X" in year:
+        return f"{year[:3]}0년대" if year[2] != "X" else f"{year[:2]}00~{year[:2]}99년"
+    return f"{int(year)}년"
+
+
+def _year_en(year: str) -> str:
+    if "X" in year:
+        return f"{year[:3]}0s" if year[2] != "X" else f"{year[:2]}00–{year[:2]}99"
+    return str(int(year))
+
+
+def _day_en(parts: _Parts, *, short: bool) -> str:
+    if parts.full is not None:
+        named = f"{_WEEKDAYS_EN[parts.full.weekday()]}, {parts.full.day}"
+        return named if short else f"{named} {_MONTHS_EN[parts.full.month - 1][:3]}"
+    month = _MONTHS_EN[parts.month - 1] if parts.month else ""
+    if parts.day is None:
+        return month
+    return f"{parts.day} {month}" if month else f"day {parts.day},"

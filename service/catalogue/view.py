@@ -1,0 +1,139 @@
+"""An event as the world sees it: what was written, and what follows from it.
+
+Documents are encoded once, at the write, without their phase, which depends on the hour; it is spliced in
+when they are read.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from service.catalogue import dates, evidence, labels, windows
+from service.catalogue.dates import Edtf, Precision
+from service.catalogue.event import Event, Language, PreviousDates
+from service.catalogue.windows import Phase
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    """A date in words, in Korean and in English; `?lang=` leaves one of them."""
+
+    ko: str | UnsetType = UNSET
+    en: str | UnsetType = UNSET
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True):
+    """What the dates say. `earliest` and `latest` bound the whole event, `latest` being exclusive.
+
+    `precision` speaks of a window's close and of any other event's start. `all_day` means that all its known
+    dates are days, without a time of day.
+    """
+
+    precision: Precision
+    earliest: datetime | None
+    latest: datetime | None
+    all_day: bool
+    label: Label
+    start_precision: Precision | None
+    end_precision: Precision | None
+    uncertain: bool
+    approximate: bool
+
+
+class Document(Event, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What the store keeps of an event: everything but its phase."""
+
+    previous_dates: Annotated[tuple[PreviousDates, ...], Meta(max_length=50)] = ()
+    when: When
+    disputed: bool
+    revision: Annotated[int, Meta(ge=1)]
+    seq: Annotated[int, Meta(ge=1)]
+    created_at: datetime
+    updated_at: datetime
+
+
+class View(Document, frozen=True, kw_only=True, forbid_unknown_fields=False):
+    """What the service sends for an event."""
+
+    phase: Phase
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER = msgspec.json.Decoder(Document)
+_FIELDS = Event.__struct_fields__
+# Quotes inside JSON strings are escaped, so only the key itself can match, and our labels hold no quotes.
+_LABEL = re.compile(rb'"label":\{("ko":"[^"]*"),("en":"[^"]*")\}')
+_KEEP: dict[Language, bytes] = {"ko": rb'"label":{\1}', "en": rb'"label":{\2}'}
+
+
+def document(
+    event: Event,
+    *,
+    previous_dates: Sequence[PreviousDates],
+    revision: int,
+    seq: int,
+    created_at: datetime,
+    updated_at: datetime,
+) -> bytes:
+    """The event as JSON, without its phase; the same event gives the same bytes."""
+    written = {field: getattr(event, field) for field in _FIELDS}
+    written["previous_dates"] = tuple(previous_dates)
+    return _ENCODER.encode(
+        Document(
+            **written,
+            when=when(event),
+            disputed=evidence.disputed(event),
+            revision=revision,
+            seq=seq,
+            created_at=_to_millisecond(created_at),
+            updated_at=_to_millisecond(updated_at),
+        )
+    )
+
+
+def with_phase(document: bytes, phase: Phase) -> bytes:
+    """The document as it is sent."""
+    return b'%b,"phase":"%b"}' % (document[:-1], phase.encode())
+
+
+def with_language(document: bytes, lang: Language) -> bytes:
+    """The document, or many of them in one text, with the labels of one language only."""
+    return _LABEL.sub(_KEEP[lang], document)
+
+
+def event_of(document: bytes) -> Event:
+    """The event as it was written, from a document without its phase."""
+    kept = _DECODER.decode(document)
+    return Event(**{field: getattr(kept, field) for field in _FIELDS})
+
+
+def when(event: Event) -> When:
+    """What the dates of an event say, never more than they do."""
+    start = dates.parse(event.start) if event.start is not None else None
+    end = dates.parse_end(event.end) if event.end is not None else None
+    known = [edtf for edtf in (start, end) if edtf is not None]
+    span = windows.span(event)
+    rule = (event.close_rule or "unknown") if event.is_window else None
+    words = labels.label(start, end, timezone=event.timezone, rule=rule)
+    return When(
+        precision=_precision(end or start if event.is_window else start),
+        earliest=span.earliest,
+        latest=span.latest,
+        all_day=bool(known) and all(edtf.precision == "day" for edtf in known),
+        label=Label(ko=words.ko, en=words.en),
+        start_precision=start.precision if start else None,
+        end_precision=end.precision if end else None,
+        uncertain=any(edtf.uncertain for edtf in known),
+        approximate=any(edtf.approximate for edtf in known),
+    )
+
+
+def _precision(edtf: Edtf | None) -> Precision:
+    return edtf.precision if edtf is not None else "unknown"
+
+
+def _to_millisecond(instant: datetime) -> datetime:
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -1,0 +1,226 @@
+"""The phase of an event: a piecewise constant function of time that never guesses that something is open.
+
+| known | phase |
+|---|---|
+| cancelled, postponed | the same at any time |
+| neither opens nor closes | forecasted; unknown if it goes on "until used up" or a date has no year |
+| before the first instant it may open | upcoming |
+| opened, fixed close | open, closing_soon from seven days before the closing day or minute |
+| opened, until exhausted, first come or rolling | open while a source was seen within 14 days, else unknown |
+| opened, varies, to be announced, unknown | unknown |
+| after the close (a day: from the next local midnight; a minute: after it) | closed |
+| anything between the first and the last instant a coarse date allows | unknown |
+
+For all but windows "open" reads ongoing and "closed" ended. A date with `?` or `~` never makes anything open.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from service.catalogue import dates, evidence
+from service.catalogue.dates import Bounds, Edtf
+from service.catalogue.event import Event
+
+Phase = Literal[
+    "forecasted",
+    "upcoming",
+    "open",
+    "closing_soon",
+    "ongoing",
+    "ended",
+    "closed",
+    "postponed",
+    "cancelled",
+    "unknown",
+]
+
+SOON = timedelta(days=7)
+BELIEVED = timedelta(days=14)
+# The house keeps instants in milliseconds, so this is the first one after a deadline.
+TICK = timedelta(milliseconds=1)
+_ONE_DAY = timedelta(days=1)
+_WHILE_SEEN = ("until_exhausted", "first_come", "rolling")
+
+
+class Step(Struct, frozen=True):
+    """From `at` on the phase is this, until the next step; the first step has no `at`."""
+
+    at: datetime | None
+    phase: Phase
+
+
+class _Edge(Struct, frozen=True, kw_only=True):
+    """A start or an end: not yet before `sure_not`, certainly from `sure` on; null when nothing bounds it."""
+
+    sure_not: datetime | None = None
+    sure: datetime | None = None
+
+
+class _Course(Struct, frozen=True, kw_only=True):
+    """What is known about the course of an event; the facts `_phase` decides by."""
+
+    window: bool
+    undated: Phase | None
+    begins: _Edge
+    finishes: _Edge
+    soon: datetime | None
+    believed_until: datetime | None
+    believed: bool
+
+
+def phase_steps(event: Event, *, seen: date | None) -> tuple[Step, ...]:
+    """The phases of an event in time order. `seen` is the newest day a source of it was looked at."""
+    if event.status in ("cancelled", "postponed"):
+        return (Step(None, "cancelled" if event.status == "cancelled" else "postponed"),)
+    course = _course(event, seen)
+    steps = [Step(None, _phase(course, None))]
+    for instant in _turns(course):
+        phase = _phase(course, instant)
+        if phase != steps[-1].phase:
+            steps.append(Step(instant, phase))
+    return tuple(steps)
+
+
+def phase_at(steps: tuple[Step, ...], now: datetime) -> Phase:
+    """The phase at an instant, to the millisecond."""
+    tick = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    phase = steps[0].phase
+    for step in steps[1:]:
+        if step.at is None or step.at > tick:
+            break
+        phase = step.phase
+    return phase
+
+
+def span(event: Event) -> Bounds:
+    """The first and the last instant the event may touch; null where nothing bounds it.
+
+    An event without an end is bounded by its start; a window without an end is not bounded at all.
+    """
+    zone = dates.zone(event.timezone)
+    start = dates.bounds(dates.parse(event.start), zone) if event.start else None
+    end = dates.bounds(dates.parse_end(event.end), zone) if event.end else None
+    if end is None and not event.is_window:
+        end = start
+    return Bounds(earliest=start.earliest if start else None, latest=end.latest if end else None)
+
+
+def _course(event: Event, seen: date | None) -> _Course:
+    zone = dates.zone(event.timezone)
+    start = dates.parse(event.start) if event.start else None
+    end = dates.parse_end(event.end) if event.end else None
+    close = _careful(event, end)
+    rule = event.close_rule or ("fixed" if end else "unknown")
+    firm = not any(edtf is not None and edtf.qualified for edtf in (start, end, close))
+    bounded = end is not None and end.first is not None
+    believed = bounded if rule == "fixed" else rule in _WHILE_SEEN and seen is not None
+    return _Course(
+        window=event.is_window,
+        undated=_undated(event, rule) if start is None and end is None else None,
+        begins=_begins(start, zone),
+        finishes=_finishes(event, start, end, close),
+        soon=_soon(close, zone) if event.is_window else None,
+        believed_until=_until(seen, zone) if event.is_window and rule in _WHILE_SEEN else None,
+        believed=firm and (believed or not event.is_window),
+    )
+
+
+def _careful(event: Event, end: Edtf | None) -> Edtf | None:
+    """The end a person should act by: the earliest of disputed deadlines."""
+    text = evidence.earliest_close(event) if event.is_window and event.evidence else event.end
+    return dates.parse_end(text) if text else end
+
+
+def _undated(event: Event, rule: str) -> Phase:
+    return "unknown" if event.is_window and rule in _WHILE_SEEN else "forecasted"
+
+
+def _begins(start: Edtf | None, zone: ZoneInfo) -> _Edge:
+    if start is None:
+        return _Edge()
+    bounds = dates.bounds(start, zone)
+    exact = start.precision in ("day", "minute") and not start.qualified
+    return _Edge(sure_not=bounds.earliest, sure=bounds.earliest if exact else bounds.latest)
+
+
+def _finishes(event: Event, start: Edtf | None, end: Edtf | None, close: Edtf | None) -> _Edge:
+    zone = dates.zone(event.timezone)
+    if end is None or close is None:
+        return _Edge() if start is None or event.is_window else _same_day(start, zone)
+    latest = _over(end, zone, inclusive=event.is_window)
+    exact = close.precision in ("day", "minute") and not close.qualified
+    first = _over(close, zone, inclusive=event.is_window) if exact else dates.bounds(close, zone).earliest
+    return _Edge(sure_not=min(first, latest) if first and latest else first, sure=latest)
+
+
+def _same_day(start: Edtf, zone: ZoneInfo) -> _Edge:
+    """An event without an end is over when the day (month, year) of its start is."""
+    if start.last is None:
+        return _Edge()
+    over = dates.day_end(start.last, zone)
+    exact = start.precision in ("day", "minute") and not start.qualified
+    return _Edge(sure_not=over if exact else dates.bounds(start, zone).earliest, sure=over)
+
+
+def _over(end: Edtf, zone: ZoneInfo, *, inclusive: bool) -> datetime | None:
+    """The first instant after an end. A deadline "by 18:00" still holds at 18:00:00."""
+    latest = dates.bounds(end, zone).latest
+    if latest is None or end.minute is None or not inclusive:
+        return latest
+    return min(latest, dates.MAX_INSTANT - TICK) + TICK
+
+
+def _soon(close: Edtf | None, zone: ZoneInfo) -> datetime | None:
+    """Seven days before: the same wall time for a minute, the start of D-7 for a day, nothing if coarser."""
+    if close is None or close.first is None or close.precision not in ("day", "minute"):
+        return None
+    if close.first.toordinal() <= SOON.days:
+        return dates.MIN_INSTANT
+    day = close.first - SOON + (_ONE_DAY if close.next_day else timedelta())
+    return (
+        dates.local_instant(day, close.minute, zone)
+        if close.minute is not None
+        else dates.day_start(day, zone)
+    )
+
+
+def _until(seen: date | None, zone: ZoneInfo) -> datetime | None:
+    if seen is None:
+        return None
+    last = date.fromordinal(min(seen.toordinal() + BELIEVED.days, date.max.toordinal()))
+    return dates.day_end(last, zone)
+
+
+def _turns(course: _Course) -> Iterator[datetime]:
+    edges = (course.begins.sure_not, course.begins.sure, course.finishes.sure_not, course.finishes.sure)
+    instants = {at for at in (*edges, course.soon, course.believed_until) if at is not None}
+    yield from sorted(instants)
+
+
+def _phase(course: _Course, at: datetime | None) -> Phase:
+    if course.undated is not None:
+        return course.undated
+    if _reached(course.finishes.sure, at):
+        return "closed" if course.window else "ended"
+    if course.begins.sure_not is not None and not _reached(course.begins.sure_not, at):
+        return "upcoming"
+    if not course.believed or not _reached(course.begins.sure, at) or _reached(course.believed_until, at):
+        return "unknown"
+    if not course.window:
+        known = course.finishes.sure_not is not None and not _reached(course.finishes.sure_not, at)
+        return "ongoing" if known else "unknown"
+    return _running(course, at)
+
+
+def _running(course: _Course, at: datetime | None) -> Phase:
+    if _reached(course.finishes.sure_not, at):
+        return "unknown"
+    return "closing_soon" if _reached(course.soon, at) else "open"
+
+
+def _reached(mark: datetime | None, at: datetime | None) -> bool:
+    return mark is not None and at is not None and at >= mark

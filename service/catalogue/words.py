@@ -1,0 +1,66 @@
+"""Words to search by: whole words where scripts put spaces, pairs of syllables where they do not.
+
+A word is a run of Chinese, Japanese or Korean letters, or a run of other letters and digits; `서울콘2025` is
+two. A CJK word is found inside a longer one (서울 in 서울콘), a single syllable only where it stands alone.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from service.catalogue.event import Event
+
+_CJK = "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff"
+_CJK += "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
+_WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?:(?![{_CJK}])[^\W_])+")
+
+
+def normalise(text: str) -> str:
+    """The form in which two spellings of one text are equal: NFKC, case folded, single spaces."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(folded.split())
+
+
+def tokens(text: str) -> frozenset[str]:
+    """What an index keeps of a text."""
+    return frozenset(token for word, cjk in _words(text) for token in _pieces(word, cjk=cjk))
+
+
+def event_tokens(event: Event) -> frozenset[str]:
+    """What an index keeps of an event: its names and summaries in both languages."""
+    return frozenset().union(*(tokens(text) for text in searched(event)))
+
+
+def query_tokens(query: str) -> frozenset[str]:
+    """Every event that `contains` the query has all of these in its `event_tokens`, not conversely."""
+    return tokens(query)
+
+
+def contains(event: Event, query: str) -> bool:
+    """Whether every word of the query stands in any name or summary of the event."""
+    there = [list(_words(text)) for text in searched(event)]
+    return all(any(_found(word, cjk=cjk, among=words) for words in there) for word, cjk in _words(query))
+
+
+def searched(event: Event) -> tuple[str, ...]:
+    """The texts a search looks into."""
+    texts = (event.name, event.summary)
+    return tuple(text for both in texts if both for text in (both.ko, both.en) if text)
+
+
+def _found(word: str, *, cjk: bool, among: list[tuple[str, bool]]) -> bool:
+    if cjk and len(word) > 1:
+        return any(word in other for other, _ in among)
+    return any(word == other for other, _ in among)
+
+
+def _words(text: str) -> Iterator[tuple[str, bool]]:
+    for found in _WORD.finditer(normalise(text)):
+        yield found[0], found["cjk"] is not None
+
+
+def _pieces(word: str, *, cjk: bool) -> Iterator[str]:
+    if cjk and len(word) > 1:
+        yield from (word[i : i + 2] for i in range(len(word) - 1))
+    else:
+        yield word
