@@ -28,6 +28,9 @@ from service.reminders.rules import Anchor
 GRACE = timedelta(hours=1)
 # Zones are at most 26 hours apart, and a zone may leave out a whole day once (Apia, 2011-12-30).
 DAYS_EARLIER = (0, 1, 2, 3)
+TICK = timedelta(milliseconds=1)
+# Near the ends of the calendar the arithmetic of offsets and zones would leave it.
+YEARS = range(3, 9999)
 
 Untimed = Literal[
     "no_date",
@@ -79,34 +82,25 @@ def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment 
     coarse = COARSE.get(edtf.precision)
     if coarse is not None or edtf.first is None:
         return coarse or "unknown_date"
-    zone = dates.zone(zone_name)
-    try:
-        day = edtf.first + timedelta(days=1) if edtf.next_day else edtf.first
-        clock = time(0) if edtf.next_day else edtf.minute
-        at = dates.local_instant(day, clock or time(0), zone)
-        over = at if clock is not None else dates.local_instant(day + timedelta(days=1), time(0), zone)
-    except OverflowError:
+    if edtf.first.year not in YEARS:
         return "out_of_range"
+    zone, clock = dates.zone(zone_name), edtf.minute
+    day = _earlier(edtf.first, -1) if edtf.next_day else edtf.first
+    at = dates.day_start(day, zone) if clock is None else dates.local_instant(day, clock, zone)
+    over = dates.day_start(_earlier(day, -1), zone) if clock is None else at
     return Moment(anchor=anchor, at=at, over=over, day=day, clock=clock, zone=zone)
 
 
-def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime | None:
-    """When a reminder this long before the moment is due; None if that lies outside the calendar."""
+def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime:
+    """When a reminder this long before the moment is due."""
     exact = timedelta(seconds=offset.seconds)
-    try:
-        if offset.is_zero and moment.clock is not None:
-            return moment.at
-        if moment.clock is not None:
-            return (
-                _last(moment.day, offset.days, at=moment.clock, zone=moment.zone, before=moment.at + exact)
-                - exact
-            )
-        if offset.seconds:
-            return dates.local_instant(_earlier(moment.day, offset.days), time(0), moment.zone) - exact
-        over = dates.local_instant(_earlier(moment.day, offset.days - 1), time(0), moment.zone)
-        return _last(moment.day, offset.days, at=remind_at, zone=zone, before=over)
-    except OverflowError:
-        return None
+    if moment.clock is not None:
+        limit = moment.at + (TICK if offset.is_zero else exact)
+        return _last(moment.day, offset.days, at=moment.clock, zone=moment.zone, before=limit) - exact
+    if offset.seconds:
+        return dates.day_start(_earlier(moment.day, offset.days), moment.zone) - exact
+    over = dates.day_start(_earlier(moment.day, offset.days - 1), moment.zone)
+    return _last(moment.day, offset.days, at=remind_at, zone=zone, before=over)
 
 
 def useful_until(moment: Moment, offset: Offset) -> datetime:

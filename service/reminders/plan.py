@@ -133,22 +133,19 @@ def _of_anchor(
     zone = dates.zone(webhook.timezone)
     dues = [moments.due(moment, rule.offset, remind_at=webhook.remind_time, zone=zone) for rule in rules]
     reasons = [_withheld(candidate, webhook, due, repeated=due in dues[:n]) for n, due in enumerate(dues)]
-    to_come = sorted(due for due, reason in zip(dues, reasons, strict=True) if due and not reason)
+    to_come = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason is None)
     answers: list[Planned | NotPlanned] = []
     for rule, due, reason in zip(rules, dues, reasons, strict=True):
-        if due is None or reason is not None:
+        if reason is not None:
             until = moments.useful_until(moment, rule.offset)
-            why = reason or "out_of_range"
-            answers.append(_not_planned(candidate, webhook, rule, reason=why, due=due, until=until))
+            answers.append(_not_planned(candidate, webhook, rule, reason=reason, due=due, until=until))
             continue
         tighter = next((later for later in to_come if later > due), None)
         answers.append(_planned(candidate, webhook, rule, moment, due=due, tighter=tighter))
     return answers
 
 
-def _withheld(
-    candidate: Candidate, webhook: Webhook, due: datetime | None, *, repeated: bool
-) -> Reason | None:
+def _withheld(candidate: Candidate, webhook: Webhook, due: datetime, *, repeated: bool) -> Reason | None:
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
@@ -158,8 +155,6 @@ def _withheld(
         return "cancelled"
     if event.status == "postponed":
         return "postponed"
-    if due is None:
-        return "out_of_range"
     if not selects(webhook, candidate, at=due):
         return "filtered"
     if webhook.late == "skip" and due <= max(webhook.since, candidate.since or DAWN):
@@ -171,10 +166,10 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     """Whether the webhook's filter takes this event at an instant."""
     return filters.matches(
         candidate.event,
+        webhook.selection,
         steps=candidate.steps,
         disputed=candidate.disputed,
         updated_at=candidate.updated_at,
-        filter=webhook.filter.filter,
         now=at,
     )
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.catalogue import dates
+from service.catalogue import dates, filters
 from service.catalogue.event import Language
-from service.catalogue.rules import Fault, Invalid
+from service.catalogue.faults import Fault, Invalid
+from service.catalogue.filters import EventFilter, FilterBody
 from service.reminders import offsets
 from service.reminders.offsets import Offset
-from service.reminders.selection import Selection
 
 Anchor = Literal["start", "end", "opens", "closes"]
 Format = Literal["standard", "slack", "discord", "teams"]
@@ -52,7 +52,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     format: Format
     lang: Language
-    filter: Selection
+    filter: FilterBody
     reminders: tuple[Rule, ...]
     changes: tuple[Change, ...]
     timezone: str
@@ -70,6 +70,10 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     def remind_time(self) -> time:
         return time.fromisoformat(self.remind_at)
 
+    @property
+    def selection(self) -> EventFilter:
+        return _selection(self.filter)
+
 
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /v1/webhooks`."""
@@ -78,7 +82,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Name
     format: Format = "standard"
     lang: Language = "ko"
-    filter: Selection = Selection()
+    filter: FilterBody = FilterBody()
     reminders: Annotated[tuple[Rule, ...], Meta(max_length=20)] = ()
     changes: Annotated[tuple[Change, ...], Meta(max_length=6)] = ()
     timezone: ZoneName = "Asia/Seoul"
@@ -95,7 +99,7 @@ class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     name: Name | UnsetType = UNSET
     format: Format | UnsetType = UNSET
     lang: Language | UnsetType = UNSET
-    filter: Selection | UnsetType = UNSET
+    filter: FilterBody | UnsetType = UNSET
     reminders: Annotated[tuple[Rule, ...], Meta(max_length=20)] | UnsetType = UNSET
     changes: Annotated[tuple[Change, ...], Meta(max_length=6)] | UnsetType = UNSET
     timezone: ZoneName | UnsetType = UNSET
@@ -114,7 +118,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     format: Format
     lang: Language
-    filter: Selection
+    filter: FilterBody
     reminders: tuple[Rule, ...]
     changes: tuple[Change, ...]
     timezone: str
@@ -173,12 +177,11 @@ def view(webhook: Webhook) -> WebhookView:
 
 def check(webhook: Webhook) -> Webhook:
     """Spell offsets canonically and drop repeats; raises Invalid with every fault at once."""
-    faults = [*_rule_faults(webhook.reminders), *webhook.filter.faults()]
+    faults = [*_rule_faults(webhook.reminders), *_filter_faults(webhook.filter), *_text_faults(webhook)]
     try:
         dates.zone(webhook.timezone)
-    except ValueError as error:
+    except dates.ZoneError as error:
         faults.append(Fault(pointer="/timezone", detail=str(error)))
-    faults += _text_faults(webhook)
     if faults:
         raise Invalid(tuple(faults))
     spelt = (msgspec.structs.replace(rule, before=rule.offset.text) for rule in webhook.reminders)
@@ -200,6 +203,14 @@ def _rule_faults(reminders: tuple[Rule, ...]) -> list[Fault]:
     return faults
 
 
+def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:
+    try:
+        filters.read_filter(body)
+    except Invalid as invalid:
+        return invalid.faults
+    return ()
+
+
 def _text_faults(webhook: Webhook) -> list[Fault]:
     texts = (("/name", webhook.name), ("/url", webhook.url))
     return [
@@ -207,6 +218,11 @@ def _text_faults(webhook: Webhook) -> list[Fault]:
         for pointer, text in texts
         if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in text)
     ]
+
+
+@lru_cache(maxsize=4096)
+def _selection(body: FilterBody) -> EventFilter:
+    return filters.read_filter(body)
 
 
 @lru_cache(maxsize=1024)
