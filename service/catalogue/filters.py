@@ -1,13 +1,14 @@
 """Which events somebody asks for; `matches` is the meaning, the store's SQL a fast way to the same answer.
 
 Values of one parameter are alternatives, different parameters must all hold. `from` and `to` ask for an
-overlap with the extent of the event: `lo < to and hi > from`. A missing bound is open on its side, an event
-without any bound is in no range, and an event of a single instant lasts a millisecond.
+overlap with `windows.span`: `lo < to and hi > from`. A missing bound is open on its side, and an event
+without any bound is in no range.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, get_args
 
 import msgspec
@@ -23,7 +24,6 @@ LONGEST_QUERY = 200
 LONGEST_VALUE = 300
 # A date in a range means that whole day where the catalogue is at home.
 HOME = dates.zone("Asia/Seoul")
-TICK = timedelta(milliseconds=1)
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INSTANT = re.compile(
@@ -128,24 +128,16 @@ def matches(
         and (filters.disputed is None or filters.disputed == disputed)
         and (filters.updated_since is None or updated_at >= filters.updated_since)
         and (not filters.phase or windows.phase_at(steps, now) in filters.phase)
-        and overlaps(extent(event), filters)
+        and overlaps(windows.span(event), filters)
         and (filters.q is None or words.contains(event, filters.q))
     )
 
 
-def extent(event: Event) -> Bounds:
-    """The bounds a range is compared with: those of the event, at least a millisecond long."""
-    span = windows.span(event)
-    if span.earliest is None or span.earliest != span.latest:
-        return span
-    return Bounds(earliest=span.earliest, latest=min(span.earliest, dates.MAX_INSTANT - TICK) + TICK)
-
-
-def overlaps(extent: Bounds, filters: EventFilter) -> bool:
-    """Whether an extent lies in the range asked for."""
+def overlaps(span: Bounds, filters: EventFilter) -> bool:
+    """Whether a span of time lies in the range asked for, at least in part."""
     if filters.from_ is None and filters.to is None:
         return True
-    lo, hi = extent.earliest, extent.latest
+    lo, hi = span.earliest, span.latest
     if lo is None and hi is None:
         return False
     begins_before = lo is None or filters.to is None or lo < filters.to
@@ -153,14 +145,8 @@ def overlaps(extent: Bounds, filters: EventFilter) -> bool:
     return begins_before and ends_after
 
 
-def city_key(city: str) -> str:
-    """The form in which cities are compared."""
-    return words.normalise(city)
-
-
 def _has_facets(event: Event, filters: EventFilter) -> bool:
     city = event.place.city if event.place else None
-    wanted = {city_key(name) for name in filters.city} if filters.city else set()
     return (
         (not filters.kind or event.kind in filters.kind)
         and (not filters.status or event.status in filters.status)
@@ -169,7 +155,7 @@ def _has_facets(event: Event, filters: EventFilter) -> bool:
         and (not filters.part_of or event.part_of in filters.part_of)
         and (not filters.tag or any(tag in filters.tag for tag in event.tags))
         and (not filters.organization or any(one.id in filters.organization for one in event.organizations))
-        and (not wanted or (city is not None and city_key(city) in wanted))
+        and (not filters.city or city in filters.city)
     )
 
 
@@ -226,7 +212,8 @@ def _value(name: str, values: Sequence[str]) -> object:
         return values[0] == "true"
     if name == "q":
         return values[0]
-    return tuple(dict.fromkeys(values))
+    # Events are kept in NFC, so that equal is equal.
+    return tuple(dict.fromkeys(unicodedata.normalize("NFC", value) for value in values))
 
 
 def _instant(text: str, *, end: bool) -> tuple[datetime, None] | tuple[None, str]:

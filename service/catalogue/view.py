@@ -115,13 +115,13 @@ def when(event: Event) -> When:
     start = dates.parse(event.start) if event.start is not None else None
     end = dates.parse_end(event.end) if event.end is not None else None
     known = [edtf for edtf in (start, end) if edtf is not None]
-    span = windows.span(event)
+    bounds = windows.bounds(event)
     rule = (event.close_rule or "unknown") if event.is_window else None
     words = labels.label(start, end, timezone=event.timezone, rule=rule)
     return When(
         precision=_precision(end or start if event.is_window else start),
-        earliest=span.earliest,
-        latest=span.latest,
+        earliest=bounds.earliest,
+        latest=bounds.latest,
         all_day=bool(known) and all(edtf.precision == "day" for edtf in known),
         label=Label(ko=words.ko, en=words.en),
         start_precision=start.precision if start else None,

@@ -96,7 +96,7 @@ def phase_at(steps: tuple[Step, ...], now: datetime) -> Phase:
     return phase
 
 
-def span(event: Event) -> Bounds:
+def bounds(event: Event) -> Bounds:
     """The first and the last instant the event may touch; null where nothing bounds it.
 
     An event without an end is bounded by its start; a window without an end is not bounded at all.
@@ -107,6 +107,14 @@ def span(event: Event) -> Bounds:
     if end is None and not event.is_window:
         end = start
     return Bounds(earliest=start.earliest if start else None, latest=end.latest if end else None)
+
+
+def span(event: Event) -> Bounds:
+    """The bounds as a range compares them, `latest` exclusive: what is one instant lasts a millisecond."""
+    touched = bounds(event)
+    if touched.earliest is None or touched.earliest != touched.latest:
+        return touched
+    return Bounds(earliest=touched.earliest, latest=min(touched.earliest, dates.MAX_INSTANT - TICK) + TICK)
 
 
 def _course(event: Event, seen: date | None) -> _Course:
@@ -142,9 +150,9 @@ def _undated(event: Event, rule: str) -> Phase:
 def _begins(start: Edtf | None, zone: ZoneInfo) -> _Edge:
     if start is None:
         return _Edge()
-    bounds = dates.bounds(start, zone)
+    allowed = dates.bounds(start, zone)
     exact = start.precision in ("day", "minute") and not start.qualified
-    return _Edge(sure_not=bounds.earliest, sure=bounds.earliest if exact else bounds.latest)
+    return _Edge(sure_not=allowed.earliest, sure=allowed.earliest if exact else allowed.latest)
 
 
 def _finishes(event: Event, start: Edtf | None, end: Edtf | None, close: Edtf | None) -> _Edge:
