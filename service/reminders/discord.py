@@ -1,0 +1,80 @@
+"""A message as a Discord embed, for a channel's webhook.
+
+`allowed_mentions` permits none, whatever a title says; Markdown is escaped, and addresses a stranger wrote do
+not become links.
+"""
+
+import re
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from service.reminders.message import Message, Tone
+
+MOST_TITLE = 256
+# An embed has at most 6,000 characters in all.
+MOST_VALUE = 500
+MOST_DESCRIPTION = 2000
+COLORS: dict[Tone, int] = {"calm": 0x3B82F6, "soon": 0xF59E0B, "change": 0x8B5CF6, "over": 0xEF4444}
+_MARKS = re.compile(r"([\\`*_{}\[\]()#+\-.!|>~])")
+ZERO_WIDTH = "\u200b"
+
+
+class Mentions(Struct, frozen=True, kw_only=True):
+    parse: tuple[str, ...] = ()
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    name: str
+    value: str
+    inline: bool = False
+
+
+class Embed(Struct, frozen=True, kw_only=True):
+    title: str
+    color: int
+    url: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+    fields: tuple[Field, ...] = ()
+
+
+class Discord(Struct, frozen=True, kw_only=True):
+    embeds: tuple[Embed, ...]
+    allowed_mentions: Mentions = Mentions()
+
+
+def render(message: Message) -> bytes:
+    rows = [(row.label, escaped(row.text)) for row in message.rows]
+    # Field values are Markdown, where our own links may stand; only the first can be the embed's own.
+    links = [f"[{escaped(link.label)}](<{link.url}>)" for link in message.links[1:] if _linkable(link.url)]
+    embed = Embed(
+        title=cut(escaped(message.headline), MOST_TITLE),
+        color=COLORS[message.tone],
+        url=message.links[0].url if message.links else UNSET,
+        description=_description([*(escaped(note) for note in message.notes), *links]),
+        fields=tuple(Field(name=name, value=cut(text, MOST_VALUE)) for name, text in rows[:25] if text),
+    )
+    return msgspec.json.encode(Discord(embeds=(embed,)))
+
+
+def escaped(text: str) -> str:
+    """Marks get a backslash; a mention or an address is broken by a character nobody sees."""
+    broken = text.replace("@", "@" + ZERO_WIDTH).replace("://", ":" + ZERO_WIDTH + "//")
+    return _MARKS.sub(r"\\\1", broken.replace("<", "<" + ZERO_WIDTH))
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters; no escape is cut in half."""
+    if len(text) <= most:
+        return text
+    kept = text[: most - 1]
+    dangling = len(kept) - len(kept.rstrip("\\"))
+    return (kept[:-1] if dangling % 2 else kept) + "…"
+
+
+def _description(lines: list[str]) -> str | UnsetType:
+    return cut("\n".join(lines), MOST_DESCRIPTION) if lines else UNSET
+
+
+def _linkable(url: str) -> bool:
+    return not any(char in url for char in "<>() ")

@@ -1,0 +1,216 @@
+"""What a message says to a person: one value, from which every chat format is made.
+
+Everything in it is plain text; how to keep a title from being markup is each format's own business.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from service.catalogue import dates, labels
+from service.catalogue.event import Kind as EventKind
+from service.catalogue.event import Language, Place, Status, Text
+from service.catalogue.view import When
+from service.reminders import offsets, payload, wording
+from service.reminders.plan import Planned
+from service.reminders.wording import Words
+
+Tone = Literal["calm", "soon", "change", "over"]
+MOST_CHANGES = 8
+# Bidirectional overrides would let a title rewrite the words around it; zero-width and control characters
+# hide.
+_UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """The part of an event's document that a message shows."""
+
+    id: str
+    kind: EventKind
+    name: Text
+    status: Status
+    timezone: str
+    when: When
+    disputed: bool
+    start: str | None = None
+    end: str | None = None
+    close_rule: str | None = None
+    close_text: str | None = None
+    place: Place | None = None
+    url: str | None = None
+    apply_url: str | None = None
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    label: str
+    text: str
+
+
+class Link(Struct, frozen=True, kw_only=True):
+    label: str
+    url: str
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """`headline` is the whole thing in one line: "D-7 · 접수 마감 · 2026 스타트업 챌린지"."""
+
+    lang: Language
+    tone: Tone
+    headline: str
+    rows: tuple[Row, ...] = ()
+    notes: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+_SHOWN = msgspec.json.Decoder(Shown)
+
+
+def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None, now: datetime) -> Message:
+    """`page` is the event's own page on this service, if it has a public address."""
+    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    count = countdown(planned, shown, words, now=now)
+    anchor = words.anchors[planned.anchor or "start"]
+    return Message(
+        lang=lang,
+        tone="soon" if planned.valid_until - now <= timedelta(days=1) else "calm",
+        headline=" · ".join((count, anchor, _name(shown, lang))),
+        rows=_rows(shown, words, lang),
+        notes=(*_certainty(planned, shown, words), *_lateness(planned, words, now=now)),
+        links=_links(shown, words, page),
+    )
+
+
+def notice(
+    planned: Planned,
+    *,
+    event: bytes,
+    previous: dict[str, object],
+    lang: Language,
+    page: str | None,
+) -> Message:
+    """`event` as it is after the change; for a deletion as it was before."""
+    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    over = planned.type in ("event.cancelled", "event.postponed", "event.deleted")
+    return Message(
+        lang=lang,
+        tone="over" if over else "change",
+        headline=" · ".join((words.types[planned.type], _name(shown, lang))),
+        rows=(*_changes(shown, previous, words, lang), *_rows(shown, words, lang)),
+        notes=_certainty(planned, shown, words),
+        links=() if planned.type == "event.deleted" else _links(shown, words, page),
+    )
+
+
+def test(*, name: str, lang: Language) -> Message:
+    words = wording.WORDS[lang]
+    return Message(lang=lang, tone="calm", headline=f"{words.test} · {plain(name)}", notes=(words.test_note,))
+
+
+def disabled(*, name: str, reason: str, lang: Language) -> Message:
+    words = wording.WORDS[lang]
+    rows = (Row(label=words.reason, text=plain(reason)),)
+    return Message(lang=lang, tone="over", headline=f"{words.disabled} · {plain(name)}", rows=rows)
+
+
+def countdown(planned: Planned, shown: Shown, words: Words, *, now: datetime) -> str:
+    """`D-7`, by the calendar where the event is, at the instant of sending.
+
+    Hours where hours were asked for.
+    """
+    if planned.anchor_at is None:
+        return ""
+    zone = dates.zone(shown.timezone)
+    left = planned.anchor_at - now
+    timed = _text(planned, shown).find("T") > 0
+    if timed and offsets.parse(planned.before or "PT0S").seconds and timedelta(0) < left < timedelta(days=1):
+        return words.before(_minutes(left))
+    days = (planned.anchor_at.astimezone(zone).date() - now.astimezone(zone).date()).days
+    return f"D-{days}" if days > 0 else "D-DAY"
+
+
+def plain(text: str) -> str:
+    """One line of visible characters."""
+    return " ".join(_UNSEEN.sub(" ", text).split())
+
+
+def _minutes(left: timedelta) -> int:
+    """Rounded up to whole minutes: an hour before, sent a second later, is still an hour before."""
+    return -int(-left.total_seconds() // 60)
+
+
+def _text(planned: Planned, shown: Shown) -> str:
+    return (shown.start if planned.anchor in ("start", "opens") else shown.end) or ""
+
+
+def _name(shown: Shown, lang: Language) -> str:
+    return plain(_said(shown.name, lang) or shown.id)
+
+
+def _said(text: Text, lang: Language) -> str | None:
+    """In the language asked for, else in the other: a name is never translated here."""
+    return (text.ko or text.en) if lang == "ko" else (text.en or text.ko)
+
+
+def _rows(shown: Shown, words: Words, lang: Language) -> tuple[Row, ...]:
+    label = shown.when.label.ko if lang == "ko" else shown.when.label.en
+    where = _where(shown.place, lang)
+    rows = [Row(label=words.when, text=label or "")]
+    return (*rows, Row(label=words.where, text=where)) if where else tuple(rows)
+
+
+def _where(place: Place | None, lang: Language) -> str:
+    if place is None:
+        return ""
+    name = _said(place.name, lang) if place.name else None
+    parts = (name, place.city if place.city != name else None, place.online_url if not name else None)
+    return plain(", ".join(part for part in parts if part))
+
+
+def _certainty(planned: Planned, shown: Shown, words: Words) -> tuple[str, ...]:
+    """How sure it is: what a reader must know before relying on the date."""
+    text = _text(planned, shown)
+    closing = planned.anchor == "closes"
+    facts = (
+        (shown.status == "tentative", words.tentative),
+        (shown.disputed, words.disputed),
+        (shown.when.uncertain, words.uncertain),
+        (shown.when.approximate, words.approximate),
+        (closing and bool(text) and "T" not in text, words.some_time),
+        (shown.close_rule in ("until_exhausted", "first_come"), words.may_close_early),
+    )
+    said = [note for holds, note in facts if holds]
+    return (*said, plain(shown.close_text)) if shown.close_text else tuple(said)
+
+
+def _lateness(planned: Planned, words: Words, *, now: datetime) -> tuple[str, ...]:
+    late = payload.late_seconds(planned, now=now)
+    return (words.late(late // 60),) if late else ()
+
+
+def _changes(shown: Shown, previous: dict[str, object], words: Words, lang: Language) -> tuple[Row, ...]:
+    rows = []
+    for field, before in previous.items():
+        if field in ("start", "end"):
+            after = shown.start if field == "start" else shown.end
+            rows.append(Row(label=words.fields[field], text=f"{_date(before, lang)} → {_date(after, lang)}"))
+    others = [
+        words.fields[field] for field in previous if field in words.fields and field not in ("start", "end")
+    ]
+    if others:
+        rows.append(Row(label=words.changed, text=", ".join(others[:MOST_CHANGES])))
+    return tuple(rows)
+
+
+def _date(text: object, lang: Language) -> str:
+    if not isinstance(text, str):
+        return labels.UNDATED.ko if lang == "ko" else labels.UNDATED.en
+    edtf = dates.parse_end(text)
+    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+
+
+def _links(shown: Shown, words: Words, page: str | None) -> tuple[Link, ...]:
+    wanted = ((words.apply, shown.apply_url), (words.more, shown.url), (words.page, page))
+    return tuple(Link(label=label, url=url) for label, url in wanted if url)
