@@ -1,0 +1,158 @@
+"""Request bodies, decoded strictly: what is refused is refused with a pointer to it.
+
+Litestar's own decoding coerces (`"5"` becomes 5), takes any Content-Type and answers deep nesting or
+invalid UTF-8 with a 500 (notes/reliability.md L1-L4, L7), so handlers read their bodies through here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+import msgspec
+
+from service.errors import At, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
+
+T = TypeVar("T")
+
+LIMIT = 256 * 1024
+BATCH_LIMIT = 4 * 1024 * 1024
+
+_JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
+# What a forbidden character looks like before decoding; the tree is walked only when one may be there.
+_SUSPICIOUS = re.compile(rb"\\u(?:00[0189]|007[fF]|[dD][89a-fA-F])|\\[bfr]|\x7f|\xc2[\x80-\x9f]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_PLACE = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<key>key` in `)?\$(?P<path>.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\[(\d+|\.\.\.)\]|\.([^.\[]+)")
+_FIELD = re.compile(r"^Object (?:contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL)
+
+
+def check_content_type(content_type: str | None) -> None:
+    """A cross-site form can send text/plain without asking; only application/json is a body here."""
+    if content_type is None or not _JSON_TYPE.fullmatch(content_type.strip()):
+        found = content_type or "missing"
+        raise UnsupportedMediaType(f"The Content-Type is {found}; it must be application/json.")
+
+
+def check_length(length: int, limit: int) -> None:
+    if length > limit:
+        raise TooLarge(f"The body has more than {limit // 1024} KiB.")
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value; its texts hold no control characters but TAB and LF, and no lone surrogates."""
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        _refuse_surrogates(raw)
+        raise Malformed(_reason(error)) from None
+    if _SUSPICIOUS.search(raw):
+        refuse_controls(value)
+    return value
+
+
+def convert(value: Any, kind: type[T], *, below: str = "") -> T:
+    """The value, which stands at pointer `below`, as `kind`, without coercion."""
+    try:
+        return msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError as error:
+        detail, pointer = located(str(error), value, kind)
+        raise Unprocessable(errors=[At(detail=detail, pointer=below + pointer)]) from None
+    except RecursionError:
+        raise Malformed("The body is nested too deep.") from None
+
+
+def located(message: str, value: Any, kind: Any) -> tuple[str, str]:
+    """msgspec's message as a sentence and a JSON pointer: `$.evidence[0].value` is `/evidence/0/value`."""
+    found = _PLACE.match(message)
+    if found is None:  # pragma: no cover - the pattern takes every text
+        return message, ""
+    steps = [index or name for index, name in _STEP.findall(found["path"] or "")]
+    if "..." in steps:
+        steps[steps.index("...")] = _culprit(message, value, kind, steps[: steps.index("...")])
+    if field := _FIELD.match(found["detail"]):
+        steps.append(field["name"])
+    return found["detail"] + ".", "".join(f"/{_escaped(step)}" for step in steps)
+
+
+def _culprit(message: str, value: Any, kind: Any, path: list[str]) -> str:
+    """msgspec names no key of a mapping: the one that alone brings the same message is at fault."""
+    mapping = _at(value, path)
+    for key in mapping:
+        alone = _replaced(value, path, {key: mapping[key]})
+        try:
+            msgspec.convert(alone, kind, strict=True)
+        except msgspec.ValidationError as error:
+            if str(error) == message:
+                return str(key)
+    return "..."
+
+
+def _at(value: Any, path: list[str]) -> Any:
+    for step in path:
+        value = value[int(step)] if isinstance(value, list) else value[step]
+    return value
+
+
+def _replaced(value: Any, path: list[str], new: Any) -> Any:
+    if not path:
+        return new
+    step, rest = path[0], path[1:]
+    if isinstance(value, list):
+        return [_replaced(v, rest, new) if str(i) == step else v for i, v in enumerate(value)]
+    return {k: _replaced(v, rest, new) if k == step else v for k, v in value.items()}
+
+
+def refuse_controls(value: Any) -> None:
+    faults = [
+        At(detail=f"Character {_named(text)} is not allowed in text.", pointer=pointer)
+        for pointer, text in _texts(value)
+        if _FORBIDDEN.search(text)
+    ]
+    if faults:
+        raise Unprocessable(errors=faults[:100])
+
+
+def _texts(value: Any) -> Iterator[tuple[str, str]]:
+    """Every text with its pointer, keys included. A stack of our own: a body may be 1,000 deep."""
+    pending = [("", value)]
+    while pending:
+        pointer, node = pending.pop()
+        if isinstance(node, str):
+            yield pointer, node
+        elif isinstance(node, list):
+            pending.extend((f"{pointer}/{i}", child) for i, child in enumerate(node))
+        elif isinstance(node, dict):
+            for key, child in node.items():
+                where = f"{pointer}/{_escaped(key)}"
+                yield where, key
+                pending.append((where, child))
+
+
+def _refuse_surrogates(raw: bytes) -> None:
+    """msgspec refuses half a surrogate pair without saying where; the slow decoder finds the place."""
+    if not re.search(rb"\\u[dD][89a-fA-F]", raw):
+        return
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return
+    refuse_controls(value)
+
+
+def _named(text: str) -> str:
+    found = _FORBIDDEN.search(text)
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def _escaped(step: str) -> str:
+    # RFC 6901 section 3. A lone surrogate in a key cannot be sent back.
+    return step.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "The body is not UTF-8."
+    if isinstance(error, RecursionError):
+        return "The body is nested too deep."
+    return f"{error}."

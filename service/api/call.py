@@ -1,0 +1,163 @@
+"""A request in this service's words: what handlers may ask of it."""
+
+import re
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, TypeVar
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+from sqlalchemy import Connection
+
+from service.api import answers, bodies, queries
+from service.api.answers import Answer
+from service.api.etags import Precondition
+from service.api.operations import Operation
+from service.api.queries import Pairs
+from service.api.tokens import Box, Cursors
+from service.catalogue.event import Language
+from service.errors import At, BadParameters, Conflict
+from service.parts import Service
+from service.store import idempotency
+from service.store.engine import Work
+from service.store.keys import Key
+
+T = TypeVar("T")
+
+
+class Call(Request[None, Key, State]):
+    """`app.state` carries the service; the middleware has left the checked query and the key."""
+
+    @property
+    def service(self) -> Service:
+        service: Service = self.app.state.service
+        return service
+
+    @property
+    def now(self) -> datetime:
+        """The instant of this request, one for all that it does."""
+        kept: dict[str, Any] = self.scope["state"]
+        if "now" not in kept:
+            kept["now"] = self.service.clock.now()
+        now: datetime = kept["now"]
+        return now
+
+    @property
+    def pairs(self) -> Pairs:
+        pairs: Pairs = self.scope["state"]["pairs"]
+        return pairs
+
+    @property
+    def key(self) -> Key:
+        """The key of an operation that has a scope."""
+        key: Key = self.scope["auth"]
+        return key
+
+    @property
+    def precondition(self) -> Precondition:
+        return Precondition(match=self.headers.get("if-match"), none_match=self.headers.get("if-none-match"))
+
+    @property
+    def limit(self) -> int:
+        return queries.whole(self.pairs, "limit", default=50, most=200)
+
+    @property
+    def lang(self) -> Language | None:
+        match queries.value(self.pairs, "lang"):
+            case None:
+                return None
+            case "ko":
+                return "ko"
+            case "en":
+                return "en"
+        raise BadParameters(errors=[At(detail="It must be ko or en.", parameter="lang")])
+
+    @property
+    def cause(self) -> str:
+        """Why something is written, as its revision will say."""
+        return queries.value(self.pairs, "cause") or f"api key {self.key.id}"
+
+    def after(self, kind: type[T]) -> T | None:
+        """The position that the cursor of this request stands for."""
+        cursor = queries.value(self.pairs, "cursor")
+        if cursor is None:
+            return None
+        cursors: Cursors = self.app.state.cursors
+        return cursors.read(cursor, kind, bound_to=self._list)
+
+    def cursor(self, position: object | None) -> str | None:
+        """The cursor for the page after this one."""
+        if position is None:
+            return None
+        cursors: Cursors = self.app.state.cursors
+        return cursors.write(position, bound_to=self._list)
+
+    @property
+    def _list(self) -> str:
+        """Which list this is: its path, filters and order, however they were written."""
+        chosen = sorted(pair for pair in self.pairs if pair[0] not in ("cursor", "limit", "lang"))
+        return msgspec.json.encode((self.scope["path"], chosen)).decode()
+
+    async def json(self) -> Any:
+        """The body, read strictly, before it is anything."""
+        return bodies.parse(await self._raw())
+
+    async def read(self, kind: type[T]) -> T:
+        """The body as `kind`."""
+        return bodies.convert(await self.json(), kind)
+
+    async def _raw(self) -> bytes:
+        bodies.check_content_type(self.headers.get("content-type"))
+        promised: Operation = self.route_handler.opt["operation"]
+        length = self.headers.get("content-length", "")
+        bodies.check_length(int(length) if length.isdecimal() else 0, promised.body_limit)
+        raw = bytearray()
+        async for chunk in self.stream():
+            raw += chunk
+            bodies.check_length(len(raw), promised.body_limit)
+        body = bytes(raw)
+        self.scope["state"]["fingerprint"] = sha256(f"{self.method} {self.scope['path']}\n".encode() + body)
+        return body
+
+    def shown(self, answer: Answer) -> Response[bytes]:
+        """A read's answer: 304 if the caller has it already."""
+        return answers.sent(answer, held=self.headers.get("if-none-match"))
+
+    async def write(self, work: Work[Answer]) -> Response[bytes]:
+        """Do `work` in one transaction; a POST with an Idempotency-Key once for all its repetitions."""
+        key = self.headers.get("idempotency-key")
+        if key is None or self.method != "POST":
+            return answers.sent(await self.service.store.writing(work))
+        if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+            fault = At(detail="It must be 1 to 255 visible ASCII characters.", parameter="Idempotency-Key")
+            raise BadParameters(errors=[fault])
+        return answers.sent(await self.service.store.writing(self._remembered(key, work)))
+
+    def _remembered(self, key: str, work: Work[Answer]) -> Work[Answer]:
+        """`work` with its answer kept in the same transaction, sealed: some answers show a secret once."""
+        box: Box = self.app.state.box
+        owner, fingerprint, now = self.key.id, self.scope["state"]["fingerprint"].digest(), self.now
+
+        def unit(c: Connection) -> Answer:
+            if (before := idempotency.begin(c, owner, key, fingerprint, now=now)) is not None:
+                return _again(before, box, owner=owner)
+            answer = work(c)
+            idempotency.finish(
+                c,
+                owner,
+                key,
+                status=answer.status,
+                headers=tuple(answer.headers.items()),
+                body=box.seal(answer.body, owner=owner),
+            )
+            return answer
+
+        return unit
+
+
+def _again(before: idempotency.Replay, box: Box, *, owner: str) -> Answer:
+    body = box.open(before.body, owner=owner)
+    if body is None:
+        raise Conflict("The answer to this Idempotency-Key was sealed with a secret key that is gone.")
+    return Answer(status=before.status, body=body, headers=dict(before.headers))

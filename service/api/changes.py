@@ -1,0 +1,163 @@
+"""What changed: the whole catalogue since a token, and one event from its beginning."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from litestar import Response, get
+from sqlalchemy import Connection
+
+from service.api import answers, queries, tokens
+from service.api.answers import Answer, Page
+from service.api.call import Call
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.catalogue import view, windows
+from service.catalogue.view import View
+from service.errors import NotFound, TokenExpired
+from service.store import events, revisions
+from service.store.records import Stored
+from service.store.revisions import Revision
+
+TAG = "Changes"
+SINCE_PARAMETER = Parameter(
+    name="since",
+    description="`token` of the answer before; without it from the beginning.",
+    schema={"type": "string", "maxLength": 300},
+)
+
+
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One field before and after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class EventRevision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One change of one event: what, from what to what, when and why."""
+
+    seq: int
+    revision: int
+    op: Literal["put", "delete"]
+    changes: tuple[FieldChange, ...]
+    cause: str
+    at: datetime
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One change of the catalogue. `event` is the event as of this revision, null for a deletion."""
+
+    seq: int
+    id: str
+    op: Literal["put", "delete"]
+    revision: int
+    changed: tuple[str, ...]
+    at: datetime
+    event: View | None
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stretch of the log. `more` says that the next stretch is there already."""
+
+    items: tuple[Change, ...]
+    token: str
+    more: bool
+
+
+@get(
+    "/v1/changes",
+    opt=operation(
+        "Follow the catalogue",
+        tag=TAG,
+        parameters=(SINCE_PARAMETER, LIMIT_PARAMETER),
+        answers={200: Changes},
+        problems=(TokenExpired,),
+        cached=True,
+    ),
+)
+async def follow(request: Call) -> Response[bytes]:
+    """Every change of an event since the token, oldest first. Keep `token` and ask again with it."""
+    since, limit, now = queries.value(request.pairs, "since"), request.limit, request.now
+    instance = request.service.store.instance
+    answer = await request.service.store.reading(
+        lambda c: _stretch(c, since, instance=instance, limit=limit, now=now)
+    )
+    return request.shown(answer)
+
+
+@get(
+    "/v1/events/{event_id:str}/revisions",
+    opt=operation(
+        "History of an event",
+        tag=TAG,
+        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        answers={200: Page[EventRevision]},
+        cached=True,
+    ),
+)
+async def history(request: Call, event_id: str) -> Response[bytes]:
+    """What changed, from what to what, when and why, oldest first; also of an event that was deleted."""
+    after, limit = request.after(int), request.limit
+    found = await request.service.store.reading(
+        lambda c: revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
+    )
+    if not found and after is None:
+        raise NotFound("event", event_id)
+    shown = found[:limit]
+    following = shown[-1].seq if len(found) > limit else None
+    return request.shown(answers.page(map(_revision, shown), request.cursor(following)))
+
+
+def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> Answer:
+    after, head = 0, revisions.head(c)
+    if since is not None:
+        after = tokens.change_seq(since, instance=instance, head=head)
+        if after < revisions.floor(c):
+            raise TokenExpired("The changes after this token are no longer kept.")
+    found = revisions.since(c, after, limit + 1)
+    shown, more = found[:limit], len(found) > limit
+    latest = events.get_many(c, list({row.id for row in shown if row.document is not None}))
+    items = b",".join(_change(row, latest.get(row.id), now=now) for row in shown)
+    # At the end the token is that of the whole log: numbers that are not events are read too.
+    token = tokens.change_token(instance, shown[-1].seq if more else head)
+    rest = msgspec.json.encode({"token": token, "more": more})
+    return answers.tagged(b'{"items":[' + items + b"]," + rest[1:])
+
+
+def _change(row: Revision, latest: Stored | None, *, now: datetime) -> bytes:
+    head = msgspec.json.encode(
+        {
+            "seq": row.seq,
+            "id": row.id,
+            "op": row.op,
+            "revision": row.revision,
+            "changed": row.changed,
+            "at": row.at,
+        }
+    )
+    return head[:-1] + b',"event":' + (_as_of(row, latest, now=now) or b"null") + b"}"
+
+
+def _as_of(row: Revision, latest: Stored | None, *, now: datetime) -> bytes | None:
+    """The event of that revision. What is stored knows its phase; an older one is worked out."""
+    if row.document is None:
+        return None
+    if latest is not None and latest.seq == row.seq:
+        return latest.body(now)
+    steps = windows.phase_steps(view.event_of(row.document), seen=None)
+    return view.with_phase(row.document, windows.phase_at(steps, now))
+
+
+def _revision(row: Revision) -> bytes:
+    changes = tuple(
+        FieldChange(field=change.field, before=change.before, after=change.after) for change in row.changes
+    )
+    return msgspec.json.encode(
+        EventRevision(
+            seq=row.seq, revision=row.revision, op=row.op, changes=changes, cause=row.cause, at=row.at
+        )
+    )
+
+
+HANDLERS = (follow, history)

@@ -1,0 +1,71 @@
+"""Derived fields on input: a GET can be PUT back, but nobody sets what only follows.
+
+`when`, `phase`, `disputed`, `revision`, `seq`, `created_at` and `updated_at` are ignored if they are what the
+service sends for the stored event, or what follows from the new one; anything else is a 422.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from service.catalogue import evidence, view, windows
+from service.catalogue.event import Event
+from service.errors import At, Unprocessable
+
+DERIVED = ("when", "phase", "disputed", "revision", "seq", "created_at", "updated_at")
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A body taken apart: what a curator writes, and the derived fields that came with it."""
+
+    fields: dict[str, Any]
+    derived: Mapping[str, Any]
+
+
+def taken_apart(body: Any) -> Written:
+    """A body that is not an object is left to the decoder, which says so."""
+    if not isinstance(body, dict):
+        return Written(fields=body, derived={})
+    fields = {name: value for name, value in body.items() if name not in DERIVED}
+    return Written(fields=fields, derived={name: body[name] for name in DERIVED if name in body})
+
+
+def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: datetime) -> None:
+    """Refuse derived fields that neither `sent` (the stored event, as a GET answers) nor `event` has."""
+    if not derived:
+        return
+    right = [*_as_sent(sent), _as_follows(event, now)]
+    wrong = [name for name in derived if all(derived[name] != known.get(name, _NEVER) for known in right)]
+    if wrong:
+        detail = "It follows from other fields and cannot be set; leave it out or send it as it was."
+        raise Unprocessable(errors=[At(detail=detail, pointer=f"/{name}") for name in wrong])
+
+
+def without_history(event: Event, *, sent: bytes | None) -> Event:
+    """Previous dates that only repeat the stored ones say nothing, so the store may add to them."""
+    if sent is None or event.previous_dates is msgspec.UNSET:
+        return event
+    stored = msgspec.json.decode(sent)["previous_dates"]
+    if msgspec.to_builtins(event.previous_dates) != stored:
+        return event
+    return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
+
+
+_NEVER = object()
+
+
+def _as_sent(sent: bytes | None) -> Iterator[dict[str, Any]]:
+    if sent is not None:
+        for body in (sent, view.with_language(sent, "ko"), view.with_language(sent, "en")):
+            yield msgspec.json.decode(body)
+
+
+def _as_follows(event: Event, now: datetime) -> dict[str, Any]:
+    steps = windows.phase_steps(event, seen=None)
+    return {
+        "when": msgspec.json.decode(msgspec.json.encode(view.when(event))),
+        "disputed": evidence.disputed(event),
+        "phase": windows.phase_at(steps, now),
+    }

@@ -1,0 +1,73 @@
+"""Whether the process lives, whether it can do its work, and what it offers."""
+
+from importlib.metadata import version
+from typing import Any, Literal
+
+import msgspec
+from litestar import Litestar, Response, get
+
+from service.api import answers, docs, openapi
+from service.api.call import Call
+from service.api.operations import Media, operation
+from service.store import revisions
+
+TAG = "About"
+HTML = Media(type="text/html")
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+@get("/healthz", opt=operation("Is it alive", tag=TAG, answers={200: Health}, limited=False))
+async def alive() -> Response[bytes]:
+    """200 as long as the process can answer at all."""
+    return answers.sent(answers.value(Health()))
+
+
+@get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Health}, limited=False))
+async def ready(request: Call) -> Response[bytes]:
+    """200 when the store can be reached and reminders are planned in time (less than 30 s behind)."""
+    await request.service.store.reading(revisions.head)
+    return answers.sent(answers.value(Health()))
+
+
+@get(
+    "/v1/openapi.json",
+    opt=operation(
+        "This contract",
+        tag=TAG,
+        answers={200: Media(type="application/json", schema={"type": "object"})},
+        cached=True,
+    ),
+)
+async def contract(request: Call) -> Response[bytes]:
+    """The OpenAPI 3.1 document of this service."""
+    return request.shown(answers.tagged(msgspec.json.encode(document(request.app))))
+
+
+@get("/docs", opt=operation("This contract, to read", tag=TAG, answers={200: HTML}))
+async def reading(request: Call) -> Response[str]:
+    """The same as a page, without script and without anything from elsewhere."""
+    page = docs.page(document(request.app))
+    return Response(page, media_type="text/html", headers={"content-security-policy": docs.CSP})
+
+
+@get("/docs/style.css", opt=operation("Style of the pages", tag=TAG, answers={200: Media(type="text/css")}))
+async def style() -> Response[str]:
+    """The style sheet of `/docs` and `/problems`."""
+    return Response(docs.STYLE, media_type="text/css", headers={"cache-control": "max-age=3600"})
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """Made once: the routes do not change while the app runs."""
+    if "contract" not in app.state:
+        url = app.state.service.settings.base_url
+        app.state.contract = openapi.document(app.routes, version=version("dday"), url=url)
+    made: dict[str, Any] = app.state.contract
+    return made
+
+
+HANDLERS = (alive, ready, contract, reading, style)

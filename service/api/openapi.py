@@ -1,0 +1,207 @@
+"""The OpenAPI 3.1 document, made from what each handler promises (`service.api.operations`)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from inspect import getdoc
+from typing import Any
+
+import msgspec
+from litestar.routes import BaseRoute, HTTPRoute
+
+from service import errors
+from service.api.operations import Media, Operation, Parameter
+
+REF = "#/components/schemas/{name}"
+_PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
+_READS = "Reads need no key. Writes and webhooks take `Authorization: Bearer dday_…`."
+ETAG = {"description": "Strong entity tag of this answer.", "schema": {"type": "string"}}
+HEADERS: Mapping[int, Mapping[str, Any]] = {
+    201: {"Location": {"description": "Where it is.", "schema": {"type": "string"}}},
+    401: {"WWW-Authenticate": {"schema": {"type": "string"}}},
+    405: {"Allow": {"description": "The methods it takes.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
+    503: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
+    507: {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}},
+}
+
+
+def document(routes: Iterable[BaseRoute], *, version: str, url: str) -> dict[str, Any]:
+    """The whole document. Routes whose handlers promise nothing (static files, pages) are left out."""
+    found = [
+        (route.path, method, handler, promised)
+        for route in sorted(routes, key=lambda route: route.path)
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if (promised := handler.opt.get("operation")) is not None
+        for method in sorted(handler.http_methods)
+    ]
+    schemas = _Schemas(promised for _, _, _, promised in found)
+    paths: dict[str, dict[str, Any]] = {}
+    for path, method, handler, promised in found:
+        entry = _operation(path, method, promised, schemas=schemas)
+        entry["description"] = getdoc(handler.fn) or promised.summary
+        paths.setdefault(_PATH_PARAMETER.sub(r"{\1}", path), {})[method.lower()] = entry
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Dday",
+            "version": version,
+            "description": f"Events, deadlines and programs for Korean startups, with evidence. {_READS}",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": url}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(p.tag for _, _, _, p in found)],
+        "paths": paths,
+        "components": {"schemas": schemas.components, "securitySchemes": {"key": _BEARER}},
+    }
+
+
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key `dday_…` with the scope named.",
+}
+
+
+class _Schemas:
+    """The JSON Schemas of every type some operation takes or gives."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        kinds: list[Any] = [errors.Document]
+        for promised in operations:
+            kinds += [k for k in (promised.body, *promised.answers.values()) if _has_schema(k)]
+        unique = [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]
+        found, components = msgspec.json.schema_components(unique, ref_template=REF)
+        self._known = list(zip(unique, found, strict=True))
+        self.components = components
+
+    def of(self, kind: Any) -> Mapping[str, Any]:
+        return next(schema for known, schema in self._known if known == kind)
+
+
+def _has_schema(kind: Any) -> bool:
+    return kind is not None and not isinstance(kind, Media)
+
+
+def _operation(path: str, method: str, promised: Operation, *, schemas: _Schemas) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "operationId": _identifier(method, path),
+        "summary": promised.summary,
+        "tags": [promised.tag],
+        "parameters": [
+            *_path_parameters(path),
+            *map(_query, promised.parameters or ()),
+            *_headers(promised, method),
+        ],
+        "responses": _responses(path, promised, method=method, schemas=schemas),
+    }
+    if promised.scope:
+        entry["security"] = [{"key": []}]
+        entry["x-scope"] = promised.scope
+    if promised.body is not None:
+        content = {"application/json": {"schema": schemas.of(promised.body)}}
+        size = f"At most {promised.body_limit // 1024} KiB."
+        entry["requestBody"] = {"required": True, "description": size, "content": content}
+    return entry
+
+
+def _identifier(method: str, path: str) -> str:
+    words = re.findall(r"[A-Za-z0-9_]+", _PATH_PARAMETER.sub(r"by_\1", path).removeprefix("/v1"))
+    return "_".join([method.lower(), *words])
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z0-9._~-]+$"}
+    return [
+        {"name": name, "in": "path", "required": True, "schema": schema}
+        for name in _PATH_PARAMETER.findall(path)
+    ]
+
+
+def _query(parameter: Parameter) -> dict[str, Any]:
+    schema = {"type": "array", "items": parameter.schema} if parameter.many else parameter.schema
+    found = {"name": parameter.name, "in": "query", "description": parameter.description, "schema": schema}
+    return found | ({"style": "form", "explode": True} if parameter.many else {})
+
+
+_TAGS = {"type": "string", "maxLength": 2000}
+_HEADER_WORDS = {
+    "If-None-Match": "Tags of the copies you have, or `*`.",
+    "If-Match": "Write only if the stored version still has this ETag.",
+    "Idempotency-Key": "Repeating the request with the same key has no further effect and the same answer.",
+}
+
+
+def _headers(promised: Operation, method: str) -> list[dict[str, Any]]:
+    names = ["If-None-Match"] if promised.cached or (promised.guarded and method == "PUT") else []
+    names += ["If-Match"] if promised.guarded else []
+    found = [
+        {"name": name, "in": "header", "description": _HEADER_WORDS[name], "schema": _TAGS} for name in names
+    ]
+    if promised.once:
+        name, schema = "Idempotency-Key", {"type": "string", "pattern": "^[!-~]{1,255}$"}
+        found.append({"name": name, "in": "header", "description": _HEADER_WORDS[name], "schema": schema})
+    return found
+
+
+def _responses(path: str, promised: Operation, *, method: str, schemas: _Schemas) -> dict[str, Any]:
+    found = {
+        str(status): _answer(status, kind, promised, schemas=schemas)
+        for status, kind in promised.answers.items()
+    }
+    if promised.cached:
+        found["304"] = {"description": "You have this already.", "headers": {"ETag": ETAG}}
+    by_status: dict[int, list[type[errors.Problem]]] = {}
+    for problem in _problems(path, promised, method=method):
+        by_status.setdefault(problem.status, []).append(problem)
+    for status, kinds in sorted(by_status.items()):
+        found[str(status)] = _problem(status, kinds)
+    return found
+
+
+def _answer(status: int, kind: Any, promised: Operation, *, schemas: _Schemas) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": _STATUS.get(status, "Done.")}
+    headers = dict(HEADERS.get(status, {}))
+    if promised.cached or (promised.guarded and kind is not None):
+        headers["ETag"] = ETAG
+    if headers:
+        answer["headers"] = headers
+    if isinstance(kind, Media):
+        answer["content"] = {kind.type: {"schema": kind.schema}}
+    elif kind is not None:
+        answer["content"] = {"application/json": {"schema": schemas.of(kind)}}
+    return answer
+
+
+_STATUS = {200: "Here it is.", 201: "Created.", 202: "Accepted.", 204: "Done; there is nothing to say."}
+
+
+def _problems(path: str, promised: Operation, *, method: str) -> list[type[errors.Problem]]:
+    """Every error that follows from what the operation is, and those its handler adds."""
+    found: list[type[errors.Problem]] = [
+        errors.BadParameters,
+        errors.BadRequest,
+        errors.Problem,
+        errors.Unavailable,
+    ]
+    found += [errors.TooManyRequests] if promised.limited else []
+    found += [errors.NotFound] if "{" in path else []
+    found += [errors.Unauthorized, errors.Forbidden] if promised.scope else []
+    found += [errors.StorageFull] if method not in ("GET", "HEAD") else []
+    if promised.body is not None:
+        found += [errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Unprocessable]
+    found += [errors.PreconditionFailed] if promised.guarded else []
+    found += [errors.KeyReused] if promised.once else []
+    return list(dict.fromkeys((*found, *promised.problems)))
+
+
+def _problem(status: int, kinds: list[type[errors.Problem]]) -> dict[str, Any]:
+    lines = [f"`/problems/{kind.name}`: {kind.title}." for kind in kinds]
+    schema = {"$ref": REF.format(name=errors.Document.__name__)}
+    answer: dict[str, Any] = {
+        "description": " ".join(lines),
+        "content": {errors.MEDIA_TYPE: {"schema": schema}},
+    }
+    if status in HEADERS:
+        answer["headers"] = HEADERS[status]
+    return answer

@@ -1,0 +1,82 @@
+"""What each route promises, declared beside its handler: one value that the door enforces (scope, known
+parameters, body size) and `service.api.openapi` publishes."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from service.api.bodies import LIMIT
+from service.errors import Problem
+
+Scope = Literal["catalogue", "webhooks", "admin"]
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """A query parameter. `many` may be repeated, meaning any of."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    many: bool = False
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer that is not JSON of ours."""
+
+    type: str
+    schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method on one path. `answers` maps a status to the type of its body, None for no body.
+
+    `parameters=None` takes any query (feeds ignore what they do not know). `cached` answers carry an ETag
+    and honour If-None-Match, `guarded` writes honour If-Match, `once` honours Idempotency-Key, `limited`
+    counts against the caller's rate. `single` and `many` are the names of the parameters.
+    """
+
+    summary: str
+    tag: str
+    answers: Mapping[int, Any]
+    scope: Scope | None = None
+    parameters: tuple[Parameter, ...] | None = ()
+    body: Any = None
+    body_limit: int = LIMIT
+    problems: tuple[type[Problem], ...] = ()
+    cached: bool = False
+    guarded: bool = False
+    once: bool = False
+    limited: bool = True
+    single: frozenset[str] = frozenset()
+    many: frozenset[str] = frozenset()
+
+
+def operation(summary: str, **promises: Any) -> dict[str, Any]:
+    """`@get("/v1/events", opt=operation("List events", tag="Catalogue", answers={200: EventPage}))`"""
+    parameters: tuple[Parameter, ...] = promises.get("parameters") or ()
+    single = frozenset(p.name for p in parameters if not p.many)
+    many = frozenset(p.name for p in parameters if p.many)
+    return {"operation": Operation(summary=summary, single=single, many=many, **promises)}
+
+
+LIMIT_PARAMETER = Parameter(
+    name="limit",
+    description="How many items at most.",
+    schema={"type": "integer", "minimum": 1, "maximum": 200, "default": 50},
+)
+CURSOR_PARAMETER = Parameter(
+    name="cursor",
+    description="`next` of the page before. It is bound to the filters and the sort order it came with.",
+    schema={"type": "string", "maxLength": 2000},
+)
+LANG_PARAMETER = Parameter(
+    name="lang",
+    description="Keep only the labels in this language.",
+    schema={"type": "string", "enum": ["ko", "en"]},
+)
+CAUSE_PARAMETER = Parameter(
+    name="cause",
+    description="Why, in a few words; the revision keeps it.",
+    schema={"type": "string", "minLength": 1, "maxLength": 200},
+)

@@ -1,0 +1,62 @@
+"""The composition root of the HTTP service."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.middleware import DefineMiddleware
+
+from service.api import batch, changes, events, health, keys, problems
+from service.api.access import Access
+from service.api.bodies import BATCH_LIMIT
+from service.api.call import Call
+from service.api.door import Door
+from service.api.rates import Rates
+from service.api.tokens import Box, Cursors
+from service.clock import Clock
+from service.parts import Service as Service
+from service.parts import open_service as open_service
+from service.settings import Settings
+
+HANDLERS: Sequence[Any] = (
+    *events.HANDLERS,
+    *batch.HANDLERS,
+    *changes.HANDLERS,
+    *keys.HANDLERS,
+    *health.HANDLERS,
+    problems.explain,
+)
+
+
+def create_app(settings: Settings, *, clock: Clock) -> Litestar:
+    """The app over a store of its own, which it closes when it stops."""
+    return build(open_service(settings, clock=clock))
+
+
+def build(service: Service) -> Litestar:
+    """The app over a service that is open already."""
+    app = Litestar(
+        route_handlers=list(HANDLERS),
+        request_class=Call,
+        middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
+        exception_handlers=problems.HANDLERS,
+        lifespan=[_closing],
+        state=State({"service": service, "cursors": Cursors(service.secret), "box": Box(service.secret)}),
+        # Our own document says more than the generated one (service.api.openapi).
+        openapi_config=None,
+        # Failures are logged once, by service.api.problems; the process configures logging.
+        logging_config=None,
+        request_max_body_size=BATCH_LIMIT,
+    )
+    app.asgi_handler = Door(app.asgi_handler, app, https=service.settings.base_url.startswith("https:"))
+    return app
+
+
+@asynccontextmanager
+async def _closing(app: Litestar) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        app.state.service.close()
