@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seeds: Path | None = BUNDLED_SEEDS
     log: LogLevel = "info"
     deliver: bool = True
+    rate_limit: int = 6000
 
     @property
     def base_url(self) -> str:
@@ -148,6 +149,10 @@ def _concurrency(text: str) -> int:
     return _whole(text, 1, 10_000)
 
 
+def _rate_limit(text: str) -> int:
+    return _whole(text, 0, 1_000_000)
+
+
 def _whole(text: str, least: int, most: int) -> int:
     if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most:
         return int(text)
@@ -162,12 +167,9 @@ def _url(text: str) -> str:
 
 
 def _admin_key(text: str) -> str:
-    if re.fullmatch(r"dday_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{43}", text):
+    if re.fullmatch(r"dday_[A-Za-z0-9_-]{32,200}", text):
         return text
-    raise ValueError(
-        "dday_, eight letters or digits, _ and 43 random characters of A-Z a-z 0-9 _ - "
-        "(`dday keys mint` prints one)"
-    )
+    raise ValueError("dday_ and at least 32 random characters (after dday_, `openssl rand -hex 32` makes them)")
 
 
 def _secret_key(text: str) -> str:
@@ -240,4 +242,5 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "seeds": _seeds,
     "log": _log,
     "deliver": _switch,
+    "rate_limit": _rate_limit,
 }
