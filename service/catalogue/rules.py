@@ -14,7 +14,7 @@ from service.catalogue.faults import Fault as Fault
 from service.catalogue.faults import Invalid as Invalid
 from service.catalogue.faults import refuse
 
-NounT = TypeVar("NounT", Series, Program, Organization, Source)
+NounT = TypeVar("NounT", bound=Series | Program | Organization | Source)
 Reader = Callable[[str], Edtf]
 
 # Outside these years something is mistyped, and arithmetic by days would leave the calendar.
