@@ -1,0 +1,175 @@
+"""The curated catalogue as a whole: what its files say must also hold together across them.
+
+Pure: texts come in, faults and nouns go out. `service.seeding` reads the folder and fills the store.
+"""
+
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import msgspec
+
+from service.catalogue import rules, seedproof
+from service.catalogue.event import Event, Organization, Participation, Program, Series, Source
+from service.catalogue.seedfile import FOLDERS, Fault, Noun, SeedFile, Unreadable, read
+
+Name = tuple[str, str]  # folder and id
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    sources: int
+    organizations: int
+    series: int
+    programs: int
+    events: int
+    evidence: int
+    quotes: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    faults: tuple[Fault, ...]
+    counts: Counts
+
+
+class Seeds(msgspec.Struct, frozen=True, kw_only=True):
+    """Every seed, normalised, and after what it is part of."""
+
+    sources: tuple[Source, ...]
+    organizations: tuple[Organization, ...]
+    series: tuple[Series, ...]
+    programs: tuple[Program, ...]
+    events: tuple[Event, ...]
+
+
+class BadSeeds(Exception):
+    """The seeds have faults; `faults` are all of them."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+def check(files: Mapping[str, str], articles: Mapping[str, str] | None) -> Report:
+    """Every fault, by file and line. Without articles the words of a quote are taken on trust."""
+    seeds, faults = _read(files)
+    faults += [*_dangling(seeds), *_circles(seeds), *_uninvited(seeds)]
+    for seed in seeds.values():
+        faults += seedproof.faults(seed, _cited(seed, seeds), articles)
+    return Report(faults=tuple(sorted(set(faults))), counts=_counts(seeds))
+
+
+def parse(files: Mapping[str, str]) -> Seeds:
+    """The nouns in an order in which they can be stored; raises BadSeeds."""
+    report = check(files, None)
+    if report.faults:
+        raise BadSeeds(report.faults)
+    seeds, _ = _read(files)
+    inorder = [seeds[name].noun for name in TopologicalSorter(_wholes(seeds)).static_order()]
+    return Seeds(
+        sources=tuple(noun for noun in inorder if isinstance(noun, Source)),
+        organizations=tuple(noun for noun in inorder if isinstance(noun, Organization)),
+        series=tuple(noun for noun in inorder if isinstance(noun, Series)),
+        programs=tuple(noun for noun in inorder if isinstance(noun, Program)),
+        events=tuple(noun for noun in inorder if isinstance(noun, Event)),
+    )
+
+
+def _read(files: Mapping[str, str]) -> tuple[dict[Name, SeedFile], list[Fault]]:
+    seeds: dict[Name, SeedFile] = {}
+    faults: list[Fault] = []
+    for path, text in sorted(files.items()):
+        try:
+            seed = read(path, text)
+        except Unreadable as unreadable:
+            faults.extend(unreadable.faults)
+            continue
+        noun, broken = _by_the_rules(seed)
+        faults.extend(broken)
+        seeds[seed.folder, seed.noun.id] = msgspec.structs.replace(seed, noun=noun)
+    return seeds, faults
+
+
+def _by_the_rules(seed: SeedFile) -> tuple[Noun, list[Fault]]:
+    """The noun as the store would keep it, or as it is with the rules it breaks."""
+    try:
+        return _checked(seed.noun), []
+    except rules.Invalid as invalid:
+        return seed.noun, [seed.fault(fault.pointer or "", fault.detail) for fault in invalid.faults]
+
+
+def _checked(noun: Noun) -> Noun:
+    return rules.check(noun) if isinstance(noun, Event) else rules.check_noun(noun)
+
+
+def references(noun: Noun) -> Iterator[tuple[str, Name]]:
+    """Each pointer that names another noun, and what it names."""
+    organizations: tuple[Participation, ...] = getattr(noun, "organizations", ())
+    for index, participation in enumerate(organizations):
+        yield f"/organizations/{index}/id", ("organizations", participation.id)
+    if isinstance(noun, Event | Program):
+        for index, item in enumerate(noun.evidence):
+            yield f"/evidence/{index}/source", ("sources", item.source)
+    if isinstance(noun, Event):
+        for index, related in enumerate(noun.related):
+            yield f"/related/{index}/event", ("events", related.event)
+        if noun.series:
+            yield "/series", ("series", noun.series)
+        if noun.program:
+            yield "/program", ("programs", noun.program)
+    for folder, kind in (("events", Event), ("programs", Program), ("organizations", Organization)):
+        if isinstance(noun, kind) and noun.part_of:
+            yield "/part_of", (folder, noun.part_of)
+
+
+def _dangling(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+    for seed in seeds.values():
+        for pointer, (folder, wanted) in references(seed.noun):
+            if (folder, wanted) not in seeds:
+                yield seed.fault(pointer, f"there is no {folder}/{wanted}.yaml")
+
+
+def _wholes(seeds: Mapping[Name, SeedFile]) -> dict[Name, set[Name]]:
+    """What each seed is part of."""
+    return {
+        name: {whole for at, whole in references(seed.noun) if at == "/part_of"} & seeds.keys()
+        for name, seed in seeds.items()
+    }
+
+
+def _circles(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+    """Nothing may be part of itself by way of others; one fault for each circle."""
+    wholes = _wholes(seeds)
+    while True:
+        try:
+            TopologicalSorter(wholes).prepare()
+        except CycleError as error:
+            # graphlib lists each name before the one that is part of it.
+            whole, part = error.args[1][:2]
+            circle = " -> ".join(name for _, name in reversed(error.args[1]))
+            yield seeds[part].fault("/part_of", f"is part of itself: {circle}")
+            wholes[part].discard(whole)
+        else:
+            return
+
+
+def _cited(seed: SeedFile, seeds: Mapping[Name, SeedFile]) -> dict[str, Source]:
+    named = (seeds.get(name) for _, name in references(seed.noun) if name[0] == "sources")
+    return {cited.noun.id: cited.noun for cited in named if cited and isinstance(cited.noun, Source)}
+
+
+def _uninvited(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+    """A program chosen by nomination has no call, so a window of it is somebody's guess."""
+    for seed in seeds.values():
+        if isinstance(seed.noun, Event) and seed.noun.is_window and seed.noun.program:
+            owner = seeds.get(("programs", seed.noun.program))
+            if owner and isinstance(owner.noun, Program) and owner.noun.selection == "nomination":
+                detail = f"{owner.noun.id} selects by nomination, so it has no application window"
+                yield seed.fault("/program", detail)
+
+
+def _counts(seeds: Mapping[Name, SeedFile]) -> Counts:
+    evidence = [item for seed in seeds.values() for item in seedproof.evidence(seed.noun)]
+    return Counts(
+        **{folder: sum(name[0] == folder for name in seeds) for folder in FOLDERS},
+        evidence=len(evidence),
+        quotes=sum(item.quote is not None for item in evidence),
+    )
