@@ -72,11 +72,14 @@ def witnesses(event: Event, sources: Iterable[Source]) -> tuple[Witnessed, ...]:
 
 def earliest_close(event: Event) -> str | None:
     """The end a careful reader keeps: the earliest of those in dispute, else the end as it stands."""
-    in_dispute = [item.values for item in disputes(event) if item.field == "end"]
-    if not in_dispute:
-        return event.end
-    candidates = [text for text in (event.end, *in_dispute[0]) if text is not None]
-    return min(candidates, key=lambda text: _closes(text, event.timezone), default=None)
+    return next(iter(closes(event)), None)
+
+
+def closes(event: Event) -> tuple[str, ...]:
+    """The end as it stands and those disputed beside it, the earliest first; empty without any."""
+    disputed = (text for item in disputes(event) if item.field == "end" for text in item.values)
+    texts = dict.fromkeys(text for text in (event.end, *disputed) if text is not None)
+    return tuple(sorted(texts, key=lambda text: _closes(text, event.timezone)))
 
 
 def last_seen(event: Event, sources: Iterable[Source]) -> date | None:

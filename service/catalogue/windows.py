@@ -121,26 +121,28 @@ def _course(event: Event, seen: date | None) -> _Course:
     zone = dates.zone(event.timezone)
     start = dates.parse(event.start) if event.start else None
     end = dates.parse_end(event.end) if event.end else None
-    close = _careful(event, end)
+    closes = _closes(event)
     rule = event.close_rule or ("fixed" if end else "unknown")
-    firm = not any(edtf is not None and edtf.qualified for edtf in (start, end, close))
+    firm = not any(edtf.qualified for edtf in (start, *closes) if edtf is not None)
     bounded = end is not None and end.first is not None
     believed = bounded if rule == "fixed" else rule in _WHILE_SEEN and seen is not None
     return _Course(
         window=event.is_window,
         undated=_undated(event, rule) if start is None and end is None else None,
         begins=_begins(start, zone),
-        finishes=_finishes(event, start, end, close),
-        soon=_soon(close, zone) if event.is_window else None,
+        finishes=_finishes(event, start, closes),
+        soon=_soon(closes[0], zone) if closes and event.is_window else None,
         believed_until=_until(seen, zone) if event.is_window and rule in _WHILE_SEEN else None,
         believed=firm and (believed or not event.is_window),
     )
 
 
-def _careful(event: Event, end: Edtf | None) -> Edtf | None:
-    """The end a person should act by: the earliest of disputed deadlines."""
-    text = evidence.earliest_close(event) if event.is_window and event.evidence else event.end
-    return dates.parse_end(text) if text else end
+def _closes(event: Event) -> tuple[Edtf, ...]:
+    """The ends that may hold: of a window all that are in dispute, the earliest first."""
+    if event.end is None:
+        return ()
+    texts = evidence.closes(event) if event.is_window and event.evidence else (event.end,)
+    return tuple(dates.parse_end(text) for text in texts)
 
 
 def _undated(event: Event, rule: str) -> Phase:
@@ -155,14 +157,15 @@ def _begins(start: Edtf | None, zone: ZoneInfo) -> _Edge:
     return _Edge(sure_not=allowed.earliest, sure=allowed.earliest if exact else allowed.latest)
 
 
-def _finishes(event: Event, start: Edtf | None, end: Edtf | None, close: Edtf | None) -> _Edge:
+def _finishes(event: Event, start: Edtf | None, closes: tuple[Edtf, ...]) -> _Edge:
     zone = dates.zone(event.timezone)
-    if end is None or close is None:
+    if not closes:
         return _Edge() if start is None or event.is_window else _same_day(start, zone)
-    latest = _over(end, zone, inclusive=event.is_window)
-    exact = close.precision in ("day", "minute") and not close.qualified
-    first = _over(close, zone, inclusive=event.is_window) if exact else dates.bounds(close, zone).earliest
-    return _Edge(sure_not=min(first, latest) if first and latest else first, sure=latest)
+    first = closes[0]
+    exact = first.precision in ("day", "minute") and not first.qualified
+    last = _over(closes[-1], zone, inclusive=event.is_window)
+    careful = _over(first, zone, inclusive=event.is_window) if exact else dates.bounds(first, zone).earliest
+    return _Edge(sure_not=careful, sure=last)
 
 
 def _same_day(start: Edtf, zone: ZoneInfo) -> _Edge:
@@ -182,9 +185,9 @@ def _over(end: Edtf, zone: ZoneInfo, *, inclusive: bool) -> datetime | None:
     return min(latest, dates.MAX_INSTANT - TICK) + TICK
 
 
-def _soon(close: Edtf | None, zone: ZoneInfo) -> datetime | None:
+def _soon(close: Edtf, zone: ZoneInfo) -> datetime | None:
     """Seven days before: the same wall time for a minute, the start of D-7 for a day, nothing if coarser."""
-    if close is None or close.first is None or close.precision not in ("day", "minute"):
+    if close.first is None or close.precision not in ("day", "minute"):
         return None
     if close.first.toordinal() <= SOON.days:
         return dates.MIN_INSTANT

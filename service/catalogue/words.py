@@ -15,6 +15,10 @@ _CJK += "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?:(?![{_CJK}])[^\W_])+")
 
 
+# A token is a key of an index, and PostgreSQL refuses keys of more than some 2,700 bytes.
+LONGEST_TOKEN = 64
+
+
 def normalise(text: str) -> str:
     """The form in which two spellings of one text are equal: NFKC, case folded, single spaces."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -63,4 +67,4 @@ def _pieces(word: str, *, cjk: bool) -> Iterator[str]:
     if cjk and len(word) > 1:
         yield from (word[i : i + 2] for i in range(len(word) - 1))
     else:
-        yield word
+        yield word[:LONGEST_TOKEN]
