@@ -96,7 +96,8 @@ def english(edtf: Edtf, *, before: Edtf | None = None, after: Edtf | None = None
     near = before is not None and _alike(edtf, before) and not (_same_day(edtf, before) and before.minute)
     text = _day_en(parts, short=near and before is not None and _one_month_of_days(edtf, before))
     if parts.year and not near:
-        text = f"{text} {_year_en(parts.year)}" if text else _year_en(parts.year)
+        comma = "," if parts.day and not parts.month else ""
+        text = f"{text}{comma} {_year_en(parts.year)}" if text else _year_en(parts.year)
     if not text:
         return UNDATED.en
     text += _missing(edtf, year="year", month="month", both="year and month", note=" ({} unknown)")
@@ -198,4 +199,4 @@ def _day_en(parts: _Parts, *, short: bool) -> str:
     month = _MONTHS_EN[parts.month - 1] if parts.month else ""
     if parts.day is None:
         return month
-    return f"{parts.day} {month}" if month else f"day {parts.day},"
+    return f"{parts.day} {month}" if month else f"day {parts.day}"
