@@ -14,7 +14,8 @@ from service.catalogue import dates, labels
 from service.catalogue.event import Kind as EventKind
 from service.catalogue.event import Language, Place, Status, Text
 from service.catalogue.view import When
-from service.reminders import offsets, payload, wording
+from service.reminders import offsets, wording
+from service.reminders.lateness import late_seconds
 from service.reminders.plan import Planned
 from service.reminders.wording import Words
 
@@ -186,7 +187,7 @@ def _certainty(planned: Planned, shown: Shown, words: Words) -> tuple[str, ...]:
 
 
 def _lateness(planned: Planned, words: Words, *, now: datetime) -> tuple[str, ...]:
-    late = payload.late_seconds(planned, now=now)
+    late = late_seconds(planned, now=now)
     return (words.late(late // 60),) if late else ()
 
 

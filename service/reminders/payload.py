@@ -9,7 +9,8 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct
 
-from service.reminders.plan import LATE, Kind, Planned
+from service.reminders.lateness import late_seconds
+from service.reminders.plan import Kind, Planned
 from service.reminders.rules import Anchor
 
 NOTHING = Raw(b"null")
@@ -96,12 +97,6 @@ def disabled(*, webhook: str, disabled: str, name: str, reason: str, now: dateti
     """Word to one webhook of an owner that another one was switched off."""
     data = DisabledData(webhook=webhook, disabled=disabled, name=name, reason=reason)
     return _encode(Body(type="webhook.disabled", timestamp=now, data=data))
-
-
-def late_seconds(planned: Planned, *, now: datetime) -> int:
-    """How late a reminder goes out; the tick of the loops is not lateness."""
-    late = now - planned.due_at
-    return int(late.total_seconds()) if late > LATE else 0
 
 
 def _encode(body: Body) -> bytes:

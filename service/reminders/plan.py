@@ -6,7 +6,7 @@ at that time.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -20,11 +20,6 @@ from service.reminders.moments import Moment, Untimed
 from service.reminders.rules import Anchor, Rule, Webhook
 
 DAWN = datetime.min.replace(tzinfo=UTC)
-# Sent this long after it was due, a reminder counts as late; less is the tick of the loops.
-LATE = timedelta(seconds=60)
-# A webhook that asks for `send_now` gets at most this many made-up-for reminders from one pass of the
-# planner.
-AT_ONCE = 20
 
 Withheld = Literal[
     "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled"
@@ -44,11 +39,18 @@ Kind = Literal[
 Dropped = Literal["too_late", "tighter", "flood"]
 
 
+class Version(Struct, frozen=True, kw_only=True):
+    """An event as it was until a change; None where it did not exist."""
+
+    until: datetime
+    was: "Candidate | None"
+
+
 class Candidate(Struct, frozen=True, kw_only=True):
     """An event as the planner needs it.
 
-    `since` is the instant of the change that made it as it is, where the caller knows one: what was due at or
-    before it was already past (see `Webhook.late`). None means that it stood long before.
+    `past` are the versions that the changes not yet seen by the planner have replaced, oldest first. A
+    reminder that came due before the change that asks for it "was already past": see `Webhook.late`.
     """
 
     event: Event
@@ -57,7 +59,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     disputed: bool
     updated_at: datetime
-    since: datetime | None = None
+    past: tuple[Version, ...] = ()
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -129,37 +131,60 @@ def _of_anchor(
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
-        return [_not_planned(candidate, webhook, rule, reason=moment) for rule in rules]
+        return [_undated(candidate, webhook, rule, moment) for rule in rules]
     zone = dates.zone(webhook.timezone)
-    dues = [moments.due(moment, rule.offset, remind_at=webhook.remind_time, zone=zone) for rule in rules]
-    reasons = [_withheld(candidate, webhook, due, repeated=due in dues[:n]) for n, due in enumerate(dues)]
-    to_come = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason is None)
-    answers: list[Planned | NotPlanned] = []
-    for rule, due, reason in zip(rules, dues, reasons, strict=True):
-        if reason is not None:
-            until = moments.useful_until(moment, rule.offset)
-            answers.append(_not_planned(candidate, webhook, rule, reason=reason, due=due, until=until))
-            continue
-        tighter = next((later for later in to_come if later > due), None)
-        answers.append(_planned(candidate, webhook, rule, moment, due=due, tighter=tighter))
-    return answers
+    asked = [
+        _planned(
+            candidate,
+            webhook,
+            rule,
+            moment,
+            due=moments.due(moment, rule.offset, remind_at=webhook.remind_time, zone=zone),
+        )
+        for rule in rules
+    ]
+    reasons = [_withheld(candidate, webhook, each, before=asked[:n]) for n, each in enumerate(asked)]
+    dues = sorted(each.due_at for each, reason in zip(asked, reasons, strict=True) if reason is None)
+    return [
+        replace(each, tighter_at=next((later for later in dues if later > each.due_at), None))
+        if reason is None
+        else _refused(each, reason)
+        for each, reason in zip(asked, reasons, strict=True)
+    ]
 
 
-def _withheld(candidate: Candidate, webhook: Webhook, due: datetime, *, repeated: bool) -> Reason | None:
+def _withheld(
+    candidate: Candidate, webhook: Webhook, asked: Planned, *, before: list[Planned]
+) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
     if event.visibility == "internal":
         return "internal"
-    if event.status == "cancelled":
-        return "cancelled"
-    if event.status == "postponed":
-        return "postponed"
-    if not selects(webhook, candidate, at=due):
+    if event.status in ("cancelled", "postponed"):
+        return "cancelled" if event.status == "cancelled" else "postponed"
+    if not selects(webhook, candidate, at=asked.due_at):
         return "filtered"
-    if webhook.late == "skip" and due <= max(webhook.since, candidate.since or DAWN):
-        return "already_past"
-    return "same_instant" if repeated else None
+    if any(other.due_at == asked.due_at for other in before):
+        return "same_instant"
+    return "already_past" if _past(candidate, webhook, asked) else None
+
+
+def _past(candidate: Candidate, webhook: Webhook, asked: Planned) -> bool:
+    """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
+    if asked.due_at <= webhook.since:
+        return webhook.late == "skip"
+    in_force = next((version for version in candidate.past if asked.due_at <= version.until), None)
+    if in_force is None or _stood(in_force, webhook, asked):
+        return False
+    return webhook.late == "skip" or _stood(candidate.past[0], webhook, asked)
+
+
+def _stood(version: Version, webhook: Webhook, asked: Planned) -> bool:
+    """Whether an earlier version of the event asked for the very same reminder."""
+    if version.was is None:
+        return False
+    return any(isinstance(each, Planned) and each.id == asked.id for each in reminders(version.was, webhook))
 
 
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
@@ -174,15 +199,7 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     )
 
 
-def _planned(
-    candidate: Candidate,
-    webhook: Webhook,
-    rule: Rule,
-    moment: Moment,
-    *,
-    due: datetime,
-    tighter: datetime | None,
-) -> Planned:
+def _planned(candidate: Candidate, webhook: Webhook, rule: Rule, moment: Moment, *, due: datetime) -> Planned:
     event = candidate.event.id
     return Planned(
         id=identity.reminder(webhook.id, event, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset),
@@ -194,45 +211,31 @@ def _planned(
         anchor_at=moment.at,
         due_at=due,
         valid_until=moments.useful_until(moment, rule.offset),
-        tighter_at=tighter,
+        tighter_at=None,
         revision=candidate.revision,
         seq=candidate.seq,
     )
 
 
-def _not_planned(
-    candidate: Candidate,
-    webhook: Webhook,
-    rule: Rule,
-    *,
-    reason: Reason,
-    due: datetime | None = None,
-    until: datetime | None = None,
-) -> NotPlanned:
+def _undated(candidate: Candidate, webhook: Webhook, rule: Rule, reason: Untimed) -> NotPlanned:
     return NotPlanned(
         webhook=webhook.id,
         event=candidate.event.id,
         anchor=rule.anchor,
         before=rule.before,
         reason=reason,
-        due_at=due,
-        useful_until=until,
+        due_at=None,
+        useful_until=None,
     )
 
 
-def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
-    """Why this is no longer worth sending, if so: it is over, or late while a tighter one is due as well."""
-    if now >= planned.valid_until:
-        return "too_late"
-    late = now - planned.due_at > LATE
-    if late and planned.tighter_at is not None and planned.tighter_at <= now:
-        return "tighter"
-    return None
-
-
-def settle(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
-    """Mark what must not be sent any more as expired: rows that are kept, to be seen."""
-    return tuple(
-        replace(each, state="expired", reason=dropped) if (dropped := overtaken(each, now=now)) else each
-        for each in planned
+def _refused(asked: Planned, reason: Withheld) -> NotPlanned:
+    return NotPlanned(
+        webhook=asked.webhook,
+        event=asked.event,
+        anchor=asked.anchor or "start",
+        before=asked.before or "PT0S",
+        reason=reason,
+        due_at=asked.due_at,
+        useful_until=asked.valid_until,
     )

@@ -1,6 +1,5 @@
 """What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal
@@ -8,17 +7,9 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service.reminders.plan import (
-    AT_ONCE,
-    DAWN,
-    Candidate,
-    Dropped,
-    Planned,
-    overtaken,
-    plan,
-    reminders,
-    settle,
-)
+from service.reminders.changes import Revised
+from service.reminders.lateness import overtaken, settle, unflooded
+from service.reminders.plan import DAWN, Candidate, Dropped, Planned, Version, plan, reminders
 from service.reminders.rules import Webhook
 
 DUSK = datetime.max.replace(tzinfo=UTC)
@@ -28,13 +19,25 @@ Withdrawn = Literal["moved", "withdrawn"]
 class Replan(Struct, frozen=True, kw_only=True):
     """The rows to insert, those to revise (same delivery, other hour) and the ids to supersede.
 
-    An insert whose row exists in state `superseded` revives it: the event has moved there and back. One
-    whose row exists in any other state changes nothing.
+    An insert whose row exists in state `superseded` revives it: the event has moved there and back. One whose
+    row exists in any other state changes nothing.
     """
 
     insert: tuple[Planned, ...]
     revise: tuple[Planned, ...]
     supersede: tuple[str, ...]
+
+
+def changed(rows: Iterable[Revised]) -> tuple[Candidate, ...]:
+    """The events that stand after these rows of the log, each with its versions before them."""
+    of_event: dict[str, list[Revised]] = {}
+    for row in rows:
+        of_event.setdefault(row.event, []).append(row)
+    return tuple(
+        replace(news[-1].after, past=tuple(Version(until=row.at, was=row.before) for row in news))
+        for news in of_event.values()
+        if news[-1].after is not None
+    )
 
 
 def replan(
@@ -45,17 +48,21 @@ def replan(
     until: datetime,
     now: datetime,
 ) -> Replan:
-    """Bring deliveries in step with changed events or webhooks, up to `until`, the end of what is planned.
+    """Bring deliveries in step with changed events (`changed`) or with a changed webhook.
 
-    `pending` are all unsent reminders of these events and webhooks. A candidate's `since` is the instant of
-    its change and a webhook's that of its own, so that offsets already past follow `late`.
+    `pending` are all unsent reminders of these events to these webhooks; `until` is the end of what is
+    planned.
     """
     events, hooks = tuple(candidates), tuple(webhooks)
     rows = {row.id: row for row in pending if row.type == "event.reminder"}
-    standing = {each.id: each for each in plan(*_timeless(events, hooks), after=DAWN, until=DUSK)}
-    fresh = plan(events, hooks, after=DAWN, until=until)
+    standing = {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
+    since = {(event.event.id, hook.id): _since(event, hook) for event in events for hook in hooks}
+    stood = _before(events, hooks)
+    fresh = [each for each in plan(events, hooks, after=DAWN, until=until) if each.id not in rows]
+    past = {each.id for each in fresh if each.due_at <= since[each.event, each.webhook]}
+    news = [each for each in fresh if each.id not in past & stood]  # earlier passes saw to the others
     return Replan(
-        insert=_unflooded(settle((each for each in fresh if each.id not in rows), now=now), now=now),
+        insert=unflooded(settle(news, now=now), past),
         revise=tuple(new for key, row in rows.items() if (new := standing.get(key)) and _differs(row, new)),
         supersede=tuple(key for key in rows if key not in standing),
     )
@@ -73,8 +80,8 @@ def check(
         return "too_late" if now >= planned.valid_until else None
     if candidate is None or webhook.state == "disabled":
         return "withdrawn"
-    [events], [hooks] = _timeless((candidate,), (webhook,))
-    answers = reminders(events, hooks)
+    [event], [hook] = timeless((candidate,), (webhook,))
+    answers = reminders(event, hook)
     for answer in answers:
         if isinstance(answer, Planned) and answer.id == planned.id:
             return overtaken(answer, now=now)
@@ -84,28 +91,27 @@ def check(
     return "moved" if any(isinstance(answer, Planned) for answer in same) else "withdrawn"
 
 
-def _timeless(
-    candidates: tuple[Candidate, ...], webhooks: tuple[Webhook, ...]
+def timeless(
+    candidates: Iterable[Candidate], webhooks: Iterable[Webhook]
 ) -> tuple[tuple[Candidate, ...], tuple[Webhook, ...]]:
     """The same without "already past": what stands, whenever it came to."""
     return (
-        tuple(replace(candidate, since=None) for candidate in candidates),
+        tuple(replace(candidate, past=()) for candidate in candidates),
         tuple(replace(webhook, since=DAWN) for webhook in webhooks),
     )
 
 
+def _since(event: Candidate, hook: Webhook) -> datetime:
+    """From when on earlier passes of the planner have not seen to this event and webhook."""
+    return max(hook.since, event.past[0].until) if event.past else hook.since
+
+
+def _before(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> frozenset[str]:
+    """The reminders that stood before the first of the changes."""
+    was = (each.past[0].was for each in events if each.past)
+    olds, news = timeless((each for each in was if each is not None), hooks)
+    return frozenset(each.id for each in plan(olds, news, after=DAWN, until=DUSK))
+
+
 def _differs(row: Planned, new: Planned) -> bool:
     return (row.due_at, row.valid_until, row.tighter_at) != (new.due_at, new.valid_until, new.tighter_at)
-
-
-def _unflooded(planned: tuple[Planned, ...], *, now: datetime) -> tuple[Planned, ...]:
-    """An import of thousands must not send thousands: past the first few made-up-for ones the rest expire."""
-    made_up: Counter[str] = Counter()
-    kept = []
-    for each in planned:
-        if each.state == "pending" and each.due_at <= now:
-            made_up[each.webhook] += 1
-            if made_up[each.webhook] > AT_ONCE:
-                each = replace(each, state="expired", reason="flood")
-        kept.append(each)
-    return tuple(kept)
