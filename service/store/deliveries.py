@@ -1,0 +1,199 @@
+"""Deliveries: planning, taking back, showing. What happens while one is being sent is in `claims`."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.errors import Conflict, NotFound
+from service.reminders.plan import Planned
+from service.store.delivery_records import Attempt, Delivery, attempt_of, delivery_of, planned_of, row_of
+from service.store.instants import instant, millis
+from service.store.reminder_tables import IS_FINISHED, IS_LEASED, IS_PENDING, IS_UNSENT, attempt, delivery
+from service.store.reminder_tables import webhook as webhooks
+
+CHUNK = 500
+# An operator who sends something again wants it sent, however old it is.
+REDELIVERY = timedelta(days=1)
+
+
+def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
+    """Add what is not there yet; what was superseded and is wanted again is revived. Returns rows written."""
+    rows = [{**row_of(each, now=now), "body": body} for each in planned]
+    if not rows:
+        return 0
+    made = postgresql.insert(delivery) if c.dialect.name == "postgresql" else sqlite.insert(delivery)
+    new = made.excluded
+    revived = {
+        name: case((delivery.c.state == "superseded", new[name]), else_=delivery.c[name])
+        for name in ("state", "reason", "next_at", "finished_at")
+    }
+    again = (delivery.c.state == "superseded") | (
+        (delivery.c.state == "leased") & (delivery.c.drop_flag == 1)
+    )
+    kept = {name: new[name] for name in ("due_at", "valid_until", "tighter_at", "revision", "seq")}
+    statement = made.on_conflict_do_update(
+        index_elements=["id"], set_={**revived, **kept, "drop_flag": 0}, where=again
+    )
+    return c.execute(statement, rows).rowcount
+
+
+def unsent_of_events(c: Connection, event_ids: Sequence[str]) -> tuple[Planned, ...]:
+    """Reminders of these events that have not been sent yet."""
+    return _unsent(c, delivery.c.event_id.in_(event_ids))
+
+
+def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
+    pending = select(delivery).where(delivery.c.webhook_id == webhook_id, IS_PENDING)
+    leased = select(delivery).where(delivery.c.webhook_id == webhook_id, IS_LEASED)
+    return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
+
+
+def supersede(c: Connection, ids: Sequence[str], *, reason: str, now: datetime) -> int:
+    """Take back what is not sent; one that is being sent is marked, and is dropped unless it succeeds."""
+    count = 0
+    for start in range(0, len(ids), CHUNK):
+        its = delivery.c.id.in_(ids[start : start + CHUNK])
+        gone = {"state": "superseded", "reason": reason, "finished_at": millis(now)}
+        count += c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
+        c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason=reason))
+    return count
+
+
+def revise(c: Connection, planned: Iterable[Planned]) -> None:
+    """The same deliveries at another hour. One that has been tried keeps the time of its next attempt."""
+    for each in planned:
+        due = millis(each.due_at)
+        c.execute(
+            update(delivery)
+            .where(delivery.c.id == each.id, IS_UNSENT)
+            .values(
+                due_at=due,
+                valid_until=millis(each.valid_until),
+                tighter_at=None if each.tighter_at is None else millis(each.tighter_at),
+                next_at=case((delivery.c.tries == 0, due), else_=delivery.c.next_at),
+            )
+        )
+
+
+def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> None:
+    """Nothing more goes to this webhook."""
+    gone = {"state": "superseded", "reason": "withdrawn", "finished_at": millis(now)}
+    its = delivery.c.webhook_id == webhook_id
+    c.execute(update(delivery).where(its, IS_PENDING).values(**gone))
+    c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason="withdrawn"))
+
+
+def skip_due(c: Connection, webhook_id: str, *, now: datetime) -> int:
+    """A pause that ends with `skip`: what fell due meanwhile is not made up for."""
+    its = (delivery.c.webhook_id == webhook_id) & (delivery.c.due_at <= millis(now))
+    gone = {"state": "expired", "reason": "paused", "finished_at": millis(now)}
+    return c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
+
+
+def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery, tuple[Attempt, ...]]:
+    """A delivery with all its attempts, oldest first. NotFound for those who do not own its webhook."""
+    query = select(delivery).join(webhooks, webhooks.c.id == delivery.c.webhook_id)
+    query = query.where(delivery.c.id == delivery_id)
+    row = c.execute(query if owner is None else query.where(webhooks.c.owner == owner)).one_or_none()
+    if row is None:
+        raise NotFound("delivery", delivery_id)
+    rows = c.execute(select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.fence))
+    return delivery_of(row), tuple(attempt_of(row) for row in rows)
+
+
+def listed(
+    c: Connection,
+    webhook_id: str,
+    *,
+    states: Sequence[str] = (),
+    types: Sequence[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 50,
+    after: tuple[datetime, str] | None = None,
+) -> tuple[Delivery, ...]:
+    """Newest due first; `after` is the last one of the page before. The caller has found the webhook."""
+    query = select(delivery).where(delivery.c.webhook_id == webhook_id)
+    if states:
+        query = query.where(delivery.c.state.in_(states))
+    if types:
+        query = query.where(delivery.c.type.in_(types))
+    if since is not None:
+        query = query.where(delivery.c.due_at >= millis(since))
+    if until is not None:
+        query = query.where(delivery.c.due_at < millis(until))
+    if after is not None:
+        query = query.where(tuple_(delivery.c.due_at, delivery.c.id) < (millis(after[0]), after[1]))
+    ordered = query.order_by(delivery.c.due_at.desc(), delivery.c.id.desc()).limit(limit)
+    return tuple(delivery_of(row) for row in c.execute(ordered))
+
+
+def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: datetime) -> Delivery:
+    """T9: send a finished one again, under the same id and with the same body."""
+    current, _ = get(c, delivery_id, owner=owner)
+    if _again(c, delivery.c.id == delivery_id, now=now) != 1:
+        raise Conflict(f"The delivery is {current.state}; only a finished one can be sent again.")
+    return get(c, delivery_id, owner=owner)[0]
+
+
+def redeliver_many(
+    c: Connection, webhook_id: str, *, since: datetime, until: datetime, states: Sequence[str], now: datetime
+) -> int:
+    """The same for everything due in [since, until) in these states; returns how many."""
+    within = (delivery.c.due_at >= millis(since)) & (delivery.c.due_at < millis(until))
+    its = (delivery.c.webhook_id == webhook_id) & within & delivery.c.state.in_(states)
+    return _again(c, its, now=now)
+
+
+def _again(c: Connection, which: Any, *, now: datetime) -> int:
+    finished = delivery.c.state.in_(("dead", "expired", "succeeded"))
+    again = {
+        "state": "pending",
+        "reason": None,
+        "replay": delivery.c.replay + 1,
+        "tries": 0,
+        "abandons": 0,
+        "drop_flag": 0,
+        "next_at": millis(now),
+        "valid_until": millis(now + REDELIVERY),
+        "finished_at": None,
+    }
+    return c.execute(update(delivery).where(which, finished).values(**again)).rowcount
+
+
+def next_due(c: Connection, *, after: datetime) -> datetime | None:
+    """When the next delivery falls due."""
+    query = select(func.min(delivery.c.next_at)).where(IS_PENDING, delivery.c.next_at > millis(after))
+    found = c.execute(query).scalar_one()
+    return None if found is None else instant(found)
+
+
+def backlog(c: Connection, *, now: datetime) -> tuple[int, datetime | None]:
+    """How many deliveries to active webhooks are due, and since when the oldest of them has been."""
+    due = select(func.count(), func.min(delivery.c.next_at)).select_from(
+        delivery.join(webhooks, webhooks.c.id == delivery.c.webhook_id)
+    )
+    active = (webhooks.c.state == "active") & (delivery.c.next_at <= millis(now))
+    pending = delivery.c.state == "pending"
+    count, oldest = c.execute(due.where(pending, active)).one()
+    return int(count), None if oldest is None else instant(oldest)
+
+
+def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
+    """Forget finished deliveries of moments long past; ids are kept until then, so nothing is sent twice."""
+    old = (delivery.c.finished_at < millis(before)) & (
+        func.coalesce(delivery.c.anchor_at, delivery.c.finished_at) < millis(before)
+    )
+    query = select(delivery.c.id).where(IS_FINISHED, old).order_by(delivery.c.finished_at).limit(limit)
+    ids = list(c.execute(query).scalars())
+    if ids:
+        c.execute(delete(attempt).where(attempt.c.delivery_id.in_(ids)))
+        c.execute(delete(delivery).where(delivery.c.id.in_(ids)))
+    return len(ids)
+
+
+def _unsent(c: Connection, which: Any) -> tuple[Planned, ...]:
+    return tuple(planned_of(row) for row in c.execute(select(delivery).where(which, IS_UNSENT)))

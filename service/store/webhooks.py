@@ -1,0 +1,147 @@
+"""Webhooks. Whose a webhook is, is asked in the query, never after loading."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+
+from service.errors import NotFound
+from service.reminders.rules import Webhook
+from service.reminders.secrets import Sealed
+from service.store import deliveries, secrets
+from service.store.instants import instant, millis
+from service.store.reminder_tables import TO_REPLAN, webhook
+
+_WEBHOOK = msgspec.json.Decoder(Webhook)
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook and how it has been doing. `version` tells two readings of it apart."""
+
+    webhook: Webhook
+    version: int
+    failing_since: datetime | None = None
+    failures: int = 0
+
+
+def create(c: Connection, made: Webhook, *, sealed: Iterable[Sealed], now: datetime) -> None:
+    """Store a new webhook; the planner takes it up in its next pass."""
+    c.execute(
+        insert(webhook),
+        {
+            "id": made.id,
+            "owner": made.owner,
+            "document": _encode(made),
+            "state": made.state,
+            "version": 1,
+            "replan": 1,
+            "failures": 0,
+            "created_at": millis(made.created_at),
+        },
+    )
+    secrets.add(c, made.id, sealed, now=now)
+
+
+def get(c: Connection, webhook_id: str, *, owner: str | None) -> Webhook:
+    """The webhook of this owner; `None` is the operator, who sees all. NotFound for everybody else."""
+    row = c.execute(_its(webhook_id, owner)).one_or_none()
+    if row is None:
+        raise NotFound("webhook", webhook_id)
+    return _WEBHOOK.decode(row.document)
+
+
+def listed(
+    c: Connection, *, owner: str | None, limit: int, after: tuple[datetime, str] | None = None
+) -> tuple[Webhook, ...]:
+    """In order of creation; `after` is the last one of the page before."""
+    query = select(webhook.c.document).order_by(webhook.c.created_at, webhook.c.id).limit(limit)
+    if owner is not None:
+        query = query.where(webhook.c.owner == owner)
+    if after is not None:
+        query = query.where(tuple_(webhook.c.created_at, webhook.c.id) > (millis(after[0]), after[1]))
+    return tuple(_WEBHOOK.decode(row.document) for row in c.execute(query))
+
+
+def replace(c: Connection, changed: Webhook) -> None:
+    """Replace it. What is planned for it is brought in step in the planner's next pass."""
+    values: dict[str, Any] = {"document": _encode(changed), "state": changed.state, "replan": 1}
+    if changed.state == "active":
+        values |= {"failing_since": None, "failures": 0}
+    done = c.execute(
+        update(webhook).where(webhook.c.id == changed.id).values(**values, version=webhook.c.version + 1)
+    )
+    if done.rowcount != 1:
+        raise NotFound("webhook", changed.id)
+
+
+def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> None:
+    """Forget the webhook and its secrets; what was still to be sent is superseded."""
+    get(c, webhook_id, owner=owner)
+    deliveries.withdraw(c, webhook_id, now=now)
+    secrets.forget(c, webhook_id)
+    c.execute(delete(webhook).where(webhook.c.id == webhook_id))
+
+
+def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[Kept, ...]:
+    """All webhooks in these states: what the planner plans for."""
+    return tuple(_kept(row) for row in c.execute(select(webhook).where(webhook.c.state.in_(states))))
+
+
+def many(c: Connection, ids: Sequence[str]) -> dict[str, Kept]:
+    """Those of them that exist, whatever their state."""
+    return {row.id: _kept(row) for row in c.execute(select(webhook).where(webhook.c.id.in_(ids)))}
+
+
+def versions(c: Connection, ids: Sequence[str]) -> dict[str, int]:
+    rows = c.execute(select(webhook.c.id, webhook.c.version).where(webhook.c.id.in_(ids)))
+    return {row.id: row.version for row in rows}
+
+
+def to_replan(c: Connection, limit: int) -> tuple[Kept, ...]:
+    """New and changed webhooks whose part of the plan is not yet in step."""
+    query = select(webhook).where(TO_REPLAN).order_by(webhook.c.id).limit(limit)
+    return tuple(_kept(row) for row in c.execute(query))
+
+
+def replanned(c: Connection, kept: Kept) -> None:
+    """It is in step, unless it changed since it was read."""
+    same = (webhook.c.id == kept.webhook.id) & (webhook.c.version == kept.version)
+    c.execute(update(webhook).where(same).values(replan=0))
+
+
+def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
+    """Switch it off; None if it is already, or gone."""
+    query = select(webhook.c.document).where(webhook.c.id == webhook_id, webhook.c.state != "disabled")
+    row = c.execute(query.with_for_update()).one_or_none()
+    if row is None:
+        return None
+    current = _WEBHOOK.decode(row.document)
+    off = msgspec.structs.replace(current, state="disabled", disabled_reason=reason, updated_at=now)
+    replace(c, off)
+    return off
+
+
+def siblings(c: Connection, off: Webhook) -> tuple[Webhook, ...]:
+    """The owner's other webhooks that can be told about it."""
+    others = (webhook.c.owner == off.owner) & (webhook.c.id != off.id) & (webhook.c.state == "active")
+    return tuple(_WEBHOOK.decode(row.document) for row in c.execute(select(webhook.c.document).where(others)))
+
+
+def _its(webhook_id: str, owner: str | None) -> Any:
+    query = select(webhook.c.document).where(webhook.c.id == webhook_id)
+    return query if owner is None else query.where(webhook.c.owner == owner)
+
+
+def _encode(made: Webhook) -> str:
+    return msgspec.json.encode(made).decode()
+
+
+def _kept(row: Row[Any]) -> Kept:
+    return Kept(
+        webhook=_WEBHOOK.decode(row.document),
+        version=row.version,
+        failing_since=None if row.failing_since is None else instant(row.failing_since),
+        failures=row.failures,
+    )
