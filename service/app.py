@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
 
-from service.api import batch, changes, events, health, keys, problems
+from service.api import batch, changes, events, health, keys, nouns, problems
 from service.api.access import Access
 from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
@@ -24,6 +24,7 @@ HANDLERS: Sequence[Any] = (
     *events.HANDLERS,
     *batch.HANDLERS,
     *changes.HANDLERS,
+    *nouns.HANDLERS,
     *keys.HANDLERS,
     *health.HANDLERS,
     problems.explain,

@@ -165,7 +165,7 @@ class StorageFull(Problem):
         super().__init__(detail, headers={"retry-after": "60"})
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ProblemPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a problem's `errors`."""
 
     pointer: str | None = None
@@ -173,21 +173,21 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
 
 
-class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """RFC 9457, as sent."""
 
     type: str
     title: str
     status: int
     detail: str = ""
-    errors: tuple[Place, ...] = ()
+    errors: tuple[ProblemPlace, ...] = ()
 
 
 def document(problem: Problem) -> bytes:
     """The body of the answer, never with a stack."""
-    places = tuple(Place(pointer=e.pointer, parameter=e.parameter, detail=e.detail) for e in problem.errors)
+    places = tuple(ProblemPlace(pointer=e.pointer, parameter=e.parameter, detail=e.detail) for e in problem.errors)
     return msgspec.json.encode(
-        Document(
+        ProblemDetails(
             type=f"/problems/{problem.name}",
             title=problem.title,
             status=problem.status,

@@ -29,17 +29,17 @@ MOST = 1000
 SHOWN = 100
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BatchStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the two: an event to put, with its id, or the id of one to delete."""
 
     put: EventBody | UnsetType = UNSET  # type: ignore[valid-type]
     delete: Slug | UnsetType = UNSET
 
 
-Batch = Annotated[tuple[Step, ...], Meta(min_length=1, max_length=MOST)]
+Batch = Annotated[tuple[BatchStep, ...], Meta(min_length=1, max_length=MOST)]
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BatchDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What became of one step. `seq` and `revision` are those of the last change."""
 
     id: str
@@ -48,10 +48,10 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     seq: int
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BatchOutcome(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry a step, in the order of the steps."""
 
-    items: tuple[Done, ...]
+    items: tuple[BatchDone, ...]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         parameters=(CAUSE_PARAMETER,),
         body=Batch,
         body_limit=BATCH_LIMIT,
-        answers={200: Outcome},
+        answers={200: BatchOutcome},
         problems=(Conflict,),
         once=True,
     ),
@@ -122,7 +122,7 @@ def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> Answer:
     stored = events.get_many(c, [step.id for step in plan.operations])
     results = events.apply(c, _judged(plan, stored, now=now), now=now, cause=cause)
     done = (_done(step, result) for step, result in zip(plan.operations, results, strict=True))
-    return answers.value(Outcome(items=tuple(done)))
+    return answers.value(BatchOutcome(items=tuple(done)))
 
 
 def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[Operation]:
@@ -148,11 +148,11 @@ def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[
     return judged
 
 
-def _done(step: Operation, result: Saved | Revision) -> Done:
+def _done(step: Operation, result: Saved | Revision) -> BatchDone:
     if isinstance(result, Revision):
-        return Done(id=step.id, outcome="deleted", revision=result.revision, seq=result.seq)
+        return BatchDone(id=step.id, outcome="deleted", revision=result.revision, seq=result.seq)
     stored = result.stored
-    return Done(id=step.id, outcome=result.outcome, revision=stored.revision, seq=stored.seq)
+    return BatchDone(id=step.id, outcome=result.outcome, revision=stored.revision, seq=stored.seq)
 
 
 def _below(prefix: str, found: Sequence[Located]) -> list[Located]:

@@ -70,6 +70,8 @@ def located(message: str, value: Any, kind: Any) -> tuple[str, str]:
     steps = [index or name for index, name in _STEP.findall(found["path"] or "")]
     if "..." in steps:
         steps[steps.index("...")] = _culprit(message, value, kind, steps[: steps.index("...")])
+    if found["key"]:
+        steps.append(_culprit(message, value, kind, steps))
     if field := _FIELD.match(found["detail"]):
         steps.append(field["name"])
     return found["detail"] + ".", "".join(f"/{_escaped(step)}" for step in steps)

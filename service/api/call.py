@@ -1,6 +1,7 @@
 """A request in this service's words: what handlers may ask of it."""
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from sqlalchemy import Connection
 
 from service.api import answers, bodies, queries
 from service.api.answers import Answer
+from service.api.edits import Edit
 from service.api.etags import Precondition
 from service.api.operations import Operation
 from service.api.queries import Pairs
@@ -55,10 +57,6 @@ class Call(Request[None, Key, State]):
         return key
 
     @property
-    def precondition(self) -> Precondition:
-        return Precondition(match=self.headers.get("if-match"), none_match=self.headers.get("if-none-match"))
-
-    @property
     def limit(self) -> int:
         return queries.whole(self.pairs, "limit", default=50, most=200)
 
@@ -98,6 +96,12 @@ class Call(Request[None, Key, State]):
         """Which list this is: its path, filters and order, however they were written."""
         chosen = sorted(pair for pair in self.pairs if pair[0] not in ("cursor", "limit", "lang"))
         return msgspec.json.encode((self.scope["path"], chosen)).decode()
+
+    def edit(self, identifier: str, derived: Mapping[str, Any] | None = None) -> Edit:
+        """The change to one thing that this request asks for."""
+        headers = self.headers
+        asked = Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+        return Edit(id=identifier, derived=derived or {}, now=self.now, cause=self.cause, precondition=asked)
 
     async def json(self) -> Any:
         """The body, read strictly, before it is anything."""

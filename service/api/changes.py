@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 from litestar import Response, get
+from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.api import answers, queries, tokens
@@ -96,7 +97,7 @@ async def follow(request: Call) -> Response[bytes]:
         cached=True,
     ),
 )
-async def history(request: Call, event_id: str) -> Response[bytes]:
+async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """What changed, from what to what, when and why, oldest first; also of an event that was deleted."""
     after, limit = request.after(int), request.limit
     found = await request.service.store.reading(

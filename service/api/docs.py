@@ -1,6 +1,6 @@
 """`/docs`: the OpenAPI document as one readable page. No script, nothing from elsewhere, works offline."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
@@ -147,7 +147,7 @@ _BOUNDS = {
 }
 
 
-def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | map[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     titles = "".join(f"<th>{title}</th>" for title in head)
     cells = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{titles}</tr>{cells}</table>"

@@ -59,22 +59,28 @@ class Door:
         await self.inner(scope, receive, finish)
 
     def _headers(self, scope: Scope, method: str, headers: list[tuple[bytes, bytes]]) -> Any:
-        if method == "OPTIONS":
-            headers = [(n, allowed(v.decode()).encode() if n == b"allow" else v) for n, v in headers]
         if not any(name == _CLOSED[0] for name, _ in headers):
             headers.append(_CLOSED)
         headers.extend(self.always)
         if method in ("GET", "HEAD") and _is_public(scope.get("route_handler")):
             headers.extend(_READABLE)
-        elif method == "OPTIONS" and header(scope, b"access-control-request-method") in ("GET", "HEAD"):
-            headers.extend((*_READABLE, *_PREFLIGHT) if self._has_public_read(scope) else ())
+        elif method == "OPTIONS":
+            headers = [*(pair for pair in headers if pair[0] != b"allow"), *self._options(scope)]
         return headers
 
-    def _has_public_read(self, scope: Scope) -> bool:
+    def _options(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """What may be asked of this address. Litestar knows only the methods of one of its handlers."""
         template = scope.get("path_template")
         routes = (route for route in self.app.routes if route.path == template)
-        handlers = (h for route in routes for h in getattr(route, "route_handlers", ()))
-        return any("GET" in handler.http_methods and _is_public(handler) for handler in handlers)
+        handlers = [handler for route in routes for handler in getattr(route, "route_handlers", ())]
+        if not handlers:
+            return []
+        methods = {method for handler in handlers for method in handler.http_methods}
+        found = [(b"allow", allowed(",".join(methods)).encode())]
+        readable = any("GET" in handler.http_methods and _is_public(handler) for handler in handlers)
+        if readable and header(scope, b"access-control-request-method") in ("GET", "HEAD"):
+            found += [*_READABLE, *_PREFLIGHT]
+        return found
 
 
 def _is_public(handler: Any) -> bool:

@@ -4,7 +4,7 @@
 service sends for the stored event, or what follows from the new one; anything else is a 422.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,8 @@ from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
 from service.errors import At, Unprocessable
 
-DERIVED = ("when", "phase", "disputed", "revision", "seq", "created_at", "updated_at")
+NOUN_DERIVED = ("revision", "seq", "created_at", "updated_at")
+DERIVED = ("when", "phase", "disputed", *NOUN_DERIVED)
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,19 +25,27 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     derived: Mapping[str, Any]
 
 
-def taken_apart(body: Any) -> Written:
+def taken_apart(body: Any, names: Sequence[str] = DERIVED) -> Written:
     """A body that is not an object is left to the decoder, which says so."""
     if not isinstance(body, dict):
         return Written(fields=body, derived={})
-    fields = {name: value for name, value in body.items() if name not in DERIVED}
-    return Written(fields=fields, derived={name: body[name] for name in DERIVED if name in body})
+    fields = {name: value for name, value in body.items() if name not in names}
+    return Written(fields=fields, derived={name: body[name] for name in names if name in body})
 
 
 def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: datetime) -> None:
     """Refuse derived fields that neither `sent` (the stored event, as a GET answers) nor `event` has."""
-    if not derived:
-        return
-    right = [*_as_sent(sent), _as_follows(event, now)]
+    if derived:
+        _refuse_others(derived, [*_as_sent(sent), _as_follows(event, now)])
+
+
+def check_noun(derived: Mapping[str, Any], *, sent: bytes | None) -> None:
+    """The same for a series, program, organization or source."""
+    if derived:
+        _refuse_others(derived, [] if sent is None else [msgspec.json.decode(sent)])
+
+
+def _refuse_others(derived: Mapping[str, Any], right: Iterable[Mapping[str, Any]]) -> None:
     wrong = [name for name in derived if all(derived[name] != known.get(name, _NEVER) for known in right)]
     if wrong:
         detail = "It follows from other fields and cannot be set; leave it out or send it as it was."

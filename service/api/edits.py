@@ -22,10 +22,19 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """Who changes which event when and why, and what must be true for it."""
 
     id: str
-    derived: Mapping[str, Any]
+    derived: Mapping[str, Any] = {}
     now: datetime
     cause: str
     precondition: Precondition = Precondition()
+
+
+def named(fields: Any, identifier: str) -> Any:
+    """A body under the id of its path; it may repeat it, but not contradict it."""
+    if not isinstance(fields, dict):
+        return fields
+    if fields.get("id", identifier) != identifier:
+        raise Unprocessable(errors=[At(detail=f"The path says {identifier!r}.", pointer="/id")])
+    return {"id": identifier, **fields}
 
 
 def save(c: Connection, edit: Edit, event: Event) -> Answer:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.params import FromPath
 from msgspec import Meta
 from sqlalchemy import Connection
 
@@ -89,7 +90,7 @@ async def listed(request: Call) -> Response[bytes]:
     "/v1/keys/{key_id:str}",
     opt=operation("Show a key", tag=TAG, scope="admin", answers={200: KeyView}, cached=True),
 )
-async def show(request: Call, key_id: str) -> Response[bytes]:
+async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     """One key, without the key itself."""
     every = await request.service.store.reading(keys.listed)
     found = next((key for key in every if key.id == key_id), None)
@@ -100,10 +101,10 @@ async def show(request: Call, key_id: str) -> Response[bytes]:
 
 @delete(
     "/v1/keys/{key_id:str}",
-    status_code=204,
+    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
     opt=operation("Revoke a key", tag=TAG, scope="admin", answers={204: None}),
 )
-async def revoke(request: Call, key_id: str) -> Response[bytes]:
+async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     """Make a key invalid for good, from the next request on."""
     now = request.now
     await request.service.store.writing(lambda c: keys.revoke(c, key_id, now=now))

@@ -67,7 +67,7 @@ class _Schemas:
     """The JSON Schemas of every type some operation takes or gives."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        kinds: list[Any] = [errors.Document]
+        kinds: list[Any] = [errors.ProblemDetails]
         for promised in operations:
             kinds += [k for k in (promised.body, *promised.answers.values()) if _has_schema(k)]
         unique = [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]
@@ -197,7 +197,7 @@ def _problems(path: str, promised: Operation, *, method: str) -> list[type[error
 
 def _problem(status: int, kinds: list[type[errors.Problem]]) -> dict[str, Any]:
     lines = [f"`/problems/{kind.name}`: {kind.title}." for kind in kinds]
-    schema = {"$ref": REF.format(name=errors.Document.__name__)}
+    schema = {"$ref": REF.format(name=errors.ProblemDetails.__name__)}
     answer: dict[str, Any] = {
         "description": " ".join(lines),
         "content": {errors.MEDIA_TYPE: {"schema": schema}},

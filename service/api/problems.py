@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Request, Response, get
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 
 from service.api.operations import Media, operation
 from service.catalogue.rules import Invalid
@@ -50,7 +51,7 @@ def of_invalid(_: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:
 def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's own refusals, in our words: its details may quote internals."""
     if error.status_code == 404:
-        return answer(NoRoute())
+        return answer(NoRoute("No page and no resource of this service has this address."))
     if error.status_code == 405:
         return answer(MethodNotAllowed(request.method, allowed((error.headers or {}).get("allow", ""))))
     if error.status_code == 413:
@@ -94,7 +95,7 @@ _PAGE = """<!doctype html>
     "/problems/{name:str}",
     opt=operation("Explain a problem", tag="About", answers={200: Media(type="text/html")}),
 )
-async def explain(name: str) -> Response[str]:
+async def explain(name: FromPath[str]) -> Response[str]:
     """What a problem's `type` points to: what it means and what to do, for a person."""
     kind = catalogue().get(name)
     if kind is None:

@@ -4,15 +4,19 @@ is in its path, a POST makes one, derived fields may come along unchanged, a pat
 Only `service.api.openapi` reads these; bodies are decoded as the nouns themselves.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import FieldInfo
 
+from service.api.answers import Page
 from service.api.echo import DERIVED
 from service.catalogue.event import Event, Organization, Program, Series, Source
 from service.catalogue.view import View
+from service.store.nouns import NounKind
 
 Fields = list[tuple[str, Any] | tuple[str, Any, Any]]
 _ABOUT = " Derived fields are ignored if they are as the service sent them, else refused."
@@ -52,7 +56,38 @@ def _doc(noun: type[msgspec.Struct]) -> str:
 EventBody = _body("EventBody", View)
 NewEvent = _body("NewEvent", Event, without=("id",))
 EventPatch = _body("EventPatch", View, optional=True)
-SeriesBody = _body("SeriesBody", Series)
-ProgramBody = _body("ProgramBody", Program)
-OrganizationBody = _body("OrganizationBody", Organization)
-SourceBody = _body("SourceBody", Source)
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service says of every small noun."""
+
+    revision: Annotated[int, Meta(ge=1)]
+    seq: Annotated[int, Meta(ge=1)]
+    created_at: datetime
+    updated_at: datetime
+
+
+def _view(name: str, noun: type[msgspec.Struct]) -> type:
+    kept: Fields = [(field.name, field.type) for field in msgspec.structs.fields(Kept)]
+    return msgspec.defstruct(
+        name, kept, bases=(noun,), namespace={"__doc__": noun.__doc__}, kw_only=True, frozen=True
+    )
+
+
+VIEWS: Mapping[NounKind, Any] = {
+    "series": _view("SeriesView", Series),
+    "program": _view("ProgramView", Program),
+    "organization": _view("OrganizationView", Organization),
+    "source": _view("SourceView", Source),
+}
+BODIES: Mapping[NounKind, Any] = {
+    "series": _body("SeriesBody", VIEWS["series"]),
+    "program": _body("ProgramBody", VIEWS["program"]),
+    "organization": _body("OrganizationBody", VIEWS["organization"]),
+    "source": _body("SourceBody", VIEWS["source"]),
+}
+
+
+def page_of(view: Any) -> Any:
+    """`Page[view]` of a type that is made here and so is nothing a type checker could name."""
+    return Page[view]

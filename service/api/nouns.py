@@ -1,0 +1,150 @@
+"""Series, programs, organizations and sources over HTTP: four nouns, one set of handlers."""
+
+from typing import Any
+
+import msgspec
+from litestar import Response, delete, get, put
+from litestar.params import FromPath
+from sqlalchemy import Connection
+
+from service.api import answers, bodies, echo
+from service.api.answers import Answer
+from service.api.call import Call
+from service.api.echo import NOUN_DERIVED, Written
+from service.api.edits import Edit, named
+from service.api.etags import Version
+from service.api.operations import CAUSE_PARAMETER, CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.shapes import BODIES, VIEWS, page_of
+from service.catalogue import rules
+from service.errors import Conflict
+from service.store import locks, nouns
+from service.store.nouns import TYPES, NounKind, StoredNoun
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one noun lives, and in which words."""
+
+    kind: NounKind
+    path: str
+    one: str
+    tag: str
+
+
+ROOMS = (
+    Room(kind="series", path="/v1/series", one="a series", tag="Series"),
+    Room(kind="program", path="/v1/programs", one="a program", tag="Programs"),
+    Room(kind="organization", path="/v1/organizations", one="an organization", tag="Organizations"),
+    Room(kind="source", path="/v1/sources", one="a source", tag="Sources"),
+)
+
+
+def _list(room: Room) -> Any:
+    @get(
+        room.path,
+        opt=operation(
+            f"List {room.tag.lower()}",
+            tag=room.tag,
+            parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+            answers={200: page_of(VIEWS[room.kind])},
+            cached=True,
+        ),
+    )
+    async def listed(request: Call) -> Response[bytes]:
+        """All of them in order of id, one page at a time."""
+        limit, after = request.limit, request.after(str)
+        found = await request.service.store.reading(
+            lambda c: nouns.listed(c, room.kind, limit=limit, after=after)
+        )
+        return request.shown(
+            answers.page((stored.body() for stored in found.items), request.cursor(found.next))
+        )
+
+    return listed
+
+
+def _show(room: Room) -> Any:
+    @get(
+        f"{room.path}/{{noun_id:str}}",
+        opt=operation(f"Show {room.one}", tag=room.tag, answers={200: VIEWS[room.kind]}, cached=True),
+    )
+    async def show(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
+        """One of them, as it was written, with its revision."""
+        return request.shown(
+            _shown(await request.service.store.reading(lambda c: nouns.get(c, room.kind, noun_id)))
+        )
+
+    return show
+
+
+def _replace(room: Room) -> Any:
+    @put(
+        f"{room.path}/{{noun_id:str}}",
+        opt=operation(
+            f"Create or replace {room.one}",
+            tag=room.tag,
+            scope="catalogue",
+            parameters=(CAUSE_PARAMETER,),
+            body=BODIES[room.kind],
+            answers={200: VIEWS[room.kind], 201: VIEWS[room.kind]},
+            guarded=True,
+        ),
+    )
+    async def replace(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
+        """Create (201) or replace (200) it. A write that changes nothing makes no revision."""
+        written = echo.taken_apart(await request.json(), NOUN_DERIVED)
+        edit = request.edit(noun_id, written.derived)
+        return await request.write(lambda c: _save(c, edit, room, written))
+
+    return replace
+
+
+def _remove(room: Room) -> Any:
+    @delete(
+        f"{room.path}/{{noun_id:str}}",
+        status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
+        opt=operation(
+            f"Delete {room.one}",
+            tag=room.tag,
+            scope="catalogue",
+            parameters=(CAUSE_PARAMETER,),
+            answers={204: None},
+            problems=(Conflict,),
+            guarded=True,
+        ),
+    )
+    async def remove(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
+        """Delete it, unless something still names it: then the answer is a 409 that says what."""
+        edit = request.edit(noun_id)
+        return await request.write(lambda c: _delete(c, edit, room))
+
+    return remove
+
+
+def _save(c: Connection, edit: Edit, room: Room, written: Written) -> Answer:
+    current = _current(c, edit, room)
+    echo.check_noun(written.derived, sent=current.body() if current else None)
+    noun = rules.check_noun(bodies.convert(named(written.fields, edit.id), TYPES[room.kind]))
+    saved = nouns.put(c, noun, now=edit.now, cause=edit.cause)
+    if saved.outcome == "created":
+        return answers.located(_shown(saved.stored, status=201), f"{room.path}/{edit.id}")
+    return _shown(saved.stored)
+
+
+def _delete(c: Connection, edit: Edit, room: Room) -> Answer:
+    _current(c, edit, room)
+    nouns.delete(c, room.kind, edit.id, now=edit.now, cause=edit.cause)
+    return answers.NOTHING
+
+
+def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
+    locks.catalogue(c)
+    current = nouns.find(c, room.kind, edit.id)
+    edit.precondition.check(Version(revision=current.revision, seq=current.seq) if current else None)
+    return current
+
+
+def _shown(stored: StoredNoun, *, status: int = 200) -> Answer:
+    return answers.item(stored.body(), Version(revision=stored.revision, seq=stored.seq), status=status)
+
+
+HANDLERS = tuple(make(room) for room in ROOMS for make in (_list, _show, _replace, _remove))

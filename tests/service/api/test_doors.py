@@ -1,0 +1,164 @@
+"""The small pure parts of the door: queries, tags, tokens, rates, merge patches."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.api import etags, queries, tokens
+from service.api.etags import Precondition, Version
+from service.api.merge import merged
+from service.api.rates import Rates
+from service.api.tokens import Box, Cursors
+from service.errors import BadParameters, PreconditionFailed, TokenExpired
+
+THREE = Version(revision=3, seq=1041)
+TAG = etags.of_version(THREE, b"body")
+
+
+def faults(raw: bytes, **known: frozenset[str]) -> list[str | None]:
+    with pytest.raises(BadParameters) as caught:
+        queries.check(queries.pairs_of(raw), **known)
+    return [fault.parameter for fault in caught.value.errors]
+
+
+def test_unknown_and_repeated_parameters_are_named() -> None:
+    known = {"single": frozenset({"limit"}), "many": frozenset({"tag"})}
+    assert faults(b"tag=a&tag=b&limit=1&limit=2&colour=red", **known) == ["limit", "colour"]
+
+
+@pytest.mark.parametrize("raw", [b"q=%ff", b"q=\xff", b"q=%00", b"q=%C2%85", b"&".join([b"a=1"] * 501)])
+def test_a_query_that_cannot_be_read_is_refused(raw: bytes) -> None:
+    with pytest.raises(BadParameters):
+        queries.pairs_of(raw)
+
+
+@pytest.mark.parametrize("text", ["0", "201", "-1", "1.0", "", "５", "1e2", "9" * 40])
+def test_a_limit_is_a_whole_number_within_bounds(text: str) -> None:
+    with pytest.raises(BadParameters):
+        queries.whole((("limit", text),), "limit", default=50, most=200)
+
+
+@pytest.mark.parametrize("held", [TAG, f"W/{TAG}", f'"x", {TAG}', "*", f' W/"y" ,W/{TAG}'])
+def test_a_copy_that_is_this_one_is_recognised(held: str) -> None:
+    assert etags.none_match(held, TAG)
+
+
+@pytest.mark.parametrize("held", [None, "", '"x"', TAG.strip('"'), '"*"', 'W/"x", "y"', '"'])
+def test_another_copy_is_not(held: str | None) -> None:
+    assert not etags.none_match(held, TAG)
+
+
+@pytest.mark.parametrize("match", [TAG, "*", f'"x", {TAG}', '"3.1041.other-hash"'])
+def test_a_write_that_names_the_stored_version_passes(match: str) -> None:
+    Precondition(match=match).check(THREE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "current"),
+    [
+        (Precondition(match=f"W/{TAG}"), THREE),
+        (Precondition(match='"2.1000.x"'), THREE),
+        (Precondition(match='"3.1040.x"'), THREE),
+        (Precondition(match="garbage"), THREE),
+        (Precondition(match="*"), None),
+        (Precondition(match=TAG), None),
+        (Precondition(none_match="*"), THREE),
+        (Precondition(none_match=f"W/{TAG}"), THREE),
+    ],
+)
+def test_a_write_that_means_another_version_does_not(asked: Precondition, current: Version | None) -> None:
+    with pytest.raises(PreconditionFailed):
+        asked.check(current)
+
+
+CURSORS = Cursors(b"k" * 32)
+
+
+@given(st.integers(0, 10**12), st.text(max_size=20))
+def test_a_cursor_says_what_was_written_into_it(position: int, binding: str) -> None:
+    cursor = CURSORS.write(position, bound_to=binding)
+    assert CURSORS.read(cursor, int, bound_to=binding) == position
+
+
+@given(st.data())
+def test_a_cursor_with_any_character_changed_is_refused(data: st.DataObject) -> None:
+    cursor = CURSORS.write((1, "seoulcon"), bound_to="list")
+    place = data.draw(st.integers(0, len(cursor) - 1))
+    other = data.draw(st.characters().filter(lambda c: c != cursor[place]))
+    with pytest.raises(BadParameters):
+        CURSORS.read(cursor[:place] + other + cursor[place + 1 :], tuple, bound_to="list")
+
+
+@given(st.text())
+def test_any_other_text_is_no_cursor(text: str) -> None:
+    with pytest.raises(BadParameters):
+        CURSORS.read(text, int, bound_to="list")
+
+
+def test_a_cursor_belongs_to_one_list_and_one_service() -> None:
+    cursor = CURSORS.write(7, bound_to="kind=forum")
+    with pytest.raises(BadParameters):
+        CURSORS.read(cursor, int, bound_to="kind=summit")
+    with pytest.raises(BadParameters):
+        Cursors(b"x" * 32).read(cursor, int, bound_to="kind=forum")
+
+
+def test_a_change_token_says_where_its_reader_is() -> None:
+    assert tokens.change_seq(tokens.change_token("abc", 41), instance="abc", head=41) == 41
+
+
+@pytest.mark.parametrize("token", [tokens.change_token("other", 1), tokens.change_token("abc", 42)])
+def test_a_token_of_another_database_or_of_the_future_is_expired(token: str) -> None:
+    with pytest.raises(TokenExpired):
+        tokens.change_seq(token, instance="abc", head=41)
+
+
+@given(st.text())
+def test_garbage_is_no_token(text: str) -> None:
+    with pytest.raises(BadParameters):
+        tokens.change_seq(text, instance="abc", head=41)
+
+
+def test_a_sealed_answer_opens_only_with_its_key_and_for_its_owner() -> None:
+    box = Box(b"k" * 32)
+    sealed = box.seal(b"dday_secret", owner="me")
+    assert b"secret" not in sealed
+    assert box.open(sealed, owner="me") == b"dday_secret"
+    assert box.open(sealed, owner="you") is None
+    assert Box(b"x" * 32).open(sealed, owner="me") is None
+
+
+def test_a_caller_may_use_up_a_minute_at_once_and_then_waits() -> None:
+    rates = Rates(2)
+    assert [rates.wait("a", now=0.0) for _ in range(3)] == [0, 0, 30]
+    assert rates.wait("b", now=0.0) == 0
+    assert [rates.wait("a", now=30.0), rates.wait("a", now=30.0)] == [0, 30]
+
+
+def test_no_rate_counts_nothing() -> None:
+    assert [Rates(0).wait("a", now=0.0) for _ in range(5)] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "result"),
+    [
+        # RFC 7396, appendix A.
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "b"}, ["c"], ["c"]),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ([1, 2], {"a": "b", "c": None}, {"a": "b"}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_patches_merge_as_the_rfc_says(target: object, patch: object, result: object) -> None:
+    assert merged(target, patch) == result
