@@ -42,7 +42,7 @@ def supports(claim: str | None, date: str, event: Event) -> bool:
         zone = dates.zone(event.timezone)
         said, given = dates.parse_end(claim or ""), dates.parse_end(date)
     except (dates.EdtfError, dates.ZoneError):
-        return False  # the rules have said so
+        return True  # not a date at all: the rules have said so
     inner, outer = dates.bounds(said, zone), dates.bounds(given, zone)
     if not (inner.earliest and inner.latest and outer.earliest and outer.latest):
         return False
