@@ -1,0 +1,263 @@
+"""The SQL that finds the candidates of a page. Its text depends on the shape of what is asked, not on values.
+
+A leg reads one stretch of the index of `facet`: a shelf (in order of start), or the order of the end or of
+the last change. Legs that are read in the order of the page are merged and stop when the page is full; legs
+that are not ("gathered") are read whole, which `service.store.route` allows only where they are short.
+"""
+
+# ruff: noqa: S608 - every text below is made of our own words; values are bound.
+
+from functools import lru_cache
+from typing import Literal
+
+import msgspec
+from sqlalchemy import TextClause, text
+
+from service.store.facets import EVERY, LONGEST, OPEN_START, SPANS, UNDATED, signature
+from service.store.instants import FIRST, LAST
+from service.store.records import COLUMNS
+from service.store.wanted import Group, Sort, Wanted
+
+Params = dict[str, int | str]
+Cursor = tuple[int, int]
+
+DATED = tuple(range(LONGEST + 1))
+# No event has a number below or above these.
+BEFORE_ALL, AFTER_ALL = -1, 2**62
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How to find candidates: which group drives, along which order, and whether the page's order is kept."""
+
+    driver: Group
+    others: tuple[Group, ...] = ()
+    along: Literal["shelves", "end", "updated"]
+    gathered: bool = False
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of the order of a page; parts follow each other. Its keys lie in `low` to `high`."""
+
+    index: int
+    shelves: tuple[int, ...]
+    low: int = FIRST
+    high: int = LAST
+
+
+def parts(sort: Sort, asked: Wanted) -> tuple[Part, ...]:
+    """Known instants first, in either direction; what has no bound at all is in no range."""
+    undated = () if asked.ranged else (UNDATED,)
+    every = (*DATED, OPEN_START, *undated)
+    if sort in ("start", "-start"):
+        return Part(index=0, shelves=DATED), Part(index=1, shelves=(OPEN_START, *undated))
+    if sort == "-end":
+        return Part(index=0, shelves=every, high=LAST - 1), Part(index=1, shelves=every, low=LAST)
+    return (Part(index=0, shelves=every),)
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    text: TextClause
+    fixed: Params
+    stretches: tuple[tuple[str, int, int], ...]
+    descending: bool
+
+    def values(self, begin: Cursor | None, limit: int) -> Params:
+        """Parameters for what comes after `begin`, in the direction of the page."""
+        params: Params = {**self.fixed, "size": limit}
+        for name, low, high in self.stretches:
+            if self.descending:
+                key, number = min(begin or (high, AFTER_ALL), (high, AFTER_ALL))
+            else:
+                key, number = max(begin or (low, BEFORE_ALL), (low, BEFORE_ALL))
+            params[f"key{name}"], params[f"number{name}"] = key, number
+            params[f"bound{name}"] = low if self.descending else high
+        return params
+
+
+def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part) -> Statement:
+    """Candidates of one part of the order, joined with their events."""
+    descending = sort.startswith("-")
+    fixed: Params = {}
+    stretches: list[_Stretch] = []
+    column = _COLUMN[sort.lstrip("-")]
+    legs = " UNION ALL ".join(_legs(way, asked, column, part, fixed, stretches, descending=descending))
+    outer = ""
+    if way.gathered:
+        outer = " WHERE " + " AND ".join(_within("u.key", "u.number", "", descending=descending))
+        stretches = [_Stretch(name="", column="key", low=part.low, high=part.high)]
+    return Statement(
+        text=_joined(legs, outer, " DESC" if descending else ""),
+        fixed=fixed,
+        stretches=tuple({s.name: (s.name, s.low, s.high) for s in stretches}.values()),
+        descending=descending,
+    )
+
+
+_COLUMN = {"start": "lo", "end": "hi", "updated": "updated"}
+
+
+def _legs(
+    way: Way,
+    asked: Wanted,
+    column: str,
+    part: Part,
+    fixed: Params,
+    ordered: list["_Stretch"],
+    *,
+    descending: bool = False,
+) -> list[str]:
+    """One SELECT a facet and stretch. Values go to `fixed`, stretches to be read in order to `ordered`."""
+    rest = _conditions(way, asked, fixed)
+    legs = []
+    for place, name in enumerate(way.driver.names):
+        fixed[f"facet{place}"] = name
+        for leg in _stretches(way, asked, part):
+            if way.gathered:
+                within = [f"d.{leg.column} BETWEEN :low{leg.name} AND :high{leg.name}"]
+                fixed[f"low{leg.name}"], fixed[f"high{leg.name}"] = leg.low, leg.high
+            else:
+                within = _within(f"d.{leg.column}", "d.number", leg.name, descending=descending)
+                ordered.append(leg)
+            legs.append(_leg(way, column, [f"d.facet = :facet{place}", *leg.where, *within, *rest]))
+    return legs
+
+
+class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of one index order: `column` between `low` and `high`, inclusively."""
+
+    name: str
+    column: str
+    low: int
+    high: int
+    where: tuple[str, ...] = ()
+
+
+def _stretches(way: Way, asked: Wanted, part: Part) -> list[_Stretch]:
+    if way.along == "shelves":
+        return [_shelf(way, asked, part, shelf) for shelf in part.shelves]
+    homes = (f"d.home IN ({', '.join(map(str, part.shelves))})",)
+    where = ("d.updated IS NOT NULL", *(homes if len(part.shelves) < UNDATED + 1 else ()))
+    if way.along == "updated":
+        since = FIRST if asked.updated_since is None else asked.updated_since
+        return [_Stretch(name="u", column="updated", low=since, high=LAST, where=where)]
+    after = max(asked.ends_after, asked.live_until) + 1
+    return [_Stretch(name="e", column="hi", low=max(part.low, after), high=part.high, where=where)]
+
+
+def _shelf(way: Way, asked: Wanted, part: Part, shelf: int) -> _Stretch:
+    low, high = FIRST, LAST
+    after = asked.now if way.driver.kind == "phase" else FIRST
+    if shelf in DATED:
+        high = min(asked.begins_before, asked.begun_before) - 1
+        if shelf < LONGEST:
+            event_after = max(asked.ends_after, asked.live_until)
+            # A phase's row lies on the shelf of the phase, whose length says nothing about the event's.
+            after = after if way.driver.kind == "phase" else event_after
+            low = max(FIRST, after - SPANS[shelf])
+    elif shelf == OPEN_START:
+        low = asked.ends_after + 1
+    return _Stretch(name=f"s{shelf}", column="lo", low=low, high=high, where=(f"d.shelf = {shelf}",))
+
+
+def _within(column: str, number: str, name: str, *, descending: bool) -> list[str]:
+    """A row-value bound on the side the page is read from: the index is entered at the right place."""
+    compare, bound = ("<", ">=") if descending else (">", "<=")
+    return [
+        f"({column}, {number}) {compare} (:key{name}, :number{name})",
+        f"{column} {bound} :bound{name}",
+    ]
+
+
+def _leg(way: Way, column: str, where: list[str]) -> str:
+    joined, key = "", f"d.{column}"
+    if column != "lo" and way.driver.kind != "plain":
+        joined = f" JOIN facet s ON {_same_event('s')} AND s.facet = '{EVERY}'"
+        key = f"s.{column}"
+    return f"SELECT {key} AS key, d.number AS number FROM facet d{joined} WHERE {' AND '.join(where)}"
+
+
+def _same_event(table: str) -> str:
+    return f"{table}.shelf = d.home AND {table}.lo = d.lo AND {table}.number = d.number"
+
+
+def _conditions(way: Way, asked: Wanted, fixed: Params) -> list[str]:
+    """What every leg checks of a candidate beyond its place in the index."""
+    where = _of_driver(way, asked, fixed)
+    mask = signature(g.names[0] for g in way.others if len(g.names) == 1 and g.kind != "word")
+    if mask:
+        where.append("(d.signature & :mask) = :mask")
+        fixed["mask"] = mask
+    for index, group in enumerate(way.others):
+        where.append(_has(group, index, fixed))
+    if any(group.kind == "phase" for group in (way.driver, *way.others)):
+        fixed["now"] = asked.now
+    return where
+
+
+def _of_driver(way: Way, asked: Wanted, fixed: Params) -> list[str]:
+    """Bounds of the event: in the driver's own row, or else in the event's row of EVERY."""
+    live = way.driver.kind == "phase"
+    own: list[str] = []
+    if live:
+        own.append("d.begins <= :now AND d.hi > :now")
+    bounds = []
+    after = asked.ends_after if live else max(asked.ends_after, asked.live_until)
+    if after > FIRST and way.along != "end":
+        bounds.append("{row}.hi > :after")
+        fixed["after"] = after
+    before = min(asked.begins_before, asked.begun_before)
+    if before <= LAST and way.along != "shelves":
+        bounds.append(f"({{row}}.lo < :before OR {{row}}.home >= {OPEN_START})")
+        fixed["before"] = before
+    if asked.updated_since is not None and way.along != "updated":
+        bounds.append("{row}.updated >= :since")
+        fixed["since"] = asked.updated_since
+    if not bounds:
+        return own
+    if way.driver.kind == "plain" or (way.driver.kind == "word" and asked.updated_since is None):
+        return own + [bound.format(row="d") for bound in bounds]
+    inner = " AND ".join(bound.format(row="x") for bound in bounds)
+    return [
+        *own,
+        f"EXISTS (SELECT 1 FROM facet x WHERE x.facet = '{EVERY}' AND {_same_event('x')} AND {inner})",
+    ]
+
+
+def _has(group: Group, index: int, fixed: Params) -> str:
+    names = []
+    for place, name in enumerate(group.names):
+        fixed[f"has{index}_{place}"] = name
+        names.append(f":has{index}_{place}")
+    which = f"p.facet IN ({', '.join(names)})" if len(names) > 1 else f"p.facet = {names[0]}"
+    if group.kind == "phase":
+        shelves = ", ".join(map(str, (*DATED, OPEN_START, UNDATED)))
+        same = f"p.shelf IN ({shelves}) AND p.lo = d.lo AND p.number = d.number"
+        return f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {same} AND p.begins <= :now AND p.hi > :now)"
+    return f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {_same_event('p')})"
+
+
+_EVENT = ", ".join(f"e.{name}" for name in COLUMNS)
+
+
+@lru_cache(maxsize=1000)
+def _joined(legs: str, where: str, direction: str) -> TextClause:
+    picked = f"SELECT u.key AS key, u.number AS number FROM ({legs}) u{where}" if where else legs
+    page = f"{picked} ORDER BY key{direction}, number{direction} LIMIT :size"
+    return text(
+        f"SELECT k.key, k.number, {_EVENT} FROM ({page}) k JOIN event e ON e.number = k.number "
+        f"ORDER BY k.key{direction}, k.number{direction}"
+    )
+
+
+def count(way: Way, asked: Wanted, *, enough: int) -> tuple[TextClause, Params]:
+    """How many candidates this way would read, counted no further than `enough`."""
+    whole = Part(index=0, shelves=(*DATED, OPEN_START, *(() if asked.ranged else (UNDATED,))))
+    alone = msgspec.structs.replace(way, others=(), gathered=True)
+    fixed: Params = {"enough": enough}
+    legs = " UNION ALL ".join(_legs(alone, asked, "lo", whole, fixed, []))
+    return _counted(legs), fixed
+
+
+@lru_cache(maxsize=1000)
+def _counted(legs: str) -> TextClause:
+    return text(f"SELECT count(*) FROM (SELECT 1 FROM ({legs}) l LIMIT :enough) n")

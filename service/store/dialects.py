@@ -1,0 +1,144 @@
+"""Where SQLite and PostgreSQL differ: how to connect, and what their errors mean."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from service.errors import StorageFull, Unavailable
+
+BUSY_TIMEOUT_MS = 5000
+# A listing takes milliseconds; what takes longer than this is a mistake and must not hold a connection.
+PG_OPTIONS = (
+    "-c statement_timeout=30s -c idle_in_transaction_session_timeout=30s -c lock_timeout=10s "
+    "-c synchronous_commit=on -c timezone=UTC -c jit=off"
+)
+DEADLOCKS = frozenset({"40001", "40P01"})
+
+
+class BadDatabaseUrl(ValueError):
+    """DDAY_DATABASE_URL cannot be used; the message says why."""
+
+
+def file(url: str) -> Path | None:
+    """The database's file, None for PostgreSQL."""
+    parsed = _url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return None
+    if parsed.get_backend_name() != "sqlite":
+        raise BadDatabaseUrl(f"The database is sqlite:///path or postgresql://…, not {parsed.drivername}://.")
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise BadDatabaseUrl(
+            "SQLite needs a file (sqlite:///dday.db): readers have connections of their own."
+        )
+    return Path(parsed.database)
+
+
+def _url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise BadDatabaseUrl("The database is sqlite:///path or postgresql://user@host/name.") from None
+
+
+def engines(url: str) -> tuple[Engine, Engine]:
+    """Writer and reader. They are separate so that no reader ever sees an uncommitted row."""
+    parsed = _url(url)
+    return _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+
+
+def _sqlite(url: URL) -> tuple[Engine, Engine]:
+    # isolation_level=None keeps the driver from beginning transactions behind our back.
+    arguments = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool}
+    writer = create_engine(url, pool_size=1, max_overflow=0, **common)
+    reader = create_engine(url, pool_size=8, max_overflow=24, **common)
+    event.listen(writer, "connect", _on_sqlite_connect)
+    event.listen(reader, "connect", _on_sqlite_read_connect)
+    event.listen(writer, "begin", _begin_immediate)
+    event.listen(reader, "begin", _begin)
+    return writer, reader
+
+
+def _on_sqlite_connect(connection: Any, record: object) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-65536",
+        "mmap_size=1073741824",
+    ):
+        connection.execute(f"PRAGMA {pragma}").fetchone()
+
+
+def _on_sqlite_read_connect(connection: Any, record: object) -> None:
+    _on_sqlite_connect(connection, record)
+    connection.execute("PRAGMA query_only=ON").fetchone()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A deferred transaction that turns to writing fails at once on a newer snapshot, whatever the timeout.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _postgresql(url: URL) -> tuple[Engine, Engine]:
+    url = url.set(drivername="postgresql+psycopg")
+    writer = create_engine(
+        url,
+        pool_size=4,
+        max_overflow=12,
+        pool_use_lifo=True,
+        isolation_level="READ COMMITTED",
+        connect_args={"options": PG_OPTIONS, "connect_timeout": 10},
+    )
+    # One pool serves both; a reading unit sees one snapshot, as on SQLite.
+    reader = writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return writer, reader
+
+
+def repeatable(error: DBAPIError) -> bool:
+    """A unit that met this had no effect, and may well succeed when run again."""
+    return error.connection_invalidated or _sqlstate(error) in DEADLOCKS or _sqlstate(error)[:3] == "57P"
+
+
+def problem(error: DBAPIError) -> Exception:
+    """What a caller may know of a database error; a mistake of ours stays what it is."""
+    if _full(error):
+        return StorageFull()
+    if (
+        repeatable(error)
+        or _sqlstate(error)[:2] in ("08", "53", "55", "57")
+        or _sqlite_name(error).startswith("SQLITE_BUSY")
+    ):
+        return Unavailable("The database is busy or unreachable.")
+    return error
+
+
+def commit_problem(error: DBAPIError) -> Exception:
+    """Like `problem`, but the unit is not run again: a commit that broke off may have happened."""
+    return problem(error)
+
+
+def _full(error: DBAPIError) -> bool:
+    return _sqlstate(error) == "53100" or _sqlite_name(error) == "SQLITE_FULL"
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _sqlite_name(error: DBAPIError) -> str:
+    return (
+        error.orig.sqlite_errorname
+        if isinstance(error.orig, sqlite3.Error) and hasattr(error.orig, "sqlite_errorname")
+        else ""
+    )

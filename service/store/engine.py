@@ -1,0 +1,182 @@
+"""One store on SQLite or PostgreSQL: units of work, run whole, in one thread hop."""
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from service.store import dialects, schema
+from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
+
+__all__ = ["Store", "StoreBusy"]
+
+T = TypeVar("T")
+Work = Callable[[Connection], T]
+
+READERS = 4
+PG_WRITERS = 4
+TRIES = 6
+
+
+class Store:
+    """Open with `Store.open`; every call below may come from any thread.
+
+    `instance` is the random name of this database; tokens carry it, so that a foreign one is noticed.
+    """
+
+    def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:
+        self._writer, self._reader, self._locks = writer, reader, locks
+        self._turn = threading.Lock()
+        single = writer.dialect.name == "sqlite"
+        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
+        self._write_threads = ThreadPoolExecutor(
+            1 if single else PG_WRITERS, thread_name_prefix="store-write"
+        )
+        self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if single else "postgresql"
+        self.instance = ""
+
+    @staticmethod
+    def open(url: str, *, migrate: bool = True, exclusive: bool = True) -> "Store":
+        """Connect, bring the schema up to date, and say no in a sentence where that is impossible.
+
+        `exclusive=False` is for short command-line work beside a running service (SQLite only; PostgreSQL is
+        always shared). It still migrates an empty or old file, but only when no service holds it.
+        """
+        path = dialects.file(url)
+        locks = _Locks(path, exclusive=exclusive)
+        try:
+            writer, reader = dialects.engines(url)
+            store = Store(writer=writer, reader=reader, locks=locks)
+            store._prepare(migrate=migrate)
+        except BaseException:
+            locks.release()
+            raise
+        return store
+
+    def _prepare(self, *, migrate: bool) -> None:
+        try:
+            with self._writer.connect() as c, self._locks.writing():
+                current = schema.is_current(c)
+            if not current and migrate:
+                with self._locks.sole(), self._locks.writing(), self._writer.begin() as c:
+                    schema.upgrade(c)
+            self.instance = self.read(schema.instance)
+        except BaseException:
+            self._dispose()
+            raise
+
+    def read(self, work: Work[T]) -> T:
+        """Run `work` on one snapshot. It is repeated when the connection breaks, so it must only read."""
+        return self._run(work, self._reading)
+
+    def write(self, work: Work[T]) -> T:
+        """Run `work` in one transaction: committed when it returns, rolled back when it raises.
+
+        It is repeated whole after a deadlock or a connection lost before COMMIT, so it must have no effect
+        outside the database. A connection lost *during* COMMIT is reported, as nobody knows the outcome.
+        """
+        return self._run(work, self._writing)
+
+    async def reading(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.read, work)
+
+    async def writing(self, work: Work[T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._write_threads, self.write, work)
+
+    def close(self) -> None:
+        """Finish what runs, then let go of the file."""
+        self._read_threads.shutdown(wait=True)
+        self._write_threads.shutdown(wait=True)
+        self._dispose()
+        self._locks.release()
+
+    def _dispose(self) -> None:
+        self._reader.dispose()
+        # The last connection to close checkpoints, which is a write.
+        with self._locks.writing():
+            self._writer.dispose()
+
+    def _run(self, work: Work[T], unit: Callable[[Work[T]], T]) -> T:
+        for attempt in range(TRIES):
+            try:
+                return unit(work)
+            except DBAPIError as error:
+                again = dialects.repeatable(error) and attempt + 1 < TRIES
+                if not again:
+                    raise dialects.problem(error) from error
+            time.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
+        raise AssertionError("unreachable")
+
+    def _reading(self, work: Work[T]) -> T:
+        with self._reader.connect() as c:
+            return work(c)
+
+    def _writing(self, work: Work[T]) -> T:
+        with self._one_at_a_time(), self._writer.connect() as c:
+            result = work(c)
+            try:
+                c.commit()
+            except DBAPIError as error:
+                c.rollback()
+                raise dialects.commit_problem(error) from error
+            return result
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        if self.dialect == "postgresql":
+            yield
+            return
+        with self._turn, self._locks.writing():
+            yield
+
+
+class _Locks:
+    """The two file locks of a SQLite store; on PostgreSQL both are nothing."""
+
+    def __init__(self, path: Path | None, *, exclusive: bool) -> None:
+        self._path = path
+        self._service: ServiceLock | None = None
+        self._write: WriteLock | None = None
+        if path is None:
+            return
+        refuse_network_path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._service = ServiceLock(path) if exclusive else None
+        self._write = WriteLock(path)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        if self._write is None:
+            yield
+            return
+        with self._write.held():
+            yield
+
+    @contextmanager
+    def sole(self) -> Iterator[None]:
+        """Hold the service lock for a migration, also when the store was opened to be shared."""
+        if self._path is None or self._service is not None:
+            yield
+            return
+        lock = ServiceLock(self._path)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def release(self) -> None:
+        for lock in (self._service, self._write):
+            match lock:
+                case ServiceLock():
+                    lock.release()
+                case WriteLock():
+                    lock.close()
+        self._service = self._write = None

@@ -1,0 +1,127 @@
+"""A page of events: filtered, sorted and continued by index (docs/decisions/0012-listing.md).
+
+One group of facets drives, the others are looked up for each candidate. Events without a known start come
+last in both orders of start, and those without a known end in both orders of end; events of one instant come
+in order of creation.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from service.catalogue import words
+from service.catalogue.event import Event, Kind, Text
+from service.catalogue.filters import EventFilter
+from service.store import route
+from service.store.candidates import Part, Statement, parts, statement
+from service.store.records import Stored, stored
+from service.store.wanted import Sort as Sort
+from service.store.wanted import wanted
+
+# One more than a page, as its presence says that there is a next page.
+PEEK = 1
+MOST_AT_ONCE = 2000
+
+
+class Position(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended; what a cursor carries."""
+
+    part: int
+    key: int
+    number: int
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    items: tuple[Stored, ...]
+    next: Position | None
+
+
+def listed(
+    c: Connection,
+    filters: EventFilter,
+    *,
+    now: datetime,
+    sort: Sort = "start",
+    limit: int = 50,
+    after: Position | None = None,
+) -> Listed:
+    """The events that `service.catalogue.filters.matches` accepts, in order, from after the position on."""
+    asked = wanted(filters, now=now)
+    way = route.choose(c, asked, sort=sort)
+    page = _Page(begin=after, until=limit + PEEK)
+    for part in parts(sort, asked):
+        if after is None or part.index >= after.part:
+            _fill(c, page, statement(way, asked, sort=sort, part=part), part, right=_judge(filters, now))
+        if len(page.items) > limit:
+            break
+    items = page.items[:limit]
+    more = len(page.items) > limit
+    return Listed(items=tuple(item for _, item in items), next=items[-1][0] if more else None)
+
+
+class _Page(msgspec.Struct, kw_only=True):
+    """A page being filled, from `begin` on until there are `until` items."""
+
+    begin: Position | None
+    until: int
+    items: list[tuple[Position, Stored]] = []
+
+
+def _fill(
+    c: Connection, page: _Page, query: Statement, part: Part, *, right: Callable[[Stored], bool]
+) -> None:
+    """Read candidates of one part until the page has enough of them, or there are no more."""
+    seen: set[int] = set()
+    size = page.until - len(page.items)
+    begin = page.begin if page.begin and page.begin.part == part.index else None
+    while len(page.items) < page.until:
+        rows = c.execute(query.text, query.values(_cursor(begin), size)).all()
+        for row in rows:
+            begin = Position(part=part.index, key=row.key, number=row.number)
+            # An event with two of the tags asked for comes twice.
+            if row.number not in seen and right(item := stored(row)):
+                page.items.append((begin, item))
+            seen.add(row.number)
+        if len(rows) < size:
+            return
+        size = min(size * 2, MOST_AT_ONCE)
+
+
+def _cursor(position: Position | None) -> tuple[int, int] | None:
+    return None if position is None else (position.key, position.number)
+
+
+def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
+    """The exact test of what the index tells roughly: the phase at this instant, and words as a whole."""
+    query = filters.q if filters.q and not _is_exact(filters.q) else None
+
+    def right(item: Stored) -> bool:
+        return (not filters.phase or item.phase(now) in filters.phase) and (
+            query is None or words.contains(_texts(item), query)
+        )
+
+    return right
+
+
+def _is_exact(query: str) -> bool:
+    """Whether the index alone decides: every word is one token."""
+    return all(len(words.query_tokens(word)) == 1 for word in words.normalise(query).split())
+
+
+class _Texts(msgspec.Struct, frozen=True):
+    """As much of a document as a search looks into."""
+
+    id: str
+    kind: Kind
+    name: Text
+    summary: Text | None
+
+
+_TEXTS = msgspec.json.Decoder(_Texts)
+
+
+def _texts(item: Stored) -> Event:
+    found = _TEXTS.decode(item.document)
+    return Event(id=found.id, kind=found.kind, name=found.name, summary=found.summary)

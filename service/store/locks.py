@@ -1,0 +1,118 @@
+"""Who may write when: file locks beside a SQLite database, advisory locks inside PostgreSQL."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+# Any constant will do; it must only differ from the locks of other programs in the same database.
+CATALOGUE_LOCK = 0x44646179_0001
+MIGRATION_LOCK = 0x44646179_0002
+
+WRITE_PATIENCE = 5.0
+REMOTE_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "ceph"})
+
+
+class StoreBusy(RuntimeError):
+    """Another process holds what this one needs; the message is a sentence for the operator."""
+
+
+class ServiceLock:
+    """One service a SQLite file, held from open to close; the kernel drops it when the process dies."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(self._file, 40).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise StoreBusy(
+                f"Another Dday service (process {holder}) already uses {database}. A SQLite file serves one "
+                "service: stop that one, or set DDAY_DATABASE_URL to another file or to PostgreSQL."
+            ) from None
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+
+    def release(self) -> None:
+        # The file stays: unlinking it would let a third process lock a new file under the same name.
+        os.close(self._file)
+
+
+class WriteLock:
+    """One writing process at a time, service or command line, for the length of one unit of work.
+
+    SQLite before 3.51.3 can corrupt the log when two connections write or checkpoint at one instant
+    (docs/decisions/0011-one-writer.md); its own locks do not prevent that, this one does.
+    """
+
+    def __init__(self, database: Path) -> None:
+        path = database.with_name(database.name + ".write.lock")
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        deadline = time.monotonic() + WRITE_PATIENCE
+        while not self._taken():
+            if time.monotonic() > deadline:
+                raise StoreBusy("Another process has been writing to this SQLite file for over 5 seconds.")
+            time.sleep(0.005)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+def refuse_network_path(database: Path, *, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """SQLite's locks and shared memory do not hold over a network, so such a path is refused."""
+    if not mounts.exists():
+        return
+    kind = _file_system(database.resolve(), mounts.read_text("utf-8"))
+    if kind in REMOTE_FILE_SYSTEMS:
+        raise StoreBusy(
+            f"{database} lies on a network file system ({kind}), where SQLite loses data. "
+            "Use a local disk or PostgreSQL."
+        )
+
+
+def _file_system(path: Path, mounts: str) -> str:
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        _, where, found, *_ = line.split(" ")
+        where = where.replace("\\040", " ")
+        if len(where) >= len(best) and path.is_relative_to(where):
+            best, kind = where, found
+    return kind
+
+
+def catalogue(c: Connection) -> None:
+    """Take the writers' turn until commit, so that the order of `seq` is the order of commits.
+
+    Without it a reader that has seen 11 would miss a 10 that commits later.
+    """
+    if c.dialect.name == "postgresql":
+        c.execute(_ADVISORY, {"lock": CATALOGUE_LOCK})
+
+
+def migration(c: Connection) -> None:
+    """One process migrates; those that start with it wait and then find the work done."""
+    if c.dialect.name == "postgresql":
+        c.execute(_ADVISORY, {"lock": MIGRATION_LOCK})
+
+
+_ADVISORY = text("select pg_advisory_xact_lock(:lock)")

@@ -1,0 +1,204 @@
+"""What one unit of work has to say to each table: gathered change by change, written table by table."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+
+from service.catalogue import evidence, view, windows
+from service.catalogue.event import Event, Source
+from service.catalogue.revisions import Change
+from service.store import facets, revisions
+from service.store.instants import millis
+from service.store.records import Saved, Stored, encode_steps
+from service.store.revisions import Revision
+from service.store.tables import event as events
+from service.store.tables import noun
+
+
+class Current(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands before the unit."""
+
+    number: int
+    created_at: datetime
+    event: Event
+    stored: Stored
+
+    def rows(self) -> frozenset[facets.Row]:
+        return facets.derive(
+            self.event, self.stored.steps, number=self.number, updated=millis(self.stored.updated_at)
+        )
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that will be written: what was there, what will be (None: nothing), under which number."""
+
+    id: str
+    current: Current | None
+    event: Event | None
+    changes: tuple[Change, ...]
+    revision: int
+
+
+class Unit:
+    """Rows for every table; `write` brings them to the database at once."""
+
+    def __init__(self, *, now: datetime, cause: str, seen: dict[str, date | None]) -> None:
+        self._now, self._cause, self._seen = now, cause, seen
+        self._log: list[Revision] = []
+        self._inserts: list[dict[str, Any]] = []
+        self._updates: list[dict[str, Any]] = []
+        self._deletes: list[dict[str, Any]] = []
+        self._before: list[facets.Row] = []
+        self._after: list[facets.Row] = []
+
+    def add(self, draft: Draft, seq: int) -> Saved | Revision:
+        """Take up one change; the result is what its caller will be told."""
+        if draft.current is not None:
+            self._before += draft.current.rows()
+        return self._remove(draft, seq) if draft.event is None else self._save(draft, draft.event, seq)
+
+    def write(self, c: Connection) -> None:
+        revisions.append(c, self._log)
+        if self._deletes:
+            c.execute(_DELETE, self._deletes)
+        if self._inserts:
+            c.execute(insert(events), self._inserts)
+        if self._updates:
+            c.execute(_UPDATE, self._updates)
+        facets.replace(c, before=self._before, after=self._after)
+
+    def _save(self, draft: Draft, event: Event, seq: int) -> Saved:
+        current = draft.current
+        number = current.number if current else seq
+        created = current.created_at if current else self._now
+        kept = self._stored(draft, event, seq, created)
+        row = {**_index_columns(event), **_columns(kept), "created_at": millis(created)}
+        if current:
+            self._updates.append({**row, "the_number": number})
+        else:
+            self._inserts.append({**row, "number": number})
+        self._after += facets.derive(event, kept.steps, number=number, updated=millis(self._now))
+        self._record(draft, seq, uid=kept.uid, document=kept.document)
+        return Saved(stored=kept, outcome="changed" if current else "created")
+
+    def _stored(self, draft: Draft, event: Event, seq: int, created: datetime) -> Stored:
+        return Stored(
+            id=event.id,
+            uid=draft.current.stored.uid if draft.current else secrets.token_hex(16),
+            document=view.document(
+                event,
+                previous_dates=event.previous_dates or (),
+                revision=draft.revision,
+                seq=seq,
+                created_at=created,
+                updated_at=self._now,
+            ),
+            steps=windows.phase_steps(event, seen=self._seen[event.id]),
+            revision=draft.revision,
+            seq=seq,
+            updated_at=self._now,
+        )
+
+    def _remove(self, draft: Draft, seq: int) -> Revision:
+        current = draft.current
+        if current is None:
+            raise ValueError(f"There is no event {draft.id!r} to remove.")
+        self._deletes.append({"the_number": current.number})
+        return self._record(draft, seq, uid=current.stored.uid, document=None)
+
+    def _record(self, draft: Draft, seq: int, *, uid: str, document: bytes | None) -> Revision:
+        entry = Revision(
+            seq=seq,
+            noun="event",
+            id=draft.id,
+            op="delete" if document is None else "put",
+            revision=draft.revision,
+            uid=uid,
+            changes=draft.changes,
+            document=document,
+            cause=self._cause,
+            at=self._now,
+        )
+        self._log.append(entry)
+        return entry
+
+
+def _columns(kept: Stored) -> dict[str, Any]:
+    return {
+        "id": kept.id,
+        "uid": kept.uid,
+        "document": kept.document.decode(),
+        "steps": encode_steps(kept.steps),
+        "revision": kept.revision,
+        "seq": kept.seq,
+        "updated_at": millis(kept.updated_at),
+    }
+
+
+def _index_columns(event: Event) -> dict[str, Any]:
+    bounds = windows.bounds(event)
+    return {
+        "starts": None if bounds.earliest is None else millis(bounds.earliest),
+        "ends": None if bounds.latest is None else millis(bounds.latest),
+    }
+
+
+def rederive(c: Connection, currents: Sequence[Current]) -> None:
+    """Bring phases up to date with the sources; no revision, as the documents stay what they are."""
+    seen = last_seen(c, [current.event for current in currents])
+    for current in currents:
+        steps = windows.phase_steps(current.event, seen=seen[current.event.id])
+        if steps == current.stored.steps:
+            continue
+        c.execute(_STEPS, {"the_number": current.number, "new_steps": encode_steps(steps)})
+        updated = millis(current.stored.updated_at)
+        after = facets.derive(current.event, steps, number=current.number, updated=updated)
+        facets.replace(c, before=current.rows(), after=after)
+
+
+def _same(column: str) -> BindParameter[Any]:
+    return bindparam(column)
+
+
+_NUMBER = events.c.number == bindparam("the_number")
+_DELETE = delete(events).where(_NUMBER)
+_UPDATE = (
+    update(events)
+    .where(_NUMBER)
+    .values(
+        {
+            name: _same(name)
+            for name in ("document", "steps", "revision", "seq", "starts", "ends", "updated_at")
+        }
+    )
+)
+_STEPS = update(events).where(_NUMBER).values(steps=bindparam("new_steps"))
+_SOURCES = select(noun.c.document).where(
+    noun.c.kind == "source", noun.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+def last_seen(c: Connection, written: Sequence[Event]) -> dict[str, date | None]:
+    """For each event the newest day one of its sources was looked at: what its phases depend on."""
+    cited = {said.source for event in written for said in event.evidence}
+    sources = _read_sources(c, sorted(cited))
+    return {
+        event.id: evidence.last_seen(event, [sources[id] for id in _cited(event) if id in sources])
+        for event in written
+    }
+
+
+def _cited(event: Event) -> Iterable[str]:
+    return dict.fromkeys(said.source for said in event.evidence)
+
+
+def _read_sources(c: Connection, identifiers: Sequence[str]) -> dict[str, Source]:
+    if not identifiers:
+        return {}
+    rows = c.execute(_SOURCES, {"ids": identifiers})
+    sources = (msgspec.json.decode(row.document, type=Source) for row in rows)
+    return {source.id: source for source in sources}

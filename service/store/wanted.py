@@ -1,0 +1,84 @@
+"""What a listing asks of the index: groups of facets, each of which an event must have one of."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from service.catalogue import words
+from service.catalogue.filters import EventFilter
+from service.store.instants import FIRST, LAST, millis, millis_or
+
+Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
+SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-updated")
+
+# Phases that only begin when the event has begun, and that only windows can be in.
+LIVE = frozenset({"open", "closing_soon", "ongoing"})
+BEGUN = LIVE | {"ended", "closed"}
+OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
+# An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
+SLACK = 3 * 86_400_000
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Any of these facets. Only plain groups (not words, not phases) can order a list by end or change."""
+
+    names: tuple[str, ...]
+    kind: Literal["plain", "word", "phase"] = "plain"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """`lo < begins_before` and `hi > ends_after` bound the event; the phases bound it further, coarsely."""
+
+    groups: tuple[Group, ...]
+    ranged: bool
+    ends_after: int
+    begins_before: int
+    updated_since: int | None
+    now: int
+    live_until: int
+    begun_before: int
+
+
+def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
+    at = millis(now)
+    phases = frozenset[str](asked.phase)
+    return Wanted(
+        groups=(*_plain(asked), *_words(asked), *_phases(asked)),
+        ranged=asked.from_ is not None or asked.to is not None,
+        ends_after=millis_or(asked.from_, FIRST),
+        begins_before=millis_or(asked.to, LAST + 1),
+        updated_since=None if asked.updated_since is None else millis(asked.updated_since),
+        now=at,
+        live_until=at - SLACK if phases and phases <= LIVE else FIRST,
+        begun_before=at + 1 if phases and phases <= BEGUN else LAST + 1,
+    )
+
+
+def _plain(asked: EventFilter) -> list[Group]:
+    named = {
+        "kind": asked.kind,
+        "tag": asked.tag,
+        "series": asked.series,
+        "program": asked.program,
+        "organization": asked.organization,
+        "city": asked.city,
+        "status": asked.status,
+        "part_of": asked.part_of,
+        "disputed": () if asked.disputed is None else (str(int(asked.disputed)),),
+    }
+    if asked.phase and not asked.kind and OF_WINDOWS.issuperset(asked.phase):
+        named["kind"] = ("application_window",)
+    return [
+        Group(names=tuple(f"{name}:{value}" for value in values)) for name, values in named.items() if values
+    ]
+
+
+def _words(asked: EventFilter) -> list[Group]:
+    tokens = sorted(words.query_tokens(asked.q)) if asked.q else []
+    return [Group(names=(f"q:{token}",), kind="word") for token in tokens]
+
+
+def _phases(asked: EventFilter) -> list[Group]:
+    names = tuple(f"phase:{phase}" for phase in asked.phase)
+    return [Group(names=names, kind="phase")] if names else []
