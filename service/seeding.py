@@ -49,9 +49,9 @@ def load(store: Store, seeds: Seeds, *, now: datetime) -> LoadReport:
 
     def work(c: Connection) -> LoadReport:
         small: tuple[nouns.Noun, ...] = (*seeds.sources, *seeds.organizations, *seeds.series, *seeds.programs)
-        saved = [nouns.put(c, noun, now=now, cause=CAUSE) for noun in small]
+        outcomes = Counter(nouns.put(c, noun, now=now, cause=CAUSE).outcome for noun in small)
         written = events.put_many(c, seeds.events, now=now, cause=CAUSE)
-        outcomes = Counter(item.outcome for item in (*saved, *written))
+        outcomes.update(saved.outcome for saved in written)
         return LoadReport(
             created=outcomes["created"], changed=outcomes["changed"], unchanged=outcomes["unchanged"]
         )

@@ -1,0 +1,75 @@
+"""Seeds into a real store, on both engines."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from service import seeding
+from service.catalogue import seeds
+from service.catalogue.faults import Invalid
+from service.seeding import FOLDER, LoadReport, load, read_folder
+from service.store import events, revisions
+from service.store.engine import Store
+
+FILES = read_folder(FOLDER)
+SEEDS = seeds.parse(FILES)
+ALL = len(FILES)
+FIRST, LATER = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
+
+
+def head(c: Connection) -> int:
+    return revisions.head(c)
+
+
+def test_an_empty_store_takes_every_seed(store: Store) -> None:
+    assert load(store, SEEDS, now=FIRST) == LoadReport(created=ALL, changed=0, unchanged=0)
+    assert store.read(head) > 0
+
+
+def test_loading_again_makes_no_revision(store: Store) -> None:
+    load(store, SEEDS, now=FIRST)
+    before = store.read(head)
+    assert load(store, SEEDS, now=LATER) == LoadReport(created=0, changed=0, unchanged=ALL)
+    assert store.read(head) == before
+
+
+def test_an_edited_seed_is_one_revision_and_remembers_its_earlier_dates(store: Store) -> None:
+    load(store, SEEDS, now=FIRST)
+    moved = {
+        **FILES,
+        "events/join-2025.yaml": FILES["events/join-2025.yaml"].replace("2025-09-01", "2025-09-02"),
+    }
+    assert load(store, seeds.parse(moved), now=LATER) == LoadReport(created=0, changed=1, unchanged=ALL - 1)
+    stored = store.read(lambda c: events.get(c, "join-2025"))
+    assert stored.revision == 2
+    assert b'"previous_dates":[{"start":"2025-09-01","end":null,"until_revision":1}]' in stored.document
+    # The file does not speak of earlier dates, and so does not take them back.
+    assert load(store, seeds.parse(moved), now=LATER) == LoadReport(created=0, changed=0, unchanged=ALL)
+
+
+def test_a_seed_that_cannot_be_stored_leaves_nothing_behind(store: Store) -> None:
+    broken = seeds.Seeds(sources=(), organizations=(), series=(), programs=(), events=SEEDS.events)
+    with pytest.raises(Invalid):
+        load(store, broken, now=FIRST)
+    assert store.read(head) == 0
+
+
+def test_the_default_folder_stands_beside_the_package() -> None:
+    assert Path(seeding.__file__).parent.parent / "seeds" == FOLDER
+
+
+@pytest.mark.parametrize("read", [seeding.read_folder, seeding.read_articles])
+def test_a_folder_that_is_not_there_is_named(read: object, tmp_path: Path) -> None:
+    assert callable(read)
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read(tmp_path / "nowhere")
+
+
+def test_bytes_that_are_no_text_reach_the_check_and_are_named_by_line(tmp_path: Path) -> None:
+    bad = tmp_path / "organizations" / "host.yaml"
+    bad.parent.mkdir()
+    bad.write_bytes(b"id: host\nname:\n  en: \xff\n")
+    [fault] = seeds.check(read_folder(tmp_path), None).faults
+    assert str(fault) == "organizations/host.yaml:3: this is not UTF-8 text"
