@@ -42,6 +42,8 @@ class Store:
         )
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if single else "postgresql"
         self.instance = ""
+        # Grows with every commit of this process: who has seen this number has nothing new to look for here.
+        self.commits = 0
 
     @staticmethod
     def open(url: str, *, migrate: bool = True, exclusive: bool = True) -> "Store":
@@ -127,6 +129,7 @@ class Store:
             except DBAPIError as error:
                 c.rollback()
                 raise dialects.commit_problem(error) from error
+            self.commits += 1
             return result
 
     @contextmanager

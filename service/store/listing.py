@@ -46,10 +46,14 @@ def listed(
     sort: Sort = "start",
     limit: int = 50,
     after: Position | None = None,
+    enough: int = route.ENOUGH,
 ) -> Listed:
-    """The events that `service.catalogue.filters.matches` accepts, in order, from after the position on."""
+    """The events that `service.catalogue.filters.matches` accepts, in order, from after the position on.
+
+    Up to `enough` candidates may be gathered and sorted; it changes the way, never the answer.
+    """
     asked = wanted(filters, now=now)
-    way = route.choose(c, asked, sort=sort)
+    way = route.choose(c, asked, sort=sort, enough=enough)
     page = _Page(begin=after, until=limit + PEEK)
     for part in parts(sort, asked):
         if after is None or part.index >= after.part:

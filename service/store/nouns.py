@@ -1,4 +1,4 @@
-"""Series, programs, organizations and sources: small documents under (kind, id), in the same log as events."""
+"""Series, programs, organizations and sources: small documents under (kind, id), logged like events."""
 
 from datetime import datetime
 from typing import Any, Literal

@@ -17,15 +17,15 @@ ENOUGH = 1000
 EVERYTHING = Group(names=(EVERY,))
 
 
-def choose(c: Connection, asked: Wanted, *, sort: Sort) -> Way:
+def choose(c: Connection, asked: Wanted, *, sort: Sort, enough: int = ENOUGH) -> Way:
     """The way that reads the fewest rows, as far as a glance at the index tells."""
     groups = asked.groups or (EVERYTHING,)
-    sizes = _sizes(c, groups)
+    sizes = _sizes(c, groups, enough)
     smallest = min(groups, key=lambda group: sizes[group])
     plain = min((g for g in groups if g.kind == "plain"), key=lambda group: sizes[group], default=EVERYTHING)
     by_start = sort in ("start", "-start")
     for way in _gathering(asked, smallest, plain, sort):
-        if _count(c, way, asked) < ENOUGH:
+        if _count(c, way, asked, enough) < enough:
             return _among(groups, way)
     if by_start:
         return _among(groups, Way(driver=smallest, along="shelves"))
@@ -48,16 +48,16 @@ def _among(groups: tuple[Group, ...], way: Way) -> Way:
     return Way(driver=way.driver, others=others, along=way.along, gathered=way.gathered)
 
 
-def _sizes(c: Connection, groups: tuple[Group, ...]) -> dict[Group, int]:
+def _sizes(c: Connection, groups: tuple[Group, ...], enough: int) -> dict[Group, int]:
     if len(groups) == 1:
-        return {groups[0]: ENOUGH}
+        return {groups[0]: enough}
     counted = [group for group in groups if not _lives(group)]
-    sizes = dict.fromkeys(groups, ENOUGH - 1)
+    sizes = dict.fromkeys(groups, enough - 1)
     if counted:
         shape = tuple(len(group.names) for group in counted)
         names = [name for group in counted for name in group.names]
         params = {f"f{index}": name for index, name in enumerate(names)}
-        row = c.execute(_sizing(shape), {**params, "enough": ENOUGH}).one()
+        row = c.execute(_sizing(shape), {**params, "enough": enough}).one()
         sizes |= dict(zip(counted, row, strict=True))
     return sizes
 
@@ -79,6 +79,6 @@ def _sizing(shape: tuple[int, ...]) -> TextClause:
     return text(f"SELECT {', '.join(counts)}")
 
 
-def _count(c: Connection, way: Way, asked: Wanted) -> int:
-    statement, params = candidates.count(way, asked, enough=ENOUGH)
+def _count(c: Connection, way: Way, asked: Wanted, enough: int) -> int:
+    statement, params = candidates.count(way, asked, enough=enough)
     return int(c.execute(statement, params).scalar_one())

@@ -1,0 +1,98 @@
+"""The listing by index gives what the pure filters mean, in order, each event once, on both engines."""
+
+from collections.abc import Sequence
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection
+
+from service.catalogue import windows
+from service.catalogue.event import Event
+from service.catalogue.evidence import disputed
+from service.catalogue.filters import EventFilter, matches
+from service.store import events, nouns
+from service.store.engine import Store
+from service.store.instants import LAST, millis, millis_or
+from service.store.records import Stored
+from service.store.tables import metadata
+from service.store.wanted import SORTS, Sort
+from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
+
+# The fixture's store is emptied by each example itself.
+BY_EXAMPLE = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
+    for noun in NOUNS:
+        nouns.put(c, noun, now=WRITES[0], cause="test")
+    saved: dict[str, Stored] = {}
+    for index, now in enumerate(WRITES):
+        third = catalogue[index :: len(WRITES)]
+        saved |= {one.stored.id: one.stored for one in events.put_many(c, third, now=now, cause="test")}
+    return saved
+
+
+def place(item: Stored, sort: Sort) -> tuple[int, int]:
+    """Known instants before unknown ones in either direction; then the instant."""
+    span = windows.span(item.event)
+    hi = millis_or(span.latest, LAST)
+    sign = -1 if sort.startswith("-") else 1
+    if sort in ("updated", "-updated"):
+        return 0, sign * millis(item.updated_at)
+    if sort in ("end", "-end"):
+        return int(hi == LAST), sign * hi
+    return int(span.earliest is None), sign * millis_or(span.earliest, hi)
+
+
+def expected(saved: dict[str, Stored], asked: EventFilter, sort: Sort) -> list[str]:
+    right = [
+        item
+        for item in saved.values()
+        if matches(
+            item.event,
+            asked,
+            steps=item.steps,
+            disputed=disputed(item.event),
+            updated_at=item.updated_at,
+            now=NOW,
+        )
+    ]
+    sign = -1 if sort.startswith("-") else 1
+    return [item.id for item in sorted(right, key=lambda item: (*place(item, sort), sign * item.seq))]
+
+
+def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, enough: int) -> list[str]:
+    ids: list[str] = []
+    after = None
+    while True:
+        page = events.listed(c, asked, now=NOW, sort=sort, limit=limit, after=after, enough=enough)
+        assert len(page.items) == limit or page.next is None
+        ids += [item.id for item in page.items]
+        if page.next is None:
+            return ids
+        after = page.next
+
+
+@BY_EXAMPLE
+@given(
+    catalogue=catalogues(),
+    asked=st.lists(filters(), min_size=6, max_size=6),
+    limit=st.sampled_from((1, 3, 7, 200)),
+    enough=st.sampled_from((0, 4, 1000)),
+)
+def test_a_listing_is_what_the_filters_mean(
+    store: Store, catalogue: list[Event], asked: list[EventFilter], limit: int, enough: int
+) -> None:
+    def example(c: Connection) -> None:
+        saved = fill(c, catalogue)
+        for one in asked:
+            for sort in SORTS:
+                found = read_through(c, one, sort, limit=limit, enough=enough)
+                assert found == expected(saved, one, sort), (one, sort)
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in ("meta", "counter"):
+                c.execute(table.delete())
+
+    store.write(example)
