@@ -69,11 +69,11 @@ def test_c1_two_articles_of_one_press_release_do_not_outvote_the_primary_sources
     assert origins(MINISTERIAL, "start", "2025-08") == {"mss-release-20251028"}
 
 
-def test_c1_the_accepted_week_has_three_origins_however_many_reprints() -> None:
+def test_c1_the_accepted_week_has_four_origins_however_many_reprints() -> None:
     september = [item for item in said(MINISTERIAL, "start") if item.value == "2025-09-01"]
     assert "preferred" in {item.rank for item in september}
-    assert len(september) == 4
-    assert len(origins(MINISTERIAL, "start", "2025-09-01")) == 3
+    assert len(september) == 5
+    assert len(origins(MINISTERIAL, "start", "2025-09-01")) == 4
 
 
 def test_c1_the_wrong_month_stays_visible_and_disputes_nothing() -> None:
@@ -163,7 +163,7 @@ def test_c7_what_was_reported_beats_what_was_planned_and_both_are_kept() -> None
         (
             "global-super-gap-tech-conference",
             "global-super-gap-tech-conference-2023",
-            "2023 DIPS 1000+",
+            "2023 DIPS 1000+ 테크 컨퍼런스",
             ("DIPS 1000+ 테크 컨퍼런스", None, "2023"),
         ),
     ],
