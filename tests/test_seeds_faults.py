@@ -116,6 +116,11 @@ def test_a_fault_is_found_at_its_line(before: str, after: str, line: int, says: 
     assert says in detail
 
 
+def test_a_file_that_cannot_be_read_is_not_also_missed_by_those_that_name_it() -> None:
+    [(path, line, _detail)] = faults({"sources/paper.yaml": SOURCE.replace("kind: news", "kind: gossip")})
+    assert (path, line) == ("sources/paper.yaml", 3)
+
+
 def test_reversed_dates_are_found_at_the_end() -> None:
     changes = {"events/fair.yaml": EVENT.replace("2025-09-05", "2025-09-03")}
     [(path, line, _detail)] = faults(changes)

@@ -51,7 +51,7 @@ class BadSeeds(Exception):
 def check(files: Mapping[str, str], articles: Mapping[str, str] | None) -> Report:
     """Every fault, by file and line. Without articles the words of a quote are taken on trust."""
     seeds, faults = _read(files)
-    faults += [*_dangling(seeds), *_circles(seeds), *_uninvited(seeds)]
+    faults += [*_dangling(seeds, files), *_circles(seeds), *_uninvited(seeds)]
     for seed in seeds.values():
         faults += seedproof.faults(seed, _cited(seed, seeds), articles)
     return Report(faults=tuple(sorted(set(faults))), counts=_counts(seeds))
@@ -120,10 +120,11 @@ def references(noun: Noun) -> Iterator[tuple[str, Name]]:
             yield "/part_of", (folder, noun.part_of)
 
 
-def _dangling(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+def _dangling(seeds: Mapping[Name, SeedFile], files: Mapping[str, str]) -> Iterator[Fault]:
+    """Names of files that do not exist; one that exists and cannot be read has its own fault."""
     for seed in seeds.values():
         for pointer, (folder, wanted) in references(seed.noun):
-            if (folder, wanted) not in seeds:
+            if (folder, wanted) not in seeds and f"{folder}/{wanted}.yaml" not in files:
                 yield seed.fault(pointer, f"there is no {folder}/{wanted}.yaml")
 
 
