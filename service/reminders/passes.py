@@ -1,0 +1,173 @@
+"""What the next pass of the planner has to do: read from one snapshot, decided, not yet written."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from service.reminders import changes, horizon, lateness
+from service.reminders.plan import Candidate, Planned, plan
+from service.reminders.replan import Replan, changed, replan
+from service.reminders.rules import Webhook
+from service.store import cursors, deliveries, events, history, revisions, webhooks
+from service.store.cursors import Position
+from service.store.webhooks import Kept
+
+# After a long stop the past is planned piece by piece.
+LONGEST_STRETCH = timedelta(hours=6)
+LOG_ROWS = 1000
+WEBHOOKS = 50
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    """What one pass will write, and where the cursors stand then."""
+
+    seen: Position
+    insert: tuple[Planned, ...] = ()
+    revise: tuple[Planned, ...] = ()
+    supersede: tuple[str, ...] = ()
+    planned_until: datetime | None = None
+    revision: int | None = None
+    in_step: tuple[Kept, ...] = ()
+
+
+def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) -> Decision | None:
+    seen = cursors.position(c)
+    if seen.planned_until is None:
+        return Decision(seen=seen, planned_until=now)
+    if revisions.head(c) > seen.revision:
+        return _follow_changes(c, seen, seen.planned_until, now=now)
+    if stale := webhooks.to_replan(c, WEBHOOKS):
+        return _follow_webhooks(c, seen, seen.planned_until, stale, now=now)
+    if until - seen.planned_until > stride:
+        return _extend(c, seen, after=seen.planned_until, until=until, now=now)
+    return None
+
+
+def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, now: datetime) -> Decision:
+    """Reminders that fall due in the next stretch of time."""
+    until = min(until, after + LONGEST_STRETCH)
+    hooks = [kept.webhook for kept in webhooks.every(c)]
+    candidates = _anchored(c, hooks, after=after, until=until)
+    due = _due(candidates, hooks, after=after, until=until)
+    found = [
+        planned
+        for hook in hooks
+        for planned in plan(_some(candidates, due[hook.id]), [hook], after=after, until=until)
+    ]
+    return Decision(seen=seen, insert=lateness.settle(found, now=now), planned_until=until)
+
+
+def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: datetime) -> Decision:
+    """Notices of what changed, and the reminders of the changed events brought in step."""
+    rows = history.revised(c, after=seen.revision, limit=LOG_ROWS)
+    if not rows:  # the log went on with nouns other than events
+        return Decision(seen=seen, revision=revisions.head(c))
+    hooks = [kept.webhook for kept in webhooks.every(c)]
+    pending = _by_webhook(deliveries.unsent_of_events(c, sorted({row.event for row in rows})))
+    news = {candidate.event.id: candidate for candidate in changed(rows)}
+    concerned = _concerned(news, hooks, until=until)
+    plans = [
+        replan(
+            pending[hook.id],
+            _some(news, concerned[hook.id] | {row.event for row in pending[hook.id]}),
+            [hook],
+            until=until,
+            now=now,
+        )
+        for hook in hooks
+        if concerned[hook.id] or pending[hook.id]
+    ]
+    told = changes.notices(rows, hooks)
+    last = rows[-1].seq if len(rows) == LOG_ROWS else max(rows[-1].seq, revisions.head(c))
+    return _of(seen, plans, told=told, revision=last)
+
+
+def _follow_webhooks(
+    c: Connection, seen: Position, until: datetime, stale: tuple[Kept, ...], *, now: datetime
+) -> Decision:
+    """New and changed webhooks: their own part of what is already planned."""
+    plans = []
+    for kept in stale:
+        hook = kept.webhook
+        pending = deliveries.unsent_of_webhook(c, hook.id)
+        after = now - horizon.SLACK if hook.late == "send_now" else min(hook.since, now)
+        candidates = _anchored(c, [hook], after=after, until=until) if hook.state != "disabled" else {}
+        stored = events.get_many(c, sorted({row.event for row in pending} - candidates.keys()))
+        candidates |= {each.id: history.candidate(each) for each in stored.values()}
+        plans.append(replan(pending, candidates.values(), [hook], until=until, now=now))
+    return _of(seen, plans, in_step=stale)
+
+
+def _of(
+    seen: Position,
+    plans: Iterable[Replan],
+    *,
+    told: tuple[Planned, ...] = (),
+    revision: int | None = None,
+    in_step: tuple[Kept, ...] = (),
+) -> Decision:
+    made = tuple(plans)
+    return Decision(
+        seen=seen,
+        insert=(*told, *(row for each in made for row in each.insert)),
+        revise=tuple(row for each in made for row in each.revise),
+        supersede=tuple(key for each in made for key in each.supersede),
+        revision=revision,
+        in_step=in_step,
+    )
+
+
+def _anchored(
+    c: Connection, hooks: Iterable[Webhook], *, after: datetime, until: datetime
+) -> dict[str, Candidate]:
+    rules = {rule for hook in hooks for rule in horizon.asked(hook)}
+    found = {
+        stored.id: stored
+        for stretch in horizon.stretches(rules, after=after, until=until)
+        for stored in events.anchored(
+            c, "start" if stretch.opening else "end", after=stretch.after, until=stretch.until
+        )
+    }
+    return {key: history.candidate(stored) for key, stored in found.items()}
+
+
+def _due(
+    candidates: Mapping[str, Candidate], hooks: Iterable[Webhook], *, after: datetime, until: datetime
+) -> dict[str, set[str]]:
+    """By webhook, the events its rules are due for; each distinct rule is computed once."""
+    rules = {hook.id: horizon.asked(hook) for hook in hooks}
+    computed = {
+        rule: horizon.due_between(candidates.values(), rule, after=after, until=until)
+        for rule in {rule for own in rules.values() for rule in own}
+    }
+    return {key: {event for rule in own for event in computed[rule]} for key, own in rules.items()}
+
+
+def _concerned(
+    news: Mapping[str, Candidate], hooks: Iterable[Webhook], *, until: datetime
+) -> dict[str, set[str]]:
+    """By webhook, the changed events that some rule of it may have to be planned for by `until`."""
+    rules = {hook.id: horizon.asked(hook) for hook in hooks}
+    computed = {
+        rule: {
+            key
+            for key, candidate in news.items()
+            if horizon.of_use(candidate, rule, until=until, since=candidate.past[0].until)
+        }
+        for rule in {rule for own in rules.values() for rule in own}
+    }
+    return {key: {event for rule in own for event in computed[rule]} for key, own in rules.items()}
+
+
+def _some(candidates: Mapping[str, Candidate], wanted: set[str]) -> list[Candidate]:
+    return [candidates[key] for key in sorted(wanted) if key in candidates]
+
+
+def _by_webhook(rows: Iterable[Planned]) -> defaultdict[str, list[Planned]]:
+    found: defaultdict[str, list[Planned]] = defaultdict(list)
+    for row in rows:
+        found[row.webhook].append(row)
+    return found

@@ -1,0 +1,174 @@
+"""Claiming deliveries and recording what became of them: the state machine of docs/reliability.md.
+
+A claim raises `fence`. A success is recorded whoever brings it (it absorbs everything), a failure only by
+the holder of the newest fence. Every transition repeats its guard in its WHERE.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+
+from service.reminders.plan import Planned
+from service.store.delivery_records import planned_of
+from service.store.instants import millis
+from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery
+
+# After this many lost attempts in a row a delivery is sent alone, and at the second number not at all.
+QUARANTINE = 5
+POISON = 10
+
+
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that this worker alone may send, until the lease runs out."""
+
+    planned: Planned
+    fence: int
+    tries: int
+    replay: int
+    abandons: int
+    body: bytes | None
+    created_at: int
+
+
+def claim(
+    c: Connection, ids: Sequence[str], *, worker: str, now: datetime, lease: timedelta
+) -> tuple[Claimed, ...]:
+    """T2: take these, if they are still to be had, and open an attempt for each."""
+    if not ids:
+        return ()
+    taken = {"ids": list(ids), "worker": worker, "until": millis(now + lease)}
+    rows = c.execute(_CLAIM, taken).all()
+    if rows:
+        opened = [
+            {"delivery_id": row.id, "fence": row.fence, "worker": worker, "started_at": millis(now)}
+            for row in rows
+        ]
+        c.execute(insert(attempt), opened)
+    place = {identifier: n for n, identifier in enumerate(ids)}
+    return tuple(_claimed(row) for row in sorted(rows, key=lambda row: place[row.id]))
+
+
+def keep_bodies(c: Connection, bodies: Mapping[tuple[str, int], bytes]) -> None:
+    """Write down what will be sent, before it is: a repeated attempt repeats the bytes, whoever makes it."""
+    rows = [{"the_id": key, "my": fence, "body": body} for (key, fence), body in bodies.items()]
+    if rows:
+        c.execute(_BODY, rows)
+
+
+def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime) -> None:
+    """Claimed, looked at again, and no longer to be sent: (state, reason). There was no request."""
+    rows = [
+        {"the_id": key, "my": fence, "state": state, "reason": reason, "now": millis(now)}
+        for (key, fence), (state, reason) in dropped.items()
+    ]
+    if rows:
+        c.execute(_DROP, rows)
+        c.execute(_NO_ATTEMPT, [{"the_id": row["the_id"], "my": row["my"]} for row in rows])
+
+
+def release(c: Connection, held: Sequence[tuple[str, int]]) -> None:
+    """Give back what was claimed and not sent."""
+    rows = [{"the_id": key, "my": fence} for key, fence in held]
+    if rows:
+        c.execute(_RELEASE, rows)
+        c.execute(_NO_ATTEMPT, rows)
+
+
+def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
+    """T7: what is of no use any more is recorded as such, never silently forgotten."""
+    old = select(delivery.c.id).where(IS_PENDING, delivery.c.valid_until <= millis(now)).limit(limit)
+    if c.dialect.name == "postgresql":
+        old = old.with_for_update(skip_locked=True)
+    gone = {"state": "expired", "reason": "too_late", "finished_at": millis(now)}
+    return c.execute(update(delivery).where(delivery.c.id.in_(old), IS_PENDING).values(**gone)).rowcount
+
+
+def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
+    """Deliveries whose lease ran out; `everything` at a start that no other worker can share."""
+    query = select(delivery.c.id, delivery.c.fence, delivery.c.abandons, delivery.c.drop_flag).where(
+        IS_LEASED
+    )
+    if not everything:
+        query = query.where(delivery.c.lease_until <= millis(now)).limit(limit)
+    return tuple(c.execute(query.with_for_update(skip_locked=True)))
+
+
+def recover(c: Connection, *, now: datetime, chance: float, everything: bool = False) -> int:
+    """T3, T10: what a dead worker held may be claimed again, later each time, and at last not at all."""
+    rows = lost(c, now=now, everything=everything)
+    if not rows:
+        return 0
+    c.execute(_ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
+    c.execute(_RECOVER, [_recovered(row, now=now, chance=chance) for row in rows])
+    return len(rows)
+
+
+def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]:
+    abandons = row.abandons + 1
+    state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
+    if row.drop_flag:
+        state, reason = "superseded", "withdrawn"
+    pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
+    return {
+        "the_id": row.id,
+        "my": row.fence,
+        "state": state,
+        "reason": reason,
+        "abandons": abandons,
+        "next_at": millis(now + pause),
+        "finished_at": None if state == "pending" else millis(now),
+    }
+
+
+def _claimed(row: Row[Any]) -> Claimed:
+    return Claimed(
+        planned=planned_of(row),
+        fence=row.fence,
+        tries=row.tries,
+        replay=row.replay,
+        abandons=row.abandons,
+        body=row.body,
+        created_at=row.created_at,
+    )
+
+
+_MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
+_UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
+_CLAIM = (
+    update(delivery)
+    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), IS_PENDING)
+    .values(
+        state="leased", fence=delivery.c.fence + 1, owner=bindparam("worker"), lease_until=bindparam("until")
+    )
+    .returning(*delivery.c)
+)
+_BODY = update(delivery).where(_MINE, IS_LEASED).values(body=bindparam("body"))
+_DROP = (
+    update(delivery)
+    .where(_MINE, IS_LEASED)
+    .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **_UNOWNED)
+)
+_RELEASE = update(delivery).where(_MINE, IS_LEASED).values(state="pending", **_UNOWNED)
+_RECOVER = (
+    update(delivery)
+    .where(_MINE, IS_LEASED)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        abandons=bindparam("abandons"),
+        next_at=bindparam("next_at"),
+        finished_at=bindparam("finished_at"),
+        drop_flag=0,
+        **_UNOWNED,
+    )
+)
+_THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
+_NO_ATTEMPT = delete(attempt).where(_THAT, attempt.c.finished_at.is_(None))
+_ABANDON = (
+    update(attempt)
+    .where(_THAT, attempt.c.finished_at.is_(None))
+    .values(outcome="abandoned", finished_at=bindparam("now"))
+)

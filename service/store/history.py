@@ -1,0 +1,95 @@
+"""The revision log as reminders read it: each change with the event before and after it."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, func, select
+
+from service.catalogue import evidence, view, windows
+from service.catalogue.event import Event
+from service.reminders.changes import Revised
+from service.reminders.plan import Candidate
+from service.store import revisions, unit
+from service.store.records import Stored
+from service.store.revisions import Revision
+from service.store.tables import revision as log
+
+
+def candidate(stored: Stored) -> Candidate:
+    """A stored event as the planner needs it."""
+    event = stored.event
+    return Candidate(
+        event=event,
+        revision=stored.revision,
+        seq=stored.seq,
+        steps=stored.steps,
+        disputed=evidence.disputed(event),
+        updated_at=stored.updated_at,
+    )
+
+
+def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
+    """The changes of events after this `seq`, oldest first, with what they changed."""
+    rows = revisions.since(c, after, limit)
+    sides = {row.seq: row for row in (*rows, *_last_before(c, {row.id for row in rows}, after))}
+    candidates = _candidates(c, sides.values())
+    newest: dict[str, Candidate | None] = {
+        row.id: candidates[row.seq] for row in sides.values() if row.seq <= after
+    }
+    found = []
+    for row in rows:
+        found.append(
+            Revised(
+                event=row.id,
+                revision=row.revision,
+                seq=row.seq,
+                changed=row.changed,
+                at=row.at,
+                before=newest.get(row.id),
+                after=candidates[row.seq],
+            )
+        )
+        newest[row.id] = candidates[row.seq]
+    return tuple(found)
+
+
+def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
+    """These rows of the log, as far as they are still there."""
+    if not seqs:
+        return {}
+    rows = revisions._read(c, select(log).where(log.c.seq.in_(list(seqs))))
+    return {row.seq: row for row in rows}
+
+
+def document_before(c: Connection, event_id: str, seq: int) -> bytes | None:
+    """The last document an event had before this change."""
+    query = select(log).where(
+        log.c.noun == "event", log.c.id == event_id, log.c.seq < seq, log.c.document.is_not(None)
+    )
+    rows = revisions._read(c, query.order_by(log.c.seq.desc()).limit(1))
+    return rows[0].document if rows else None
+
+
+def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision, ...]:
+    earlier = (log.c.noun == "event") & log.c.id.in_(list(ids)) & (log.c.seq <= seq)
+    last = select(func.max(log.c.seq)).where(earlier).group_by(log.c.id)
+    return revisions._read(c, select(log).where(log.c.seq.in_(last)))
+
+
+def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate | None]:
+    events = {row.seq: (row, view.event_of(row.document)) for row in rows if row.document is not None}
+    seen = unit.last_seen(c, [event for _, event in events.values()])
+    made: dict[int, Candidate | None] = {row.seq: None for row in rows}
+    for seq, (row, event) in events.items():
+        made[seq] = _candidate(row, event, steps=windows.phase_steps(event, seen=seen[event.id]))
+    return made
+
+
+def _candidate(row: Revision, event: Event, *, steps: tuple[windows.Step, ...]) -> Candidate:
+    return Candidate(
+        event=event,
+        revision=row.revision,
+        seq=row.seq,
+        steps=steps,
+        disputed=evidence.disputed(event),
+        updated_at=row.at,
+    )

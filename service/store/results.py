@@ -1,0 +1,182 @@
+"""Recording results: T4 to T6, in batches, with the attempts they close."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, case, func, select, update
+
+from service.reminders.answers import Answer
+from service.reminders.retry import Verdict
+from service.store.instants import instant, millis
+from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """One finished request and what is to follow from it."""
+
+    delivery: str
+    webhook: str
+    fence: int
+    answer: Answer
+    verdict: Verdict
+    started_at: datetime
+    finished_at: datetime
+    body_sha256: str
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of recording: results that came too late to count, and webhooks that keep failing."""
+
+    stale: int
+    failing: tuple["Failing", ...]
+
+
+class Failing(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook without a success since then."""
+
+    webhook: str
+    since: datetime
+    failures: int
+
+
+def record(c: Connection, results: Sequence[Result]) -> Recorded:
+    """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
+    if not results:
+        return Recorded(stale=0, failing=())
+    held = _held(c, [result.delivery for result in results])
+    counted = [result for result in results if _counts(result, held.get(result.delivery))]
+    late = {id(result) for result in results} - {id(result) for result in counted}
+    _transition(c, _SUCCEED, [_success(r) for r in counted if r.answer.succeeded])
+    _transition(c, _RETRY, [_retry(r) for r in counted if r.verdict.state == "retry"])
+    _transition(c, _END, [_end(r) for r in counted if r.verdict.state in ("dead", "expired")])
+    c.execute(_CLOSE, [_closed(r, stale=id(r) in late and not r.answer.succeeded) for r in results])
+    return Recorded(stale=len(late), failing=_health(c, counted))
+
+
+def _held(c: Connection, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Fence and state, with the rows locked until the end of the transaction."""
+    query = select(delivery.c.id, delivery.c.fence, delivery.c.state).where(delivery.c.id.in_(ids))
+    return {row.id: (row.fence, row.state) for row in c.execute(query.with_for_update())}
+
+
+def _counts(result: Result, held: tuple[int, str] | None) -> bool:
+    if held is None:
+        return False
+    fence, state = held
+    if result.answer.succeeded:
+        return result.fence <= fence and state != "succeeded"
+    return result.fence == fence and state == "leased"
+
+
+def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    """The rows are locked and were looked at, so every guard holds; if not, nothing is recorded."""
+    if rows and (done := c.execute(statement, rows).rowcount) != len(rows):
+        raise RuntimeError(f"{done} of {len(rows)} deliveries changed state")
+
+
+def _success(result: Result) -> dict[str, Any]:
+    return {"the_id": result.delivery, "my": result.fence, "now": millis(result.finished_at)}
+
+
+def _retry(result: Result) -> dict[str, Any]:
+    next_at = result.verdict.next_at or result.finished_at
+    return _success(result) | {"next_at": millis(next_at)}
+
+
+def _end(result: Result) -> dict[str, Any]:
+    return _success(result) | {"state": result.verdict.state, "reason": result.verdict.reason}
+
+
+def _closed(result: Result, *, stale: bool) -> dict[str, Any]:
+    answer = result.answer
+    return {
+        "the_id": result.delivery,
+        "my": result.fence,
+        "started_at": millis(result.started_at),
+        "finished_at": millis(result.finished_at),
+        "outcome": "stale" if stale else answer.outcome,
+        "status": answer.status,
+        "latency_ms": answer.milliseconds,
+        "bytes": answer.bytes,
+        "excerpt": answer.excerpt,
+        "body_sha256": result.body_sha256,
+    }
+
+
+def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
+    """Keep count of failures in a row, by webhook."""
+    ends = {r.webhook: millis(r.finished_at) for r in results}
+    well = {r.webhook for r in results if r.answer.succeeded}
+    failures = Counter(r.webhook for r in results if not r.answer.succeeded and r.webhook not in well)
+    if well:
+        c.execute(_WELL, {"ids": sorted(well)})
+    if not failures:
+        return ()
+    # In one order everywhere, so that two workers never wait for each other.
+    c.execute(_ILL, [{"the_id": h, "more": n, "now": ends[h]} for h, n in sorted(failures.items())])
+    query = select(webhook.c.id, webhook.c.failing_since, webhook.c.failures)
+    rows = c.execute(query.where(webhook.c.id.in_(sorted(failures)), webhook.c.state == "active"))
+    return tuple(Failing(webhook=r.id, since=instant(r.failing_since), failures=r.failures) for r in rows)
+
+
+_DONE: dict[str, Any] = {"owner": None, "lease_until": None, "drop_flag": 0}
+_ITS = delivery.c.id == bindparam("the_id")
+_SUCCEED = (
+    update(delivery)
+    .where(_ITS, delivery.c.fence >= bindparam("my"), delivery.c.state != "succeeded")
+    .values(state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=bindparam("now"), **_DONE)
+)
+_CURRENT = _ITS & (delivery.c.fence == bindparam("my"))
+_DROPPED = delivery.c.drop_flag == 1
+_RETRY = (
+    update(delivery)
+    .where(_CURRENT, IS_LEASED)
+    .values(
+        state=case((_DROPPED, "superseded"), else_="pending"),
+        finished_at=case((_DROPPED, bindparam("now")), else_=None),
+        tries=delivery.c.tries + 1,
+        abandons=0,
+        next_at=bindparam("next_at"),
+        **_DONE,
+    )
+)
+_END = (
+    update(delivery)
+    .where(_CURRENT, IS_LEASED)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        tries=delivery.c.tries + 1,
+        finished_at=bindparam("now"),
+        **_DONE,
+    )
+)
+_CLOSE = (
+    update(attempt)
+    .where(attempt.c.delivery_id == bindparam("the_id"), attempt.c.fence == bindparam("my"))
+    .values(
+        {
+            name: bindparam(name)
+            for name in (
+                *("started_at", "finished_at", "outcome", "status"),
+                *("latency_ms", "bytes", "excerpt", "body_sha256"),
+            )
+        }
+    )
+)
+_WELL = (
+    update(webhook)
+    .where(webhook.c.id.in_(bindparam("ids", expanding=True)), webhook.c.failures > 0)
+    .values(failures=0, failing_since=None)
+)
+_ILL = (
+    update(webhook)
+    .where(webhook.c.id == bindparam("the_id"))
+    .values(
+        failures=webhook.c.failures + bindparam("more"),
+        failing_since=func.coalesce(webhook.c.failing_since, bindparam("now")),
+    )
+)

@@ -1,0 +1,77 @@
+"""What is due, chosen so that one long queue hides no other."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, bindparam, text
+
+from service.store.instants import millis
+
+# Differs from the locks in service.store.locks; held until the claim is committed.
+CLAIM_LOCK = 0x44646179_0003
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is due, as far as choosing needs it."""
+
+    id: str
+    webhook: str
+    abandons: int
+
+
+def due(
+    c: Connection, *, worker: str, now: datetime, depth: int, limit: int, without: Sequence[str] = ()
+) -> tuple[Due, ...]:
+    """What is due, at most `depth` a webhook, oldest first, so that one long queue hides no other.
+
+    Empty while another worker is choosing. A webhook some of whose deliveries another worker holds is that
+    worker's for now: this is what keeps the limit in flight per webhook across processes.
+    """
+    if not _choosing_alone(c):
+        return ()
+    chosen = {"now": millis(now), "worker": worker, "depth": depth, "limit": limit, "without": list(without)}
+    rows = c.execute(_DUE[c.dialect.name], chosen)
+    return tuple(Due(id=row.id, webhook=row.webhook_id, abandons=row.abandons) for row in rows)
+
+
+def _choosing_alone(c: Connection) -> bool:
+    """Two workers that choose at once could both see a webhook without anything in flight."""
+    if c.dialect.name != "postgresql":
+        return True
+    return bool(c.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": CLAIM_LOCK}).scalar_one())
+
+
+# The webhooks that have something pending, by jumping through the index from one to the next. Then the first
+# few due of each: a backlog of a hundred thousand costs no more than one of a handful.
+_QUEUES = """
+WITH RECURSIVE queue(webhook_id) AS (
+    SELECT (SELECT min(webhook_id) FROM delivery WHERE state = 'pending')
+    UNION ALL
+    SELECT (SELECT min(d.webhook_id) FROM delivery d
+             WHERE d.state = 'pending' AND d.webhook_id > q.webhook_id)
+      FROM queue q WHERE q.webhook_id IS NOT NULL
+), open_queue AS (
+    SELECT q.webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
+     WHERE q.webhook_id NOT IN (:without)
+       AND NOT EXISTS (SELECT 1 FROM delivery l WHERE l.webhook_id = q.webhook_id AND l.state = 'leased'
+                                                  AND l.owner <> :worker)
+)"""
+_SQLITE = """
+SELECT d.id, d.webhook_id, d.abandons FROM open_queue q JOIN delivery d ON d.id IN (
+    SELECT x.id FROM delivery x
+     WHERE x.webhook_id = q.webhook_id AND x.state = 'pending' AND x.next_at <= :now AND x.valid_until > :now
+     ORDER BY x.next_at LIMIT :depth)
+ORDER BY d.next_at LIMIT :limit"""
+# Materialised, or PostgreSQL may run it again for the update and take more than :limit.
+_POSTGRESQL = """, due AS MATERIALIZED (
+    SELECT x.id, x.webhook_id, x.abandons, x.next_at FROM open_queue q CROSS JOIN LATERAL (
+        SELECT d.id, d.webhook_id, d.abandons, d.next_at FROM delivery d
+         WHERE d.webhook_id = q.webhook_id AND d.state = 'pending'
+           AND d.next_at <= :now AND d.valid_until > :now
+         ORDER BY d.next_at LIMIT :depth FOR UPDATE SKIP LOCKED) x)
+SELECT id, webhook_id, abandons FROM due ORDER BY next_at LIMIT :limit"""
+_DUE = {
+    dialect: text(_QUEUES + own).bindparams(bindparam("without", expanding=True))
+    for dialect, own in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL))
+}
