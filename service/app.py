@@ -13,9 +13,11 @@ from service.api.access import Access
 from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
 from service.api.door import Door
+from service.api.feeds import Feeds
 from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
+from service.feedcache.cache import FeedCache
 from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.settings import Settings
@@ -38,20 +40,31 @@ def create_app(settings: Settings, *, clock: Clock) -> Litestar:
 
 def build(service: Service) -> Litestar:
     """The app over a service that is open already."""
+    settings, clock = service.settings, service.clock
+    base_url = settings.base_url
+    feeds = FeedCache(service.store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
     app = Litestar(
         route_handlers=list(HANDLERS),
         request_class=Call,
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
         exception_handlers=problems.HANDLERS,
         lifespan=[_closing],
-        state=State({"service": service, "cursors": Cursors(service.secret), "box": Box(service.secret)}),
+        state=State(
+            {
+                "service": service,
+                "cursors": Cursors(service.secret),
+                "box": Box(service.secret),
+                "feeds": feeds,
+            }
+        ),
         # Our own document says more than the generated one (service.api.openapi).
         openapi_config=None,
         # Failures are logged once, by service.api.problems; the process configures logging.
         logging_config=None,
         request_max_body_size=BATCH_LIMIT,
     )
-    app.asgi_handler = Door(app.asgi_handler, app, https=service.settings.base_url.startswith("https:"))
+    door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
+    app.asgi_handler = Feeds(door, feeds, clock=clock, base_url=base_url)
     return app
 
 
@@ -60,4 +73,5 @@ async def _closing(app: Litestar) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        app.state.feeds.close()
         app.state.service.close()

@@ -1,0 +1,179 @@
+"""Feeds over HTTP, in front of everything else: most requests for them end here, before any routing.
+
+Ready bytes, ETag first (notes/performance.md section 8). `Feeds` wraps the app as `Door` does.
+"""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from feeds.formats import FORMATS
+from service.clock import Clock
+from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
+from service.feedcache import asked
+from service.feedcache.asked import Asked
+from service.feedcache.cache import FeedCache
+from service.feedcache.edition import Edition
+from service.feedcache.validators import condition, http_date, is_held
+
+Headers = list[tuple[bytes, bytes]]
+
+METHODS = "GET, HEAD, OPTIONS"
+MOST_HOT = 5_000
+ROBOTS = b"User-agent: *\nAllow: /\n"
+_ALWAYS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Last-Modified, Retry-After, X-Dday-Ignored, X-Dday-Notice"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"server", b"dday"),
+]
+_PREFLIGHT: Headers = [
+    (b"allow", METHODS.encode()),
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since, Accept, Content-Type"),
+    (b"access-control-max-age", b"86400"),
+    (b"content-length", b"0"),
+]
+_log = logging.getLogger("dday.feeds")
+
+
+class Hot(msgspec.Struct, frozen=True, kw_only=True):
+    """An edition with the headers of every answer that can be given from it."""
+
+    edition: Edition
+    tags: tuple[bytes, bytes]
+    common: Headers
+    whole: Headers
+    packed: Headers | None = None
+    packed_body: bytes = b""
+
+
+class Feeds:
+    """Answers /feeds/… and /robots.txt, and hands everything else on."""
+
+    def __init__(self, inner: ASGIApp, cache: FeedCache, *, clock: Clock, base_url: str) -> None:
+        self._inner, self._cache, self._clock = inner, cache, clock
+        secure = (
+            [(b"strict-transport-security", b"max-age=31536000")] if base_url.startswith("https:") else []
+        )
+        self._always: Headers = [*_ALWAYS, *secure]
+        links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
+        self._links = (b"link", links.encode())
+        self._hot: dict[tuple[str, bytes], Hot] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind: str = scope["type"]
+        path = scope["path"] if kind == "http" else ""
+        if not path.startswith("/feeds/") and path != "/robots.txt":
+            return await self._inner(scope, receive, send)
+        try:
+            await self._answer(scope, send)
+        except Problem as problem:
+            await self._refuse(problem, scope, send)
+        except Exception:
+            _log.exception("%s failed", path)
+            await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
+
+    async def _answer(self, scope: Any, send: Send) -> None:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return await _send(send, 204, [*self._always, *_PREFLIGHT], b"")
+        if method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(method, METHODS)
+        if scope["path"] == "/robots.txt":
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._always]
+            headers.append((b"content-length", str(len(ROBOTS)).encode()))
+            return await _send(send, 200, headers, ROBOTS if method == "GET" else b"")
+        place = (scope["path"], scope["query_string"])
+        hot = self._hot.get(place)
+        if hot is None or not self._cache.fresh(hot.edition):
+            hot = await self._warm(place, hot)
+        await self._give(hot, place, scope, send)
+
+    async def _give(self, hot: Hot, place: tuple[str, bytes], scope: Any, send: Send) -> None:
+        wanted = condition(scope["headers"])
+        now, modified = int(self._clock.now().timestamp()), hot.edition.modified
+        common = hot.common
+        if modified > now:
+            # RFC 9110 8.8.2.1: never later than Date. An older date only makes the reader ask once more.
+            modified = now
+            common = [(n, http_date(now) if n == b"last-modified" else v) for n, v in common]
+        if tag := is_held(wanted, tags=hot.tags, modified=hot.edition.modified, now=now):
+            return await _send(send, 304, [*common, (b"etag", tag)], b"")
+        headers, body = hot.whole, hot.edition.body
+        if wanted.gzip:
+            if hot.packed is None:
+                hot = await self._pack(hot, place)
+            if hot.packed is not None:
+                headers, body = hot.packed, hot.packed_body
+        await _send(send, 200, common + headers, body if scope["method"] == "GET" else b"")
+
+    async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
+        found = asked.read(*place)
+        if found is None:
+            raise NotFound("feed", place[0].removeprefix("/feeds/")[:100])
+        edition = await self._cache.get(found)
+        if hot is not None and hot.edition.etag == edition.etag:
+            made = msgspec.structs.replace(hot, edition=edition)
+        else:
+            made = self._made(found, edition)
+        if len(self._hot) >= MOST_HOT:
+            self._hot.clear()
+        self._hot[place] = made
+        return made
+
+    async def _pack(self, hot: Hot, place: tuple[str, bytes]) -> Hot:
+        body = await self._cache.packed(hot.edition)
+        if body is None:
+            return hot
+        length = (b"content-length", str(len(body)).encode())
+        headers = [(b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), length]
+        packed = msgspec.structs.replace(hot, packed=headers, packed_body=body)
+        current = self._hot.get(place)
+        if current is not None and current.edition.etag == hot.edition.etag:
+            self._hot[place] = packed
+        return packed
+
+    def _made(self, found: Asked, edition: Edition) -> Hot:
+        tags = (f'"{edition.etag}"'.encode(), f'"{edition.etag}.gz"'.encode())
+        common: Headers = [
+            (b"content-type", FORMATS[found.suffix].media_type.encode()),
+            (b"last-modified", http_date(edition.modified)),
+            (b"cache-control", b"public, max-age=900, stale-if-error=86400"),
+            (b"vary", b"Accept-Encoding"),
+            (b"content-disposition", f'inline; filename="{found.name}.{found.suffix}"'.encode()),
+            (b"content-language", found.lang.encode()),
+            self._links,
+            *self._always,
+            *_notes(found, edition),
+        ]
+        length = (b"content-length", str(len(edition.body)).encode())
+        return Hot(edition=edition, tags=tags, common=common, whole=[(b"etag", tags[0]), length])
+
+    async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
+        body = document(problem)
+        named = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *self._always]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
+
+
+def _notes(found: Asked, edition: Edition) -> Headers:
+    """What a person who wonders about this feed should see."""
+    notes: Headers = []
+    if found.ignored:
+        notes.append((b"x-dday-ignored", ", ".join(found.ignored).encode()))
+    if edition.over_budget:
+        notes.append((b"x-dday-notice", b"larger-than-google-reads"))
+    elif edition.short is not None:
+        notes.append((b"x-dday-notice", b"shortened"))
+    return notes
+
+
+async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

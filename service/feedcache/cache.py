@@ -1,0 +1,143 @@
+"""The copies in memory: fresh ones are answered at once, stale ones are made anew by one thread.
+
+Whether a copy is fresh is known without the store: it counts the commits of this process. Other processes
+may write too, so the log is looked at anyway once half a second has passed.
+"""
+
+import asyncio
+import gzip
+import logging
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+
+from service.clock import Clock
+from service.errors import Problem, Unavailable
+from service.feedcache.asked import Asked
+from service.feedcache.edition import Edition
+from service.feedcache.press import Press
+from service.store import revisions
+from service.store.engine import Store
+
+LOOK_EVERY = 0.5
+MOST_BYTES = 256 * 1024 * 1024
+MOST_FEEDS = 2_000
+MOST_WAITING = 200
+GZIP_LEVEL = 6
+# A first reader does not wait for a long feed to be packed; it is sent as it is meanwhile.
+PACKED_AT_ONCE = 1024 * 1024
+
+_log = logging.getLogger("dday.feeds")
+
+
+class FeedCache:
+    """Editions by their canonical address. Used from the event loop only; the press works in a thread."""
+
+    def __init__(self, store: Store, *, clock: Clock, base_url: str, uid_domain: str) -> None:
+        self._store, self._clock = store, clock
+        self._press = Press(store, base_url=base_url, uid_domain=uid_domain)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="feeds")
+        self._editions: OrderedDict[str, Edition] = OrderedDict()
+        self._packed: dict[str, tuple[str, bytes]] = {}
+        self._making: dict[str, asyncio.Task[Edition]] = {}
+        self._packing: dict[str, asyncio.Task[bytes]] = {}
+        self._bytes = 0
+        self._head = -1
+        self._commits = -1
+        self._looked = float("-inf")
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def fresh(self, edition: Edition) -> bool:
+        """Whether it may be sent without asking anybody."""
+        return (
+            edition.seq == self._head
+            and self._commits == self._store.commits
+            and asyncio.get_running_loop().time() - self._looked < LOOK_EVERY
+            and self._clock.now() < edition.valid_until
+        )
+
+    async def get(self, asked: Asked) -> Edition:
+        """The feed as it is now. NotFound for one that cannot be; an older copy while the store is away."""
+        path = asked.path
+        edition = self._editions.get(path)
+        try:
+            await self._look()
+            while edition is None or edition.seq < self._head or self._clock.now() >= edition.valid_until:
+                # Once more if the making had begun before the change that this caller may know of.
+                edition = await self._made(asked, edition)
+            if path in self._editions:
+                self._editions.move_to_end(path)
+            return edition
+        except Problem as problem:
+            if problem.status < 500 or edition is None:
+                raise
+            _log.warning("Feed %s is served as it was: %s", path, problem.detail)
+        except Exception as error:
+            _log.exception("Feed %s could not be made", path)
+            if edition is None:
+                raise Unavailable("This feed cannot be made just now.") from error
+        return edition
+
+    async def packed(self, edition: Edition) -> bytes | None:
+        """The gzip copy, made once an edition; None while a long one is in the making."""
+        etag, ready = self._packed.get(edition.asked.path, ("", b""))
+        if etag == edition.etag:
+            return ready
+        task = self._packing.get(edition.etag)
+        if task is None:
+            task = asyncio.create_task(self._pack(edition))
+            self._packing[edition.etag] = task
+            task.add_done_callback(lambda _: self._packing.pop(edition.etag, None))
+        return await asyncio.shield(task) if len(edition.body) <= PACKED_AT_ONCE else None
+
+    def packed_already(self, edition: Edition) -> bytes | None:
+        etag, ready = self._packed.get(edition.asked.path, ("", b""))
+        return ready if etag == edition.etag else None
+
+    async def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        commits = self._store.commits
+        if commits == self._commits and now - self._looked < LOOK_EVERY:
+            return
+        head = await self._store.reading(revisions.head)
+        # What was committed meanwhile has a higher count and is looked for again.
+        self._head, self._commits, self._looked = head, commits, now
+
+    async def _made(self, asked: Asked, previous: Edition | None) -> Edition:
+        """One making a feed at a time, whoever asks for it; a caller that leaves does not stop it."""
+        path = asked.path
+        task = self._making.get(path)
+        if task is None:
+            if len(self._making) >= MOST_WAITING:
+                raise Unavailable("Too many feeds are being made.", retry_after=30)
+            task = asyncio.create_task(self._make(asked, previous))
+            self._making[path] = task
+            task.add_done_callback(lambda _: self._making.pop(path, None))
+        return await asyncio.shield(task)
+
+    async def _make(self, asked: Asked, previous: Edition | None) -> Edition:
+        now = self._clock.now()
+        loop = asyncio.get_running_loop()
+        edition = await loop.run_in_executor(
+            self._thread, lambda: self._press.publish(asked, previous, now=now)
+        )
+        self._keep(edition)
+        return edition
+
+    async def _pack(self, edition: Edition) -> bytes:
+        loop = asyncio.get_running_loop()
+        ready = await loop.run_in_executor(
+            None, lambda: gzip.compress(edition.body, compresslevel=GZIP_LEVEL, mtime=0)
+        )
+        self._packed[edition.asked.path] = (edition.etag, ready)
+        return ready
+
+    def _keep(self, edition: Edition) -> None:
+        old = self._editions.pop(edition.asked.path, None)
+        self._bytes += len(edition.body) - (len(old.body) if old else 0)
+        self._editions[edition.asked.path] = edition
+        while len(self._editions) > 1 and (self._bytes > MOST_BYTES or len(self._editions) > MOST_FEEDS):
+            path, gone = self._editions.popitem(last=False)
+            self._packed.pop(path, None)
+            self._bytes -= len(gone.body)
