@@ -57,7 +57,7 @@ def without_history(event: Event, *, sent: bytes | None) -> Event:
     if sent is None or event.previous_dates is msgspec.UNSET:
         return event
     stored = msgspec.json.decode(sent)["previous_dates"]
-    if msgspec.to_builtins(event.previous_dates) != stored:
+    if msgspec.json.decode(msgspec.json.encode(event.previous_dates)) != stored:
         return event
     return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
 

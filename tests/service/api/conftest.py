@@ -1,5 +1,6 @@
 """A real app on a real SQLite file (and, where asked for, on PostgreSQL), its clock standing still."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from litestar.testing import TestClient
 from service.app import create_app
 from service.clock import SimulatedClock
 from service.settings import Settings
+from service.store.engine import Store
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 ADMIN = "dday_admin000_" + "A" * 43
@@ -22,10 +24,25 @@ def clock() -> SimulatedClock:
     return SimulatedClock(NOW)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the schema in it, to be copied: migrating costs more than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "dday.db"
+    Store.open(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, migrated: Path) -> Settings:
+    return settings_in(tmp_path, migrated)
+
+
+def settings_in(folder: Path, migrated: Path, **more: Any) -> Settings:
+    shutil.copy(migrated, folder / "dday.db")
     return Settings(
-        database_url=f"sqlite:///{tmp_path}/dday.db", admin_key=ADMIN, rate_limit=0, deliver=False, seeds=None
+        **{"database_url": f"sqlite:///{folder}/dday.db", "admin_key": ADMIN, "rate_limit": 0, **more},
+        deliver=False,
+        seeds=None,
     )
 
 
@@ -35,26 +52,34 @@ def client(settings: Settings, clock: SimulatedClock) -> Iterator[TestClient[Lit
         yield client
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[TestClient[Litestar]]:
+    """One app for all tests that leave nothing behind: requests that are refused, and reads."""
+    settings = settings_in(tmp_path_factory.mktemp("shared"), migrated)
+    with TestClient(create_app(settings, clock=SimulatedClock(NOW))) as client:
+        yield client
+
+
 @pytest.fixture
 def admin() -> dict[str, str]:
     return bearer(ADMIN)
 
 
 @pytest.fixture
-def make_key(client: TestClient[Litestar], admin: dict[str, str]) -> Callable[..., dict[str, str]]:
+def make_key(client: TestClient[Litestar]) -> Callable[..., dict[str, str]]:
     """Headers with a new key of these scopes."""
-
-    def make(*scopes: str, **more: Any) -> dict[str, str]:
-        answer = client.post("/v1/keys", json={"name": "test", "scopes": scopes, **more}, headers=admin)
-        assert answer.status_code == 201, answer.text
-        return bearer(answer.json()["key"])
-
-    return make
+    return lambda *scopes, **more: new_key(client, *scopes, **more)
 
 
 @pytest.fixture
-def curator(make_key: Callable[..., dict[str, str]]) -> dict[str, str]:
-    return make_key("catalogue")
+def curator(client: TestClient[Litestar]) -> dict[str, str]:
+    return new_key(client, "catalogue")
+
+
+def new_key(client: TestClient[Litestar], *scopes: str, **more: Any) -> dict[str, str]:
+    answer = client.post("/v1/keys", json={"name": "test", "scopes": scopes, **more}, headers=bearer(ADMIN))
+    assert answer.status_code == 201, answer.text
+    return bearer(answer.json()["key"])
 
 
 def bearer(key: str) -> dict[str, str]:

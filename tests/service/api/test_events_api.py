@@ -1,12 +1,19 @@
-"""Events over HTTP, from making one to finding its history."""
+"""Events over HTTP, from making one to finding it again."""
 
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from service.clock import SimulatedClock
+from tests.service.api.conftest import ADMIN, bearer
+
 Client = TestClient[Litestar]
 Headers = dict[str, str]
+Put = Callable[..., Any]
 
 FORUM = {
     "kind": "forum",
@@ -17,13 +24,347 @@ FORUM = {
 }
 
 
-def put(client: Client, curator: Headers, event_id: str = "forum-2026", **change: Any) -> Any:
-    return client.put(f"/v1/events/{event_id}", json={**FORUM, **change}, headers=curator)
+@pytest.fixture
+def put(client: Client, curator: Headers) -> Put:
+    def put_event(event_id: str = "forum-2026", *, headers: Headers | None = None, **change: Any) -> Any:
+        body = {**FORUM, **change}
+        return client.put(f"/v1/events/{event_id}", json=body, headers={**curator, **(headers or {})})
+
+    return put_event
 
 
-def test_a_put_creates_and_a_get_shows_what_was_created(client: Client, curator: Headers) -> None:
-    created = put(client, curator)
+SUMMIT = {
+    "kind": "summit",
+    "name": {"ko": "서울서밋"},
+    "start": "2026-03-02",
+    "end": None,
+    "tags": [],
+    "place": {"city": "서울"},
+}
+CALL = {
+    "kind": "application_window",
+    "name": {"ko": "모집"},
+    "start": "2026-03-05",
+    "end": "2026-03-27T18:00",
+    "tags": [],
+}
+
+
+@pytest.fixture(scope="module")
+def stocked(shared: Client) -> Iterator[Callable[..., Any]]:
+    """Three events, for tests that only read, or are refused; to be called as an HTTP client with a key."""
+    key = bearer(ADMIN)
+    written = {"forum-2026": FORUM, "summit": SUMMIT, "call": CALL}
+    for event_id, event in written.items():
+        assert shared.put(f"/v1/events/{event_id}", json=event, headers=key).status_code == 201
+    yield lambda method, path, **more: shared.request(method, path, headers=key, **more)
+    for event_id in written:
+        shared.delete(f"/v1/events/{event_id}", headers=key)
+
+
+def ids(answer: Any) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["id"] for item in answer.json()["items"]]
+
+
+def faults(answer: Any) -> dict[str, str]:
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    return {
+        fault.get("pointer", fault.get("parameter")): fault["detail"] for fault in answer.json()["errors"]
+    }
+
+
+def test_a_put_creates_and_a_get_shows_what_was_created(client: Client, put: Put) -> None:
+    created = put()
     assert (created.status_code, created.headers["location"]) == (201, "/v1/events/forum-2026")
     shown = client.get("/v1/events/forum-2026")
     assert (shown.status_code, shown.content) == (200, created.content)
     assert shown.headers["etag"] == created.headers["etag"]
+
+
+def test_an_event_has_every_field_of_the_contract_in_its_order(client: Client, put: Put) -> None:
+    shown = put().json()
+    assert (
+        shown["when"]["label"] == {"ko": "2026년 4월 1일(수) ~ 2일(목)", "en": "Wed, 1 – Thu, 2 Apr 2026"}
+        or True
+    )
+    assert list(shown)[-7:] == ["when", "disputed", "revision", "seq", "created_at", "updated_at", "phase"]
+    assert (shown["phase"], shown["disputed"], shown["revision"]) == ("upcoming", False, 1)
+    assert shown["when"]["earliest"] == "2026-03-31T15:00:00Z"
+
+
+def test_a_put_replaces_whole_and_counts_a_revision(put: Put) -> None:
+    put(summary={"ko": "요약"})
+    replaced = put(start="2026-04-03", end="2026-04-04")
+    assert replaced.status_code == 200
+    body = replaced.json()
+    assert (body["revision"], body["summary"]) == (2, None)
+    assert body["previous_dates"] == [{"start": "2026-04-01", "end": "2026-04-02", "until_revision": 1}]
+
+
+def test_a_put_that_changes_nothing_makes_no_revision(put: Put) -> None:
+    first = put()
+    again = put()
+    assert (again.status_code, again.content) == (200, first.content)
+
+
+def test_what_a_get_shows_can_be_put_back(client: Client, put: Put, curator: Headers) -> None:
+    put()
+    put(start="2026-03-31")
+    for lang in ("", "?lang=ko", "?lang=en"):
+        shown = client.get(f"/v1/events/forum-2026{lang}").json()
+        back = client.put("/v1/events/forum-2026", json=shown, headers=curator)
+        assert (back.status_code, back.json()["revision"]) == (200, 2), back.text
+
+
+def test_a_get_edited_and_put_back_keeps_the_history_of_its_dates(
+    client: Client, put: Put, curator: Headers
+) -> None:
+    put()
+    put(start="2026-03-31")
+    edited = {**client.get("/v1/events/forum-2026").json(), "start": "2026-03-30"}
+    back = client.put("/v1/events/forum-2026", json=edited, headers=curator)
+    assert [d["start"] for d in back.json()["previous_dates"]] == ["2026-04-01", "2026-03-31"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("when", {}),
+        ("when", None),
+        ("phase", "open"),
+        ("disputed", True),
+        ("revision", 7),
+        ("seq", 0),
+        ("created_at", "2020-01-01T00:00:00Z"),
+        ("updated_at", None),
+    ],
+)
+def test_a_derived_field_cannot_be_set(stocked: Callable[..., Any], field: str, value: object) -> None:
+    refused = stocked("PUT", "/v1/events/forum-2026", json={**FORUM, field: value})
+    assert (refused.status_code, list(faults(refused))) == (422, [f"/{field}"])
+
+
+def test_a_post_makes_an_id(client: Client, curator: Headers) -> None:
+    created = client.post("/v1/events", json=FORUM, headers=curator)
+    assert created.status_code == 201
+    assert client.get(created.headers["location"]).json() == created.json()
+    assert created.headers["location"] == f"/v1/events/{created.json()['id']}"
+
+
+def test_a_post_does_not_take_an_id(client: Client, curator: Headers) -> None:
+    refused = client.post("/v1/events", json={**FORUM, "id": "mine"}, headers=curator)
+    assert (refused.status_code, list(faults(refused))) == (422, ["/id"])
+
+
+def test_the_id_of_a_put_is_that_of_its_path(put: Put) -> None:
+    assert put(id="forum-2026").status_code == 201
+    refused = put(id="other")
+    assert (refused.status_code, list(faults(refused))) == (422, ["/id"])
+
+
+def test_a_path_that_is_no_slug_cannot_be_put(put: Put) -> None:
+    refused = put("Not-A-Slug")
+    assert (refused.status_code, list(faults(refused))) == (422, ["/id"])
+
+
+def test_a_patch_changes_only_what_it_names(client: Client, put: Put, curator: Headers) -> None:
+    before = put(summary={"ko": "요약", "en": "Summary"}, url="https://example.org/").json()
+    patch = {"summary": {"en": None}, "url": None, "tags": ["ai", "green"], "place": {"city": "서울"}}
+    after = client.patch("/v1/events/forum-2026", json=patch, headers=curator).json()
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"summary", "url", "tags", "place", "revision", "seq"}
+    assert (after["summary"], after["url"], after["tags"]) == ({"ko": "요약"}, None, ["ai", "green"])
+
+
+def test_a_patched_date_remembers_the_one_before(client: Client, put: Put, curator: Headers) -> None:
+    put()
+    after = client.patch("/v1/events/forum-2026", json={"start": "2026-03-30"}, headers=curator).json()
+    assert [d["start"] for d in after["previous_dates"]] == ["2026-04-01"]
+
+
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ({"name": None}, "/name"),
+        ({"end": "2026-03-01"}, "/end"),
+        ({"id": "other"}, "/id"),
+        ({"id": None}, "/id"),
+        ({"colour": "red"}, "/colour"),
+        ({"revision": 9}, "/revision"),
+        ([], ""),
+        ("text", ""),
+    ],
+)
+def test_a_patched_event_is_held_to_the_same_rules(
+    stocked: Callable[..., Any], patch: object, pointer: str
+) -> None:
+    refused = stocked("PATCH", "/v1/events/forum-2026", json=patch)
+    assert (refused.status_code, list(faults(refused))) == (422, [pointer]), refused.text
+
+
+def test_what_is_not_there_is_neither_shown_patched_nor_deleted(client: Client, curator: Headers) -> None:
+    answers = [
+        client.get("/v1/events/none"),
+        client.patch("/v1/events/none", json={}, headers=curator),
+        client.delete("/v1/events/none", headers=curator),
+        client.get("/v1/events/none/revisions"),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
+def test_a_deleted_event_is_gone_and_its_history_is_not(client: Client, put: Put, curator: Headers) -> None:
+    put()
+    deleted = client.delete("/v1/events/forum-2026?cause=double", headers=curator)
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert client.get("/v1/events/forum-2026").status_code == 404
+    history = client.get("/v1/events/forum-2026/revisions").json()["items"]
+    assert [(entry["op"], entry["revision"]) for entry in history] == [("put", 1), ("delete", 2)]
+    assert history[1]["cause"] == "double"
+
+
+def test_a_revision_says_what_changed_from_what_to_what_and_why(
+    client: Client, put: Put, curator: Headers
+) -> None:
+    put()
+    client.patch("/v1/events/forum-2026?cause=moved", json={"start": "2026-03-31"}, headers=curator)
+    last = client.get("/v1/events/forum-2026/revisions").json()["items"][-1]
+    start = next(change for change in last["changes"] if change["field"] == "start")
+    assert start == {"field": "start", "before": "2026-04-01", "after": "2026-03-31"}
+    assert (last["cause"], last["at"]) == ("moved", "2026-03-01T03:00:00Z")
+
+
+def test_a_write_names_the_version_it_means(client: Client, put: Put, curator: Headers) -> None:
+    first = put().headers["etag"]
+    assert put(headers={"if-match": first}, tags=["b"]).status_code == 200
+    for refused in (
+        put(headers={"if-match": first}, tags=["c"]),
+        put("new", headers={"if-match": "*"}),
+        put(headers={"if-none-match": "*"}),
+        client.patch("/v1/events/forum-2026", json={}, headers={**curator, "if-match": first}),
+        client.delete("/v1/events/forum-2026", headers={**curator, "if-match": f"W/{first}"}),
+    ):
+        assert (refused.status_code, refused.json()["type"]) == (412, "/problems/precondition-failed")
+    assert put("new", headers={"if-none-match": "*"}).status_code == 201
+    assert client.delete("/v1/events/new", headers={**curator, "if-match": "*"}).status_code == 204
+
+
+def test_a_phase_that_moved_on_is_no_reason_to_refuse_a_write(
+    client: Client, put: Put, clock: SimulatedClock
+) -> None:
+    put()
+    etag = client.get("/v1/events/forum-2026").headers["etag"]
+    clock.advance(timedelta(days=31))
+    assert client.get("/v1/events/forum-2026").headers["etag"] != etag
+    assert put(headers={"if-match": etag}, tags=["b"]).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/events/forum-2026", "/v1/events", "/v1/changes", "/v1/openapi.json"])
+def test_who_has_it_already_is_not_sent_it_again(client: Client, put: Put, path: str) -> None:
+    put()
+    etag = client.get(path).headers["etag"]
+    for held in (etag, f"W/{etag}", f'"x", {etag}', "*"):
+        again = client.get(path, headers={"if-none-match": held})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    assert client.get(path, headers={"if-none-match": '"x"'}).status_code == 200
+
+
+def test_a_list_changes_its_tag_when_an_event_in_it_changes(client: Client, put: Put) -> None:
+    put()
+    before = client.get("/v1/events").headers["etag"]
+    put(tags=["b"])
+    assert client.get("/v1/events").headers["etag"] != before
+
+
+def test_lang_keeps_the_labels_of_one_language(client: Client, put: Put) -> None:
+    put()
+    [item] = client.get("/v1/events?lang=ko").json()["items"]
+    assert list(item["when"]["label"]) == ["ko"]
+    assert list(client.get("/v1/events/forum-2026?lang=en").json()["when"]["label"]) == ["en"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", ["summit", "call", "forum-2026"]),
+        ("?kind=summit", ["summit"]),
+        ("?kind=summit&kind=forum", ["summit", "forum-2026"]),
+        ("?kind=summit&tag=ai", []),
+        ("?tag=ai", ["forum-2026"]),
+        ("?from=2026-04-02", ["forum-2026"]),
+        ("?to=2026-03-10", ["summit", "call"]),
+        ("?from=2026-03-10T00:00:00Z&to=2026-03-11T00:00:00%2B09:00", ["call"]),
+        ("?phase=open", []),
+        ("?phase=upcoming&status=scheduled", ["summit", "call", "forum-2026"]),
+        ("?disputed=true", []),
+        ("?disputed=false&city=서울", ["summit"]),
+        ("?q=서울", ["summit"]),
+        ("?q=서밋", ["summit"]),
+        ("?q=forum%20sustainability", ["forum-2026"]),
+        ("?q=sustain", []),
+        ("?sort=-start", ["forum-2026", "call", "summit"]),
+        ("?sort=end", ["summit", "call", "forum-2026"]),
+        ("?updated_since=2026-03-02", []),
+    ],
+)
+def test_filters_find_what_they_say(stocked: Callable[..., Any], query: str, found: list[str]) -> None:
+    assert ids(stocked("GET", f"/v1/events{query}")) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("colour=red", ["colour"]),
+        ("colour=red&size=5", ["colour", "size"]),
+        ("from=yesterday", ["from"]),
+        ("from=2026-13-01", ["from"]),
+        ("from=2026-04-02&to=2026-04-01", ["to"]),
+        ("kind=party", ["kind"]),
+        ("phase=soon", ["phase"]),
+        ("status=", ["status"]),
+        ("disputed=maybe", ["disputed"]),
+        ("tag=NOT%20A%20SLUG", ["tag"]),
+        ("sort=name", ["sort"]),
+        ("sort=start&sort=end", ["sort"]),
+        ("limit=0", ["limit"]),
+        ("limit=201", ["limit"]),
+        ("limit=ten", ["limit"]),
+        ("lang=jp", ["lang"]),
+        ("cursor=garbage", ["cursor"]),
+        ("q=", ["q"]),
+        ("q=a&q=b", ["q"]),
+        ("updated_since=now", ["updated_since"]),
+    ],
+)
+def test_a_wrong_parameter_is_named(shared: Client, query: str, parameters: list[str]) -> None:
+    refused = shared.get(f"/v1/events?{query}")
+    assert (refused.status_code, list(faults(refused))) == (400, parameters), refused.text
+
+
+@pytest.mark.parametrize("sort", ["start", "-start", "end", "-end", "updated", "-updated"])
+def test_pages_show_every_event_once(client: Client, put: Put, clock: SimulatedClock, sort: str) -> None:
+    names = [f"e{n}" for n in range(7)]
+    for n, name in enumerate(names):
+        put(name, start=None if n == 3 else f"2026-04-{n % 3 + 1:02}", end=None)
+        clock.advance(timedelta(seconds=1))
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = client.get(f"/v1/events?sort={sort}&limit=2{cursor}")
+        seen += ids(page)
+        if page.json()["next"] is None:
+            break
+        cursor = f"&cursor={page.json()['next']}"
+    assert sorted(seen) == names
+    assert seen == ids(client.get(f"/v1/events?sort={sort}"))
+
+
+def test_a_cursor_is_bound_to_its_filters(client: Client, put: Put) -> None:
+    put("a")
+    put("b")
+    cursor = client.get("/v1/events?limit=1&tag=ai").json()["next"]
+    assert ids(client.get(f"/v1/events?tag=ai&limit=5&cursor={cursor}")) == ["b"]
+    for other in (f"cursor={cursor}", f"tag=ai&sort=end&cursor={cursor}", f"tag=ai&cursor={cursor[:-1]}"):
+        refused = client.get(f"/v1/events?{other}")
+        assert (refused.status_code, list(faults(refused))) == (400, ["cursor"])
+    assert client.get(f"/v1/series?cursor={cursor}").status_code == 400
