@@ -29,6 +29,7 @@ _FORMS = "write YYYY-MM-DDThh:mm, YYYY-MM-DD, YYYY-MM or YYYY (X for unknown dig
 # The ends of the calendar stand in for instants that no datetime can hold; whole seconds print shortest.
 MIN_INSTANT = datetime(1, 1, 1, tzinfo=UTC)
 MAX_INSTANT = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+_MASKED: dict[int, Precision] = {1: "decade", 2: "century", 4: "unknown"}
 _ONE_DAY = timedelta(days=1)
 _MIDNIGHT = time()
 
@@ -176,7 +177,7 @@ def _jump(midnight: datetime, zone: ZoneInfo, *, after: datetime, by: datetime) 
 def _precision(found: re.Match[str]) -> Precision:
     year, month, day = found["year"], found["month"], found["day"]
     if "X" in year:
-        return {1: "decade", 2: "century"}.get(year.count("X"), "unknown")  # type: ignore[return-value]
+        return _MASKED[year.count("X")]
     if month is None or month == "XX":
         return "year"
     if day is None:

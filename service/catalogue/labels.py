@@ -1,6 +1,8 @@
 """When something is, in words: Korean and English, never finer than what is known."""
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 
 import msgspec
 
@@ -24,6 +26,10 @@ _MONTHS_EN = (
     "December",
 )
 _HOME_ZONE = "Asia/Seoul"
+
+
+# What a date leaves unsaid because its neighbour says it, down to this unit.
+Unit = Literal["nothing", "year", "month", "day"]
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,42 +71,38 @@ def label(start: Edtf | None, end: Edtf | None, *, timezone: str, rule: CloseRul
     return Words(ko=f"{words.ko} ({timezone})", en=f"{words.en} ({timezone})")
 
 
-def korean(edtf: Edtf, *, after: Edtf | None = None) -> str:
-    """One date; `after` is the start it follows, whose year and month need not be said again."""
+def korean(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
+    """One date; `unsaid` is the finest unit that its neighbour in a range has said already."""
     parts, time = _parts(edtf), _time(edtf)
-    if after is not None and _same_day(after, edtf) and time:
+    if unsaid == "day":
         return time
-    near = after is not None and _alike(after, edtf)
-    same_month = near and after is not None and after.text[:7] == edtf.text[:7]
-    short = same_month and after is not None and after.precision == edtf.precision == "day"
-    said = [
-        "" if near else _year_ko(parts.year),
-        f"{parts.month}월" if parts.month and not short else "",
-        f"{parts.day}일" + (f"({_WEEKDAYS_KO[parts.full.weekday()]})" if parts.full else "")
-        if parts.day
-        else "",
-    ]
-    text = " ".join(part for part in said if part)
+    said = (
+        _year_ko(parts.year) if parts.year and unsaid == "nothing" else "",
+        f"{parts.month}월" if parts.month and unsaid != "month" else "",
+        f"{parts.day}일" if parts.day else "",
+    )
+    text = " ".join(part for part in said if part) + (
+        f"({_weekday(parts, _WEEKDAYS_KO)})" if parts.full else ""
+    )
     if not text:
         return UNDATED.ko
-    text += _missing(edtf, year="연도", month="월", both="연도·월", note="({} 미상)")
+    text += _missing(parts, year="연도", month="월", both="연도·월", note="({} 미상)")
     text += "경" if edtf.approximate else ""
     return text + (f" {time}" if time else "") + (" (미확인)" if edtf.uncertain else "")
 
 
-def english(edtf: Edtf, *, before: Edtf | None = None, after: Edtf | None = None) -> str:
-    """One date; `before` is the end it leads to, which says the year for both."""
+def english(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
+    """The same in English, where the later date of a range says what both have in common."""
     parts, time = _parts(edtf), _time(edtf)
-    if after is not None and _same_day(after, edtf) and time:
+    if unsaid == "day":
         return time
-    near = before is not None and _alike(edtf, before) and not (_same_day(edtf, before) and before.minute)
-    text = _day_en(parts, short=near and before is not None and _one_month_of_days(edtf, before))
-    if parts.year and not near:
+    text = _day_en(parts, with_month=unsaid != "month")
+    if parts.year and unsaid == "nothing":
         comma = "," if parts.day and not parts.month else ""
         text = f"{text}{comma} {_year_en(parts.year)}" if text else _year_en(parts.year)
     if not text:
         return UNDATED.en
-    text += _missing(edtf, year="year", month="month", both="year and month", note=" ({} unknown)")
+    text += _missing(parts, year="year", month="month", both="year and month", note=" ({} unknown)")
     text = f"around {text}" if edtf.approximate else text
     return text + (f", {time}" if time else "") + (" (unconfirmed)" if edtf.uncertain else "")
 
@@ -126,32 +128,27 @@ def _one(edtf: Edtf) -> Words:
 
 
 def _range(start: Edtf, end: Edtf) -> Words:
-    adds_nothing = end.precision == "day" and not end.qualified and _same_day(start, end)
-    if start.text == end.text or adds_nothing:
+    shared = _shared(start, end)
+    if start.text == end.text or (shared == "day" and end.minute is None):
         return _one(start)
-    until = "until " if _same_day(start, end) and start.minute is None else ""
-    return Words(
-        ko=f"{korean(start)} ~ {korean(end, after=start)}",
-        en=f"{english(start, before=end)}{', ' if until else ' – '}{until}{english(end, after=start)}",
-    )
+    ko = f"{korean(start)} ~ {korean(end, unsaid=shared)}"
+    if shared != "day":
+        return Words(ko=ko, en=f"{english(start, unsaid=shared)} – {english(end)}")
+    dash = ", until " if start.minute is None else " – "
+    return Words(ko=ko, en=f"{english(start)}{dash}{english(end, unsaid=shared)}")
 
 
-def _same_day(one: Edtf, other: Edtf) -> bool:
-    fine = all(edtf.precision in ("day", "minute") and not edtf.qualified for edtf in (one, other))
-    return fine and one.first == other.first
-
-
-def _alike(one: Edtf, other: Edtf) -> bool:
-    """Whether two dates of one year are both days (with or without a time) or both months."""
-    kinds = [{"minute": "day"}.get(edtf.precision, edtf.precision) for edtf in (one, other)]
-    plain = (
-        not one.qualified and not other.qualified and kinds[0] == kinds[1] and kinds[0] in ("day", "month")
-    )
-    return plain and one.text[:4] == other.text[:4]
-
-
-def _one_month_of_days(one: Edtf, other: Edtf) -> bool:
-    return one.precision == other.precision == "day" and one.text[:7] == other.text[:7]
+def _shared(start: Edtf, end: Edtf) -> Unit:
+    """What two dates of a range have in common, as far as a reader takes it over from one to the other."""
+    kinds = ["day" if edtf.precision == "minute" else edtf.precision for edtf in (start, end)]
+    if start.qualified or end.qualified or kinds not in (["day", "day"], ["month", "month"]):
+        return "nothing"
+    if start.text[:4] != end.text[:4]:
+        return "nothing"
+    if kinds[0] == "day" and start.first == end.first:
+        return "day"
+    timed = start.minute is not None or end.minute is not None
+    return "month" if kinds[0] == "day" and start.text[:7] == end.text[:7] and not timed else "year"
 
 
 def _parts(edtf: Edtf) -> _Parts:
@@ -169,8 +166,7 @@ def _time(edtf: Edtf) -> str:
     return edtf.text.partition("T")[2]
 
 
-def _missing(edtf: Edtf, *, year: str, month: str, both: str, note: str) -> str:
-    parts = _parts(edtf)
+def _missing(parts: _Parts, *, year: str, month: str, both: str, note: str) -> str:
     no_year = parts.year is None
     no_month = parts.month is None and parts.day is not None
     if not no_year and not no_month:
@@ -178,9 +174,7 @@ def _missing(edtf: Edtf, *, year: str, month: str, both: str, note: str) -> str:
     return note.format(both if no_year and no_month else year if no_year else month)
 
 
-def _year_ko(year: str | None) -> str:
-    if year is None:
-        return ""
+def _year_ko(year: str) -> str:
     if "X" in year:
         return f"{year[:3]}0년대" if year[2] != "X" else f"{year[:2]}00~{year[:2]}99년"
     return f"{int(year)}년"
@@ -192,11 +186,15 @@ def _year_en(year: str) -> str:
     return str(int(year))
 
 
-def _day_en(parts: _Parts, *, short: bool) -> str:
+def _day_en(parts: _Parts, *, with_month: bool) -> str:
     if parts.full is not None:
-        named = f"{_WEEKDAYS_EN[parts.full.weekday()]}, {parts.full.day}"
-        return named if short else f"{named} {_MONTHS_EN[parts.full.month - 1][:3]}"
+        named = f"{_weekday(parts, _WEEKDAYS_EN)}, {parts.day}"
+        return f"{named} {_MONTHS_EN[parts.full.month - 1][:3]}" if with_month else named
     month = _MONTHS_EN[parts.month - 1] if parts.month else ""
     if parts.day is None:
         return month
     return f"{parts.day} {month}" if month else f"day {parts.day}"
+
+
+def _weekday(parts: _Parts, names: Sequence[str]) -> str:
+    return names[parts.full.weekday()] if parts.full is not None else ""
