@@ -1,6 +1,8 @@
 """Every kind of fault a curator can make is found, and found at its line."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.catalogue import seeds
 from service.catalogue.seedfile import Fault
@@ -202,19 +204,28 @@ def test_a_program_by_nomination_has_no_window() -> None:
     assert "nomination" in detail
 
 
-@pytest.mark.parametrize(
-    "text", ["", "- a list", "just words", "id: fair\n---\nid: fair", "[" * 5000, "&a [*a]"], ids=repr
-)
+NOT_SEEDS = {
+    "empty": "",
+    "a list": "- a list",
+    "words": "just words",
+    "two documents": "id: fair\n---\nid: fair",
+    "brackets without end": "[" * 100_000,
+    "lists in lists": "- " * 100_000,
+    "mappings in mappings": "".join("  " * depth + "a:\n" for depth in range(500)),
+    "an alias": "id: &a fair\nkind: *a",
+    "an alias inside itself": "id: &a [*a]",
+}
+
+
+@pytest.mark.parametrize("text", NOT_SEEDS.values(), ids=NOT_SEEDS)
 def test_what_is_no_seed_at_all_is_one_fault_and_no_crash(text: str) -> None:
-    found = faults({"events/fair.yaml": text})
-    assert len(found) == 1
-    assert found[0][0] == "events/fair.yaml"
+    [(path, _line, _detail)] = faults({"events/fair.yaml": text})
+    assert path == "events/fair.yaml"
 
 
-def test_an_alias_inside_itself_is_refused() -> None:
-    [(_path, line, detail)] = faults(edited("organizations:", "tags: &a\n  - *a\norganizations:"))
-    assert line in (8, 9)
-    assert "alias" in detail
+@given(start=st.integers(0, len(EVENT)), length=st.integers(0, 60), text=st.text(max_size=20))
+def test_no_edit_of_a_seed_makes_the_check_fail(start: int, length: int, text: str) -> None:
+    seeds.check({**SOUND, "events/fair.yaml": EVENT[:start] + text + EVENT[start + length :]}, ARTICLES)
 
 
 @pytest.mark.parametrize("written", ["2025-09-04", "'2025-09-04'", '"2025-09-04"'])

@@ -31,6 +31,7 @@ _TEXT_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "f
 _NULL_TAG = "tag:yaml.org,2002:null"
 _NAMED_FIELD = re.compile(r"field `([^`]+)`")
 _MOST_FAULTS = 50
+_DEEPEST = 20
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -91,6 +92,7 @@ def line_at(lines: Mapping[str, int], pointer: str) -> int:
 def _compose(path: str, text: str) -> yaml.Node:
     try:
         text.encode()
+        _walk(path, text)
         node = yaml.compose(text, Loader=_LOADER)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
@@ -102,11 +104,21 @@ def _compose(path: str, text: str) -> yaml.Node:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Unreadable(Fault(path=path, line=line, detail=f"not YAML: {error.reason}")) from error
-    except RecursionError as error:
-        raise Unreadable(Fault(path=path, line=1, detail="nested too deep")) from error
     if not isinstance(node, yaml.MappingNode):
         raise Unreadable(Fault(path=path, line=1, detail="a seed is a mapping of fields to values"))
     return node
+
+
+def _walk(path: str, text: str) -> None:
+    """Refuse what hurts to compose: libyaml crashes on deep nesting, aliases can grow without end."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise Unreadable(Fault(path=path, line=line, detail="nested too deep"))
+        if isinstance(event, yaml.AliasEvent):
+            raise Unreadable(Fault(path=path, line=line, detail="an alias: write the value itself"))
 
 
 class _Tree:
@@ -116,7 +128,6 @@ class _Tree:
         self.path = path
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
-        self.above: set[int] = set()
 
     def read(self, root: yaml.Node) -> tuple[Any, dict[str, int]]:
         self.lines[""] = root.start_mark.line + 1
@@ -128,15 +139,9 @@ class _Tree:
     def _value(self, node: yaml.Node, pointer: str) -> Any:
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        if id(node) in self.above:
-            self._fault(node, "an alias inside the thing it names")
-            return None
-        self.above.add(id(node))
-        value = (
-            self._mapping(node, pointer) if isinstance(node, yaml.MappingNode) else self._list(node, pointer)
-        )
-        self.above.discard(id(node))
-        return value
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, pointer)
+        return self._list(node, pointer)
 
     def _scalar(self, node: yaml.ScalarNode) -> str | None:
         if node.tag == _NULL_TAG:
@@ -152,15 +157,15 @@ class _Tree:
             if name in values:
                 self._fault(key, f"the field {name!r} is given twice")
             here = f"{pointer}/{name}"
-            self.lines.setdefault(here, key.start_mark.line + 1)
+            self.lines[here] = key.start_mark.line + 1
             values[name] = self._value(value, here)
         return values
 
-    def _list(self, node: yaml.SequenceNode, pointer: str) -> list[Any]:
+    def _list(self, node: yaml.Node, pointer: str) -> list[Any]:
         values = []
         for index, item in enumerate(node.value):
             here = f"{pointer}/{index}"
-            self.lines.setdefault(here, item.start_mark.line + 1)
+            self.lines[here] = item.start_mark.line + 1
             values.append(self._value(item, here))
         return values
 
@@ -181,9 +186,8 @@ def _convert(path: str, data: Any, *, lines: Mapping[str, int], into: type[Noun]
             at = f"{pointer}/{lacking}" if lacking else pointer
             if at not in pruned.cut:
                 faults.append(Fault(path=path, line=line_at(lines, at), detail=detail))
-            if not steps:
+            if not pruned.remove(steps):
                 break
-            pruned.remove(steps)
         else:
             if not faults:
                 return noun
@@ -219,19 +223,23 @@ class _Pruned:
                 here = here[int(step)]
             else:
                 pointer += f"/{step}"
-                here = here.get(step)
+                here = here.get(step) if isinstance(here, dict) else None
         return pointer
 
-    def remove(self, steps: list[str]) -> None:
-        self.cut.add(self.pointer(steps))
+    def remove(self, steps: list[str]) -> bool:
+        """False where there is nothing to cut out: the whole, or a name too odd to be told apart."""
         holder = self.data
         for step in steps[:-1]:
-            holder = holder[int(step)] if isinstance(holder, list) else holder[step]
+            holder = holder[int(step)] if isinstance(holder, list) else holder.get(step)
+        if not steps or (isinstance(holder, dict) and steps[-1] not in holder):
+            return False
+        self.cut.add(self.pointer(steps))
         if isinstance(holder, list):
             del self._places(holder)[int(steps[-1])]
             del holder[int(steps[-1])]
         else:
             del holder[steps[-1]]
+        return True
 
     def _places(self, items: list[Any]) -> list[int]:
         return self.places.setdefault(id(items), list(range(len(items))))
