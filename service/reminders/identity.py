@@ -7,6 +7,7 @@ it: another `remind_at` is the same reminder at another hour.
 
 from base64 import b32encode
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -15,6 +16,8 @@ from service.reminders.offsets import Offset
 from service.reminders.rules import Anchor
 
 
+# The planner names the same reminders over and over while their time comes near.
+@lru_cache(maxsize=65_536)
 def reminder(webhook_id: str, event_id: str, *, anchor: Anchor, anchor_at: datetime, offset: Offset) -> str:
     return _name("v1", webhook_id, event_id, anchor, int(anchor_at.timestamp()), offset.text)
 

@@ -91,6 +91,7 @@ def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment 
     return Moment(anchor=anchor, at=at, over=over, day=day, clock=clock, zone=zone)
 
 
+@lru_cache(maxsize=65_536)
 def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime:
     """When a reminder this long before the moment is due."""
     exact = timedelta(seconds=offset.seconds)

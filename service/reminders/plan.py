@@ -19,6 +19,7 @@ from service.reminders import identity, moments
 from service.reminders.moments import Moment, Untimed
 from service.reminders.rules import Anchor, Rule, Webhook
 
+EVERYTHING = filters.EventFilter()
 DAWN = datetime.min.replace(tzinfo=UTC)
 
 Withheld = Literal[
@@ -144,7 +145,8 @@ def _of_anchor(
         for rule in rules
     ]
     reasons = [_withheld(candidate, webhook, each, before=asked[:n]) for n, each in enumerate(asked)]
-    dues = sorted(each.due_at for each, reason in zip(asked, reasons, strict=True) if reason is None)
+    named = (each for each, reason in zip(asked, reasons, strict=True) if reason in (None, "already_past"))
+    dues = sorted(each.due_at for each in named)
     return [
         replace(each, tighter_at=next((later for later in dues if later > each.due_at), None))
         if reason is None
@@ -175,21 +177,20 @@ def _past(candidate: Candidate, webhook: Webhook, asked: Planned) -> bool:
     if asked.due_at <= webhook.since:
         return webhook.late == "skip"
     in_force = next((version for version in candidate.past if asked.due_at <= version.until), None)
-    if in_force is None or _stood(in_force, webhook, asked):
-        return False
-    return webhook.late == "skip" or _stood(candidate.past[0], webhook, asked)
+    return in_force is not None and webhook.late == "skip" and not _stood(in_force, webhook, asked)
 
 
 def _stood(version: Version, webhook: Webhook, asked: Planned) -> bool:
-    """Whether an earlier version of the event asked for the very same reminder."""
+    """Whether an earlier version of the event asked for the very same reminder at that time."""
     if version.was is None:
         return False
-    return any(isinstance(each, Planned) and each.id == asked.id for each in reminders(version.was, webhook))
+    said = (each for each in reminders(version.was, webhook) if isinstance(each, Planned))
+    return any((each.id, each.due_at) == (asked.id, asked.due_at) for each in said)
 
 
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     """Whether the webhook's filter takes this event at an instant."""
-    return filters.matches(
+    return webhook.selection == EVERYTHING or filters.matches(
         candidate.event,
         webhook.selection,
         steps=candidate.steps,

@@ -1,6 +1,6 @@
 """What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -41,30 +41,35 @@ def changed(rows: Iterable[Revised]) -> tuple[Candidate, ...]:
 
 
 def replan(
-    pending: Iterable[Planned],
+    pending: Sequence[Planned],
     candidates: Iterable[Candidate],
     webhooks: Iterable[Webhook],
     *,
     until: datetime,
     now: datetime,
 ) -> Replan:
-    """Bring deliveries in step with changed events (`changed`) or with a changed webhook.
+    """Bring deliveries in step with changed events (`changed`), or with a webhook whose `since` is `now`.
 
     `pending` are all unsent reminders of these events to these webhooks; `until` is the end of what is
     planned.
     """
     events, hooks = tuple(candidates), tuple(webhooks)
-    rows = {row.id: row for row in pending if row.type == "event.reminder"}
-    standing = {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
     since = {(event.event.id, hook.id): _since(event, hook) for event in events for hook in hooks}
-    stood = _before(events, hooks)
-    fresh = [each for each in plan(events, hooks, after=DAWN, until=until) if each.id not in rows]
-    past = {each.id for each in fresh if each.due_at <= since[each.event, each.webhook]}
-    news = [each for each in fresh if each.id not in past & stood]  # earlier passes saw to the others
+    asked = {each.id: each for each in plan(events, hooks, after=DAWN, until=DUSK)}
+    standing = {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
+    kept: dict[str, Planned | None] = {}
+    for row in pending:
+        was_due = row.due_at <= since.get((row.event, row.webhook), DUSK)
+        kept[row.id] = (standing if was_due else asked).get(row.id)
+    past = {key for key, each in asked.items() if each.due_at <= since[each.event, each.webhook]}
+    settled = past & _before(events, hooks)  # earlier passes saw to them
+    news = [
+        each for key, each in asked.items() if each.due_at <= until and key not in settled and key not in kept
+    ]
     return Replan(
         insert=unflooded(settle(news, now=now), past),
-        revise=tuple(new for key, row in rows.items() if (new := standing.get(key)) and _differs(row, new)),
-        supersede=tuple(key for key in rows if key not in standing),
+        revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
+        supersede=tuple(key for key, new in kept.items() if new is None),
     )
 
 
@@ -107,10 +112,12 @@ def _since(event: Candidate, hook: Webhook) -> datetime:
 
 
 def _before(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> frozenset[str]:
-    """The reminders that stood before the first of the changes."""
+    """The reminders that the first of the changes left as they were, hour and all."""
     was = (each.past[0].was for each in events if each.past)
-    olds, news = timeless((each for each in was if each is not None), hooks)
-    return frozenset(each.id for each in plan(olds, news, after=DAWN, until=DUSK))
+    olds, timeless_hooks = timeless((each for each in was if each is not None), hooks)
+    before = {(each.id, each.due_at) for each in plan(olds, timeless_hooks, after=DAWN, until=DUSK)}
+    now = plan(*timeless(events, hooks), after=DAWN, until=DUSK)
+    return frozenset(each.id for each in now if (each.id, each.due_at) in before)
 
 
 def _differs(row: Planned, new: Planned) -> bool:

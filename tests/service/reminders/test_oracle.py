@@ -1,0 +1,202 @@
+"""The planner against an oracle that shares nothing with it, over random histories."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from service.reminders.plan import plan
+from service.reminders.upcoming import upcoming
+from tests.service.reminders.driver import Driver, candidate, run, webhook
+from tests.service.reminders.oracle import Gathering, History, Hook, sends
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+# Each begins some days before a change of clocks somewhere below.
+DAYS = ((3, 5), (3, 27), (4, 2), (7, 1), (10, 2), (10, 23), (10, 30))
+STARTS = [datetime(2025, *day, tzinfo=UTC) for day in DAYS]
+ZONES = [
+    "Asia/Seoul",
+    "Asia/Seoul",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Antarctica/Troll",
+    "Africa/Casablanca",
+    "Pacific/Kiritimati",
+    "Pacific/Pago_Pago",
+    "America/Havana",
+]
+OFFSETS = "P7D P3D P1D P1D PT24H PT0S PT0S P0D PT1H PT2H30M P1DT2H P1W PT36H PT10M".split()
+CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
+TAGS = ["ai", "bio"]
+RUNS = 300
+CAMPAIGN = 20_000
+
+
+class Chance:
+    """Random histories, small and dense: few events, many changes around the instants that matter."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.start = self.random.choice(STARTS)
+        self.zones = self.random.sample(ZONES, 2)
+
+    def history(self) -> History:
+        events = {f"event-{n}": self._events() for n in range(self.random.randint(2, 4))}
+        hooks = {f"whk_{n}": self._hooks() for n in range(self.random.randint(1, 2))}
+        made = History(events=events, hooks=hooks, wakes=[])
+        made.wakes = self._wakes(made)
+        return made
+
+    def look_ahead(self) -> timedelta:
+        return self.random.choice([timedelta(0), MINUTE, HOUR, 2 * DAY])
+
+    def instant(self, days: float = 12) -> datetime:
+        """Mostly round hours, so that changes, dues and wake-ups meet at one instant."""
+        minutes = self.random.randrange(int(days * 1440))
+        return self.start + timedelta(minutes=minutes if self.random.random() < 0.4 else minutes // 60 * 60)
+
+    def _events(self) -> list[tuple[datetime, Gathering | None]]:
+        current: Gathering | None = None
+        versions: list[tuple[datetime, Gathering | None]] = []
+        first = self._first()
+        some = self.random.choice([1, 1, 2, 3, 5])
+        for at in sorted({self.instant() for _ in range(some)} | {self.instant(3)}):
+            current = self._next(current, first)
+            versions.append((at, current))
+        return versions
+
+    def _first(self) -> Gathering:
+        return Gathering(
+            window=self.random.random() < 0.4,
+            start=self._date(),
+            end=self._date(end=True) if self.random.random() < 0.6 else None,
+            zone=self.random.choice(self.zones),
+            tags=frozenset(self.random.sample(TAGS, self.random.randint(1, 2))),
+        )
+
+    def _next(self, current: Gathering | None, first: Gathering) -> Gathering | None:
+        if current is None:
+            return first
+        turns = [
+            replace(current, start=self._date()),
+            replace(current, end=self._date(end=True)),
+            replace(current, start=first.start, end=first.end),
+            replace(current, status="postponed"),
+            replace(current, status="cancelled"),
+            replace(current, status="scheduled"),
+            replace(current, status="scheduled"),
+            replace(current, status="scheduled", start=first.start, public=True),
+            replace(current, public=not current.public),
+            replace(current, tags=frozenset(self.random.sample(TAGS, self.random.randint(0, 2)))),
+            replace(current, zone=self.random.choice(self.zones)),
+            None,
+        ]
+        return self.random.choice(turns)
+
+    def _date(self, *, end: bool = False) -> str | None:
+        day = (self.start + self.random.randint(-1, 13) * DAY).date().isoformat()
+        turn = self.random.random()
+        if turn < 0.08:
+            return self.random.choice([day[:7], day[:4], "2025-XX-12", "202X", "XXXX-03-12", None])
+        if turn < 0.45:
+            return day + self.random.choice(["", "", "", "?", "~"])
+        return f"{day}T24:00" if end and turn > 0.97 else f"{day}T{self.random.choice(CLOCKS)}"
+
+    def _hooks(self) -> list[tuple[datetime, Hook]]:
+        at = self.start if self.random.random() < 0.7 else self.instant(6)
+        hook = Hook(
+            rules=self._rules(),
+            zone=self.random.choice(self.zones),
+            remind_at=time.fromisoformat(self.random.choice(["09:00", "09:00", "08:00", "23:30", "02:30"])),
+            late=self.random.choice(["skip", "skip", "send_now"]),
+            resume=self.random.choice(["skip", "catch_up"]),
+            tag=self.random.choice([None, None, None, *TAGS]),
+            since=at,
+        )
+        versions = [(at, hook)]
+        later = {when for _ in range(self.random.randint(0, 3)) if (when := self.instant()) > at}
+        return versions + [(when, hook := self._turn(hook, when)) for when in sorted(later)]
+
+    def _rules(self) -> tuple[tuple[str, str], ...]:
+        anchors = ["start", "end", "opens", "closes"]
+        offsets = self.random.sample(OFFSETS, self.random.randint(2, 6))
+        return tuple((anchor, offset) for anchor in anchors for offset in offsets)
+
+    def _turn(self, hook: Hook, at: datetime) -> Hook:
+        if hook.paused or self.random.random() < 0.4:
+            since = at if hook.paused and hook.resume == "skip" else hook.since
+            return replace(hook, paused=not hook.paused, since=since)
+        turns = [
+            replace(hook, rules=self._rules()),
+            replace(hook, tag=self.random.choice([None, *TAGS])),
+            replace(hook, remind_at=time.fromisoformat(self.random.choice(["08:00", "10:00", "09:00"]))),
+            replace(hook, zone=self.random.choice(self.zones)),
+        ]
+        return replace(self.random.choice(turns), since=at)
+
+    def _wakes(self, history: History) -> list[datetime]:
+        """On time for most that comes due, with gaps of downtime, and at odd times."""
+        versions = [
+            candidate(key, gathering, at=at)
+            for key, changes in history.events.items()
+            for at, gathering in changes
+            if gathering is not None
+        ]
+        hooks = [webhook(key, hook) for key, changes in history.hooks.items() for _, hook in changes]
+        until = self.start + 30 * DAY
+        dues = {each.due_at for each in plan(versions, hooks, after=self.start, until=until)}
+        wakes = dues | {self.instant(16) for _ in range(self.random.randint(3, 12))}
+        for _ in range(self.random.randint(0, 3)):
+            down = self.instant()
+            back = down + self.random.choice([30 * MINUTE, 6 * HOUR, 2 * DAY])
+            wakes = {at for at in wakes if not down <= at < back} | {back}
+        return sorted(wakes)
+
+
+def mismatch(seed: int) -> str | None:
+    chance = Chance(seed)
+    history = chance.history()
+    driver = run(history, start=chance.start, look_ahead=chance.look_ahead())
+    expected, got = sends(history), sorted(driver.sent)
+    if got != expected:
+        return f"seed {seed}: missing {set(expected) - set(got)}, too much {set(got) - set(expected)}"
+    return preview_mismatch(seed, driver, now=max([chance.start, *history.wakes]))
+
+
+def preview_mismatch(seed: int, driver: Driver, *, now: datetime) -> str | None:
+    """From the end of a history on nothing changes any more: what is sent is what the preview says."""
+    driver.wake(now)
+    until = now + 20 * DAY
+    active = [hook for hook in driver.hooks.values() if hook.state == "active"]
+    previews = [upcoming(driver.events.values(), hook, now=now, until=until) for hook in active]
+    items = sorted((item.due_at, item.delivery) for preview in previews for item in preview.items)
+    driver.sent.clear()
+    for due in sorted({due for due, _ in items}):
+        driver.wake(due)
+    got = sorted((sent.at, sent.id) for sent in driver.sent)
+    return None if got == items else f"seed {seed}: preview {items} but sent {got}"
+
+
+@pytest.mark.parametrize("block", range(6))
+def test_what_is_sent_is_what_the_oracle_says_and_the_preview_promised(block: int) -> None:
+    seeds = range(block * RUNS // 6, (block + 1) * RUNS // 6)
+    assert [found for seed in seeds if (found := mismatch(seed))] == []
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("block", range(20))
+def test_twenty_thousand_histories_agree_with_the_oracle(block: int) -> None:
+    seeds = range(10_000 + block * CAMPAIGN // 20, 10_000 + (block + 1) * CAMPAIGN // 20)
+    assert [found for seed in seeds if (found := mismatch(seed))] == []
+
+
+def test_the_histories_are_worth_the_name() -> None:
+    """Enough is sent, late and on time, for an agreement to mean something."""
+    counts = [len(sends(Chance(seed).history())) for seed in range(40)]
+    assert sum(counts) > 600
+    assert sum(1 for one, other in pairwise(counts) if one != other) > 20
