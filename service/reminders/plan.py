@@ -174,6 +174,8 @@ def _withheld(
 
 def _past(candidate: Candidate, webhook: Webhook, asked: Planned) -> bool:
     """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
+    if webhook.skipped_until is not None and asked.due_at <= webhook.skipped_until:
+        return True
     if asked.due_at <= webhook.since:
         return webhook.late == "skip"
     in_force = next((version for version in candidate.past if asked.due_at <= version.until), None)

@@ -81,9 +81,12 @@ def check(
     `moved` and `withdrawn` make a delivery superseded, the others expired. A notice tells of the past:
     nothing that happens later takes it back, it only grows old.
     """
+    skipped = webhook.skipped_until is not None and planned.due_at <= webhook.skipped_until
+    if skipped or webhook.state == "disabled":
+        return "withdrawn"
     if planned.type != "event.reminder":
         return "too_late" if now >= planned.valid_until else None
-    if candidate is None or webhook.state == "disabled":
+    if candidate is None:
         return "withdrawn"
     [event], [hook] = timeless((candidate,), (webhook,))
     answers = reminders(event, hook)

@@ -43,7 +43,8 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook as the planner and the sender know it; its secrets are kept apart.
 
     `since` is the instant from which its rules hold: set at creation, when reminders, selection, zone or time
-    change, and on a resume that skips. What was due at or before it was "already past": see `late`.
+    change, and on a resume that skips. What was due at or before it was "already past": see `late`. What
+    was due at or before `skipped_until` came while it was paused and is not sent at all.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     created_at: datetime
     updated_at: datetime
+    skipped_until: datetime | None = None
 
     @property
     def remind_time(self) -> time:
@@ -165,8 +167,13 @@ def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
     anew = any(getattr(after, name) != getattr(webhook, name) for name in PLANNING)
     if after.state != "disabled":
         after = msgspec.structs.replace(after, disabled_reason=None)
-    since = now if anew or (resumed and after.resume == "skip") else webhook.since
-    return msgspec.structs.replace(after, since=since, updated_at=now)
+    skips = resumed and after.resume == "skip"
+    return msgspec.structs.replace(
+        after,
+        since=now if anew or skips else webhook.since,
+        skipped_until=now if skips else webhook.skipped_until,
+        updated_at=now,
+    )
 
 
 def view(webhook: Webhook) -> WebhookView:

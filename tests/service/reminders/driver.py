@@ -19,7 +19,6 @@ from service.reminders.rules import Rule, Webhook
 from service.reminders.rules import check as checked
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent
 
-
 STATES = {None: "sent", "moved": "superseded", "withdrawn": "superseded"}
 
 
@@ -59,8 +58,9 @@ class Driver:
     def set_hook(self, hook_id: str, hook: Hook, *, at: datetime) -> None:
         self.look(at)
         old, new = self.hooks.get(hook_id), webhook(hook_id, hook)
-        if old is not None and old.state == "paused" and new.state == "active" and new.resume == "skip":
-            self._expire_due(hook_id, at)
+        if old is not None:
+            resumed = (old.state, new.state, new.resume) == ("paused", "active", "skip")
+            new = replace(new, skipped_until=at if resumed else old.skipped_until)
         self.hooks[hook_id] = new
         if new.since == at:  # its rules are new; a pause alone plans nothing
             self._replan(tuple(self.events.values()), (new,), at)
@@ -112,11 +112,6 @@ class Driver:
         for each in planned:
             if self.rows.get(each.id, Row(each, "superseded")).state == "superseded":
                 self.rows[each.id] = Row(each, each.state)
-
-    def _expire_due(self, hook_id: str, now: datetime) -> None:
-        for row in self.rows.values():
-            if row.planned.webhook == hook_id and row.state == "pending" and row.planned.due_at <= now:
-                row.state = "expired"
 
 
 def run(history: History, *, start: datetime, look_ahead: timedelta) -> Driver:

@@ -30,7 +30,8 @@ ZONES = [
     "Pacific/Pago_Pago",
     "America/Havana",
 ]
-OFFSETS = "P7D P3D P1D P1D PT24H PT0S PT0S P0D PT1H PT2H30M P1DT2H P1W PT36H PT10M".split()
+OFFSETS = ["P7D", "P3D", "P1D", "P1D", "PT24H", "PT0S", "PT0S", "P0D", "PT1H", "PT2H30M", "P1DT2H", "P1W"]
+OFFSETS += ["PT36H", "PT10M"]
 CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
 TAGS = ["ai", "bio"]
 RUNS = 300
