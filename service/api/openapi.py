@@ -73,10 +73,15 @@ class _Schemas:
         unique = [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]
         found, components = msgspec.json.schema_components(unique, ref_template=REF)
         self._known = list(zip(unique, found, strict=True))
-        self.components = components
+        self.components = {name: _closed(schema) for name, schema in components.items()}
 
     def of(self, kind: Any) -> Mapping[str, Any]:
         return next(schema for known, schema in self._known if known == kind)
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    """What we send has exactly these fields, and what we take too."""
+    return schema | {"additionalProperties": False} if "properties" in schema else schema
 
 
 def _has_schema(kind: Any) -> bool:
