@@ -1,0 +1,5 @@
+"""`python -m service` is `dday`."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""What a person sees of a message that arrived: one line."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from rich.markup import escape
+
+from service.catalogue.event import Text
+from service.cli.receiver import Arrival
+
+KOREA = ZoneInfo("Asia/Seoul")
+
+
+class Label(msgspec.Struct, frozen=True, kw_only=True):
+    label: Text = Text()
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of an event that fit on a line."""
+
+    name: Text = Text()
+    when: Label = Label()
+
+
+class Countdown(msgspec.Struct, frozen=True, kw_only=True):
+    anchor: str
+    before: str
+    late_seconds: int = 0
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    event: Shown | None = None
+    reminder: Countdown | None = None
+    changed: tuple[str, ...] = ()
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    type: str
+    timestamp: datetime
+    data: Data = Data()
+
+
+def line(arrival: Arrival) -> str:
+    """As rich markup: sent when, verified or why not, which day it is, of what."""
+    seal = "[green]✔ verified[/]" if arrival.fault is None else f"[red]✘ {escape(arrival.fault)}[/]"
+    try:
+        message = msgspec.json.decode(arrival.body, type=Message)
+    except msgspec.DecodeError:
+        return f"{seal}  {escape(arrival.body[:200].decode(errors='replace'))}"
+    return f"{_sent(arrival):%Y-%m-%d %H:%M}  {seal}  {_what(message)}"
+
+
+def _sent(arrival: Arrival) -> datetime:
+    stamp = arrival.headers.get("webhook-timestamp", "")
+    return datetime.fromtimestamp(int(stamp) if stamp.isdigit() else 0, UTC).astimezone(KOREA)
+
+
+def _what(message: Message) -> str:
+    event = message.data.event or Shown()
+    name = escape(event.name.ko or event.name.en or "")
+    when = escape(event.when.label.ko or "")
+    reminder = message.data.reminder
+    if reminder is None:
+        changed = f" ({', '.join(message.data.changed)})" if message.data.changed else ""
+        return f"[bold]{message.type.removeprefix('event.')}[/]{changed}  {name}  {when}"
+    late = f" [yellow]{reminder.late_seconds} s late[/]" if reminder.late_seconds else ""
+    return f"[bold]{countdown(reminder.before):>5}[/] {reminder.anchor:<6}{late} {name}  {when}"
+
+
+def countdown(before: str) -> str:
+    """`P7D` is D-7, `PT0S` D-day; other lengths of time stay as they are."""
+    days = before.removeprefix("P").removesuffix("D")
+    if days.isdigit():
+        return f"D-{days}" if int(days) else "D-day"
+    return "D-day" if before == "PT0S" else f"-{before}"

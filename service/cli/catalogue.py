@@ -1,0 +1,85 @@
+"""`dday check` and `dday seed`: the seed files, looked over and loaded."""
+
+from pathlib import Path
+
+import rich_click as click
+
+from service import seeding
+from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
+from service.catalogue.seeds import check as check_seeds
+from service.cli.console import Misused, Refused, err, out, show_json
+from service.cli.options import DATABASE, settings_flags
+from service.clock import SystemClock
+from service.settings import BUNDLED_SEEDS, Settings
+from service.store.engine import Store
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, default=BUNDLED_SEEDS)
+@click.option(
+    "--articles", type=FOLDER, help="Compare every quote with the article it is from, letter for letter."
+)
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+def check(folder: Path, articles: Path | None, as_json: bool) -> None:
+    """Check the seeds in FOLDER: their form, references, evidence and quotes.
+
+    Says file and line of every fault; exit code 1 if there are any.
+    """
+    texts = seeding.read_articles(articles) if articles else None
+    if articles and not texts:
+        raise Misused(f"There are no articles (*.txt) in {articles}.")
+    files = seeding.read_folder(folder)
+    if not files:
+        raise Misused(f"There are no seeds (*.yaml) in {folder}.")
+    report = check_seeds(files, texts)
+    if as_json:
+        show_json(report)
+    else:
+        _tell(report, folder, compared=texts is not None)
+    if report.faults:
+        raise SystemExit(1)
+
+
+def _tell(report: Report, folder: Path, *, compared: bool) -> None:
+    for fault in report.faults:
+        out.print(f"{folder / fault.path}:{fault.line}: {fault.detail}", markup=False)
+    counts = report.counts
+    said = (
+        f"{counts.events} events, {counts.programs} programs, {counts.series} series, "
+        f"{counts.organizations} organizations, {counts.sources} sources, "
+        f"{counts.evidence} pieces of evidence, {counts.quotes} quotes"
+        + (" compared with their articles" if compared else "")
+    )
+    verdict = f"{len(report.faults)} faults" if report.faults else "no faults"
+    err.print(f"{said}: {verdict}.", markup=False)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER, default=BUNDLED_SEEDS)
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+@settings_flags(*DATABASE)
+def seed(settings: Settings, folder: Path, as_json: bool) -> None:
+    """Load the seeds in FOLDER into the database; what is there already, unchanged, makes no revision.
+
+    A thing of the same id takes the form of its seed. What has no seed stays as it is.
+    """
+    store = Store.open(settings.database_url, exclusive=False)
+    try:
+        report = seeding.load(store, parsed(folder), now=SystemClock().now())
+    finally:
+        store.close()
+    if as_json:
+        show_json(report)
+        return
+    err.print(f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged.")
+
+
+def parsed(folder: Path) -> Seeds:
+    """The seeds of a folder, or every fault in them as the reason why not."""
+    try:
+        return parse(seeding.read_folder(folder))
+    except BadSeeds as bad:
+        faults = "\n".join(str(fault) for fault in bad.faults[:20])
+        raise Refused(f"The seeds in {folder} have {len(bad.faults)} faults:\n{faults}") from None

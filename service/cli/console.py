@@ -1,0 +1,62 @@
+"""How commands speak: results to stdout, the rest to stderr, faults as one sentence and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+from service.errors import Problem
+from service.settings import SettingsError
+from service.store.engine import StoreBusy
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Refused(click.ClickException):
+    """It ran, and the answer is no: exit code 1."""
+
+    exit_code = 1
+
+
+class Misused(click.ClickException):
+    """It was called or set up wrongly: exit code 2."""
+
+    exit_code = 2
+
+
+class Commands(click.RichGroup):
+    """A group that tells the faults we know in a sentence; only the ones we do not know show a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise Misused(str(error)) from None
+        except StoreBusy as error:
+            raise Refused(str(error)) from None
+        except Problem as error:
+            raise Refused(error.detail or error.title) from None
+
+
+def show_json(value: object) -> None:
+    """One JSON value on one line, for a machine."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
+    """A table for a person, or the sentence for an empty one."""
+    if not rows:
+        err.print(empty, markup=False)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(table, markup=False)

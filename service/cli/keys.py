@@ -1,0 +1,90 @@
+"""`dday keys`: who may write. Works beside a running service, on the same database."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import rich_click as click
+from sqlalchemy import Connection
+
+from service.cli.console import err, out, show_json, show_table
+from service.cli.options import DATABASE, settings_flags
+from service.clock import SystemClock
+from service.settings import Settings
+from service.store import keys as key_store
+from service.store.engine import Store
+
+T = TypeVar("T")
+SCOPES = ("catalogue", "webhooks", "admin")
+
+
+@click.group()
+def keys() -> None:
+    """Create, list and revoke API keys."""
+
+
+@keys.command()
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="May be repeated."
+)
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. [default: never]")
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+@settings_flags(*DATABASE)
+def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
+    """Make a key for NAME and show it, once."""
+    now = SystemClock().now()
+    expires = now + timedelta(days=days) if days else None
+    key, plaintext = _in_store(
+        settings, lambda c: key_store.create(c, name, scopes=scopes, now=now, expires_at=expires)
+    )
+    if as_json:
+        show_json(
+            {"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": expires, "key": plaintext}
+        )
+        return
+    out.print(plaintext, markup=False)
+    err.print("This is the only time the key is shown.")
+
+
+@keys.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+@settings_flags(*DATABASE)
+def list_(settings: Settings, as_json: bool) -> None:
+    """Show every key, revoked and expired ones too; never the secret part."""
+    found = _in_store(settings, key_store.listed)
+    if as_json:
+        show_json(found)
+        return
+    now = SystemClock().now()
+    rows = [
+        (key.id, key.name, " ".join(key.scopes), f"{key.created_at:%Y-%m-%d}", _state(key, now))
+        for key in found
+    ]
+    show_table(("id", "name", "scopes", "created", "state"), rows, empty="There are no keys yet.")
+
+
+@keys.command()
+@click.argument("key_id")
+@settings_flags(*DATABASE)
+def revoke(settings: Settings, key_id: str) -> None:
+    """Make the key KEY_ID invalid, at once and for good."""
+    now = SystemClock().now()
+    _in_store(settings, lambda c: key_store.revoke(c, key_id, now=now))
+    err.print(f"Key {key_id} is revoked.", markup=False)
+
+
+def _in_store(settings: Settings, work: Callable[[Connection], T]) -> T:
+    store = Store.open(settings.database_url, exclusive=False)
+    try:
+        return store.write(work)
+    finally:
+        store.close()
+
+
+def _state(key: key_store.Key, now: datetime) -> str:
+    if key.revoked_at:
+        return f"revoked {key.revoked_at:%Y-%m-%d}"
+    if key.expires_at:
+        return f"{'expired' if key.expires_at <= now else 'until'} {key.expires_at:%Y-%m-%d}"
+    return "valid"

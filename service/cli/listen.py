@@ -1,0 +1,114 @@
+"""`dday listen`: see reminders arrive on this machine, the way `stripe listen` does."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import msgspec
+import rich_click as click
+
+from service.cli.arrivals import line
+from service.cli.console import Refused, err, out, show_json
+from service.cli.receiver import Arrival, Receiver
+from service.cli.remote import Api
+from service.reminders.rules import Anchor, Change, NewWebhook, Rule, WebhookView
+
+DAYS = ("P7D", "P1D", "PT0S")
+ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")
+RULES = tuple(Rule(anchor=anchor, before=before) for anchor in ANCHORS for before in DAYS)
+CHANGES: tuple[Change, ...] = ("created", "updated", "rescheduled", "postponed", "cancelled", "deleted")
+HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding", "transfer-encoding"})
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """An arrival, for a machine."""
+
+    id: str
+    verified: bool
+    fault: str | None
+    forwarded: int | None
+    body: msgspec.Raw | str
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=4242, show_default=True, help="Where to listen."
+)
+@click.option(
+    "--forward-to", metavar="URL", help="Pass every request on, unchanged, and answer as it answers."
+)
+@click.option("--secret", metavar="WHSEC", help="Only listen, for a webhook that exists and has this secret.")
+@click.option(
+    "--url", metavar="URL", help="The service to ask. [default: DDAY_URL, or this machine's port 8000]"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a request, for a machine.")
+def listen(port: int, forward_to: str | None, secret: str | None, url: str | None, as_json: bool) -> None:
+    """Receive, verify and show reminders here until Ctrl-C.
+
+    Makes a webhook for as long as it runs (DDAY_API_KEY needs the scope webhooks; the service must allow
+    loopback: DDAY_EGRESS_ALLOW=127.0.0.0/8), with D-7, D-1, D-day and every change.
+    """
+    found: list[str] = [secret] if secret else []
+    with _receiver(port, found=found, forward_to=forward_to, as_json=as_json) as receiver:
+        if secret:
+            err.print(f"Listening at {receiver.url}", markup=False)
+            _until_interrupted()
+            return
+        with _own_webhook(Api(url), receiver.url) as made:
+            found.append(str(made.secret))
+            err.print(f"Listening at {receiver.url} as webhook {made.id}, secret {made.secret}", markup=False)
+            _until_interrupted()
+
+
+def _receiver(port: int, *, found: list[str], forward_to: str | None, as_json: bool) -> Receiver:
+    client = httpx.Client(trust_env=False, timeout=14) if forward_to else None
+
+    def answer(arrival: Arrival) -> int:
+        status = _forwarded(client, forward_to, arrival) if client and forward_to else None
+        if as_json:
+            show_json(_for_machine(arrival, status))
+        else:
+            out.print(line(arrival) + (f"  → {status}" if status else ""))
+        return status or 204
+
+    try:
+        return Receiver(answer, secret=lambda: found[0] if found else None, port=port)
+    except OSError as error:
+        raise Refused(f"Port {port} cannot be listened on: {error.strerror}.") from None
+
+
+def _forwarded(client: httpx.Client, url: str, arrival: Arrival) -> int:
+    headers = {name: value for name, value in arrival.headers.items() if name not in HOP_BY_HOP}
+    try:
+        return client.post(url, content=arrival.body, headers=headers).status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        err.print(f"{url} did not answer: {error}", markup=False)
+        return 502
+
+
+def _for_machine(arrival: Arrival, status: int | None) -> Shown:
+    try:
+        body: msgspec.Raw | str = msgspec.json.decode(arrival.body, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        body = arrival.body.decode(errors="replace")
+    return Shown(
+        id=arrival.id, verified=arrival.fault is None, fault=arrival.fault, forwarded=status, body=body
+    )
+
+
+@contextmanager
+def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
+    asked = NewWebhook(url=url, name="dday listen", reminders=RULES, changes=CHANGES)
+    made = msgspec.json.decode(api.call("POST", "/v1/webhooks", body=asked), type=WebhookView)
+    try:
+        yield made
+    finally:
+        api.call("DELETE", f"/v1/webhooks/{made.id}")
+
+
+def _until_interrupted() -> None:
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        err.print("Stopped listening.")

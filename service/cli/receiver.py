@@ -1,0 +1,115 @@
+"""A receiver on this machine: verifies each message with somebody else's code, and passes it on to be shown.
+
+The judge is the PyPI `standardwebhooks`, so that we do not mark our own work.
+"""
+
+import hmac
+import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+import msgspec
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+BODY_LIMIT = 1 << 20
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as it came. `fault` says why it is not to be trusted; None when its signature is right."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    fault: str | None
+
+    @property
+    def id(self) -> str:
+        return self.headers.get("webhook-id", "")
+
+
+Answer = Callable[[Arrival], int]
+
+
+def judge(secret: str, *, headers: Mapping[str, str], body: bytes, simulated: bool = False) -> str | None:
+    """None if the message is genuine, else the fault in a few words.
+
+    In simulated time the judge's own check that a message is at most five minutes old cannot hold, so its
+    signature is computed by the judge and compared here.
+    """
+    try:
+        if simulated:
+            return _judge_of_another_time(Webhook(secret), headers, body)
+        Webhook(secret).verify(body, dict(headers), json_parse=False)
+    except WebhookVerificationError as error:
+        return str(error)
+    except ValueError as error:
+        return f"unreadable: {error}"
+    return None
+
+
+def _judge_of_another_time(judge: Webhook, headers: Mapping[str, str], body: bytes) -> str | None:
+    signed_at = datetime.fromtimestamp(int(headers.get("webhook-timestamp", "")), UTC)
+    right = judge.sign(headers.get("webhook-id", ""), signed_at, body.decode())
+    given = headers.get("webhook-signature", "").split(" ")
+    return None if any(hmac.compare_digest(right, one) for one in given) else "No matching signature found"
+
+
+class Receiver:
+    """Listens on loopback in its own threads for as long as the `with` block lasts."""
+
+    def __init__(
+        self, answer: Answer, *, secret: Callable[[], str | None], port: int = 0, simulated: bool = False
+    ) -> None:
+        self._answer, self._secret, self._simulated = answer, secret, simulated
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def arrived(self, headers: Mapping[str, str], body: bytes) -> int:
+        secret = self._secret()
+        fault = "no secret to verify with"
+        if secret is not None:
+            fault = judge(secret, headers=headers, body=body, simulated=self._simulated) or ""
+        return self._answer(Arrival(headers=headers, body=body, fault=fault or None))
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 30
+
+            def do_POST(self) -> None:
+                length = self.headers.get("content-length", "")
+                if not length.isdigit() or int(length) > BODY_LIMIT:
+                    self._reply(413 if length.isdigit() else 411)
+                    self.close_connection = True
+                    return
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                self._reply(receiver.arrived(headers, self.rfile.read(int(length))))
+
+            def _reply(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Quiet: what arrives is shown by whoever asked for it."""
+
+        return Handler

@@ -1,0 +1,48 @@
+"""`dday serve`: the service in this process, until SIGTERM or Ctrl-C."""
+
+import msgspec
+import rich_click as click
+
+from service import logs, seeding, server
+from service.app import Service, build, open_service
+from service.cli.catalogue import parsed
+from service.cli.console import err
+from service.cli.options import settings_flags
+from service.clock import SystemClock
+from service.settings import Settings
+from service.store import revisions
+
+
+@click.command()
+@settings_flags()
+@click.option("--no-deliver", is_flag=True, help="Answer requests only; `dday deliver` sends the reminders.")
+def serve(settings: Settings, no_deliver: bool) -> None:
+    """Serve pages, JSON and feeds, and deliver reminders, all in this process.
+
+    In an empty folder it makes dday.db and its key file, and loads the seeds.
+    """
+    if no_deliver:
+        settings = msgspec.structs.replace(settings, deliver=False)
+    logs.configure(settings.log)
+    server.refuse_taken_port(settings.host, settings.port)
+    service = opened(settings)
+
+    def ready() -> None:
+        err.print(f"Dday answers at {settings.base_url} (Ctrl-C stops it)", markup=False)
+
+    server.run(server.serve(build(service), host=settings.host, port=settings.port, ready=ready))
+
+
+def opened(settings: Settings) -> Service:
+    """The service. A catalogue that has never held anything is filled from the seeds.
+
+    Later starts leave it alone, or what people changed since would be changed back. `dday seed` does that.
+    """
+    service = open_service(settings, clock=SystemClock())
+    try:
+        if settings.seeds is not None and service.store.read(revisions.head) == 0:
+            seeding.load(service.store, parsed(settings.seeds), now=service.clock.now())
+    except BaseException:
+        service.close()
+        raise
+    return service

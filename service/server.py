@@ -1,0 +1,101 @@
+"""Granian, embedded: one process, one event loop that answers requests and ticks.
+
+Granian's usual master-and-worker pair is not used. Killing the master would orphan a worker that holds the
+database's lock, and there would be two processes to watch where one is promised.
+"""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server
+
+from service.settings import SettingsError
+
+# Any ASGI application; which framework made it is the app's business.
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+BACKLOG = 1024
+STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
+
+
+def run(main: Awaitable[None]) -> None:
+    """Run a coroutine to its end on uvloop."""
+
+    async def whole() -> None:
+        await main
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(whole())
+
+
+async def serve(app: Application, *, host: str, port: int, ready: Callable[[], None]) -> None:
+    """Answer until SIGTERM or SIGINT, then finish what is under way; the app's lifespan closes after that.
+
+    `ready` is called once requests are answered.
+    """
+    refuse_taken_port(host, port)
+    server = Server(
+        target=_announcing(app, ready),
+        address=_address(host),
+        port=port,
+        interface=Interfaces.ASGI,
+        http=HTTPModes.auto,
+        websockets=False,
+        backlog=BACKLOG,
+        log_enabled=False,
+    )
+    loop = asyncio.get_running_loop()
+    for number in STOPPED_BY:
+        loop.add_signal_handler(number, server.stop)
+    try:
+        await server.serve()
+    finally:
+        for number in STOPPED_BY:
+            loop.remove_signal_handler(number)
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Granian shares its port (SO_REUSEPORT), so two services could take turns on one without noticing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except socket.gaierror:
+            raise SettingsError(f"DDAY_HOST must be an address of this machine. It is {host!r}.") from None
+        except PermissionError:
+            raise SettingsError(f"DDAY_PORT {port} needs privileges this process does not have.") from None
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(f"DDAY_PORT {port} on {host} is in use by another process.") from None
+            raise SettingsError(f"DDAY_HOST {host!r} cannot be listened on: {error.strerror}.") from None
+
+
+def _address(host: str) -> str:
+    # Granian parses addresses only; a name must be resolved for it.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return str(socket.getaddrinfo(host, None, family, socket.SOCK_STREAM)[0][4][0])
+
+
+def _announcing(app: Application, ready: Callable[[], None]) -> Any:
+    """The app, telling when its lifespan has started: Granian says nothing in the embedded form."""
+
+    async def announced(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+
+        async def sent(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                asyncio.get_running_loop().call_later(0.05, ready)
+
+        await app(scope, receive, sent)
+
+    return announced
