@@ -11,7 +11,9 @@ from datetime import timedelta
 from msgspec import Struct
 
 LONGEST = timedelta(days=400)
-_DURATION = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,5})H)?(?:(\d{1,7})M)?(?:(\d{1,9})S)?)?")
+_DURATION = re.compile(
+    r"P(?:([0-9]{1,3})W)?(?:([0-9]{1,4})D)?(?:T(?:([0-9]{1,5})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,9})S)?)?"
+)
 
 
 class OffsetError(ValueError):
