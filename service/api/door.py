@@ -71,7 +71,7 @@ class Door:
     def _options(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """What may be asked of this address. Litestar knows only the methods of one of its handlers."""
         template = scope.get("path_template")
-        routes = (route for route in self.app.routes if route.path == template)
+        routes = (route for route in self.app.routes if route.path_format == template)
         handlers = [handler for route in routes for handler in getattr(route, "route_handlers", ())]
         if not handlers:
             return []
