@@ -86,11 +86,10 @@ def phase_steps(event: Event, *, seen: date | None) -> tuple[Step, ...]:
 
 
 def phase_at(steps: tuple[Step, ...], now: datetime) -> Phase:
-    """The phase at an instant, to the millisecond."""
-    tick = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    """The phase at an instant."""
     phase = steps[0].phase
     for step in steps[1:]:
-        if step.at is None or step.at > tick:
+        if step.at is None or step.at > now:
             break
         phase = step.phase
     return phase
@@ -114,7 +113,7 @@ def span(event: Event) -> Bounds:
     touched = bounds(event)
     if touched.earliest is None or touched.earliest != touched.latest:
         return touched
-    return Bounds(earliest=touched.earliest, latest=min(touched.earliest, dates.MAX_INSTANT - TICK) + TICK)
+    return Bounds(earliest=touched.earliest, latest=touched.earliest + TICK)
 
 
 def _course(event: Event, seen: date | None) -> _Course:
@@ -182,7 +181,7 @@ def _over(end: Edtf, zone: ZoneInfo, *, inclusive: bool) -> datetime | None:
     latest = dates.bounds(end, zone).latest
     if latest is None or end.minute is None or not inclusive:
         return latest
-    return min(latest, dates.MAX_INSTANT - TICK) + TICK
+    return latest + TICK
 
 
 def _soon(close: Edtf, zone: ZoneInfo) -> datetime | None:
