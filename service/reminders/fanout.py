@@ -53,9 +53,7 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
     decide = partial(passes.decide, now=now, until=now + look_ahead, stride=look_ahead / STRIDES)
     total = Pass()
     for _ in range(PASSES):
-        decision = store.read(
-            partial(passes.decide, now=now, until=now + look_ahead, stride=look_ahead / STRIDES)
-        )
+        decision = store.read(decide)
         if decision is None:
             break
         try:

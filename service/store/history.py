@@ -1,6 +1,7 @@
 """The revision log as reminders read it: each change with the event before and after it."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
@@ -60,13 +61,21 @@ def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
     return {row.seq: row for row in rows}
 
 
-def document_before(c: Connection, event_id: str, seq: int) -> bytes | None:
-    """The last document an event had before this change."""
-    query = select(log).where(
-        log.c.noun == "event", log.c.id == event_id, log.c.seq < seq, log.c.document.is_not(None)
-    )
-    rows = revisions._read(c, query.order_by(log.c.seq.desc()).limit(1))
-    return rows[0].document if rows else None
+def document(c: Connection, row: Revision, *, now: datetime) -> bytes | None:
+    """The event as it was after this change, with its phase now; of a deleted one the last there was."""
+    found = row.document or _document_before(c, row)
+    if found is None:
+        return None
+    event = view.event_of(found)
+    steps = windows.phase_steps(event, seen=unit.last_seen(c, [event])[event.id])
+    return view.with_phase(found, windows.phase_at(steps, now))
+
+
+def _document_before(c: Connection, row: Revision) -> bytes | None:
+    earlier = (log.c.noun == "event") & (log.c.id == row.id) & (log.c.seq < row.seq)
+    query = select(log.c.document).where(earlier, log.c.document.is_not(None))
+    found = c.execute(query.order_by(log.c.seq.desc()).limit(1)).scalar_one_or_none()
+    return None if found is None else str(found).encode()
 
 
 def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision, ...]:

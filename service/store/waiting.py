@@ -23,15 +23,21 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 def due(
     c: Connection, *, worker: str, now: datetime, depth: int, limit: int, without: Sequence[str] = ()
 ) -> tuple[Due, ...]:
-    """What is due, at most `depth` a webhook, oldest first, so that one long queue hides no other.
+    """What is due, oldest first. Where that is more than `limit`, then at most `depth` a webhook.
 
     Empty while another worker is choosing. A webhook some of whose deliveries another worker holds is that
     worker's for now: this is what keeps the limit in flight per webhook across processes.
     """
     if not _choosing_alone(c):
         return ()
-    chosen = {"now": millis(now), "worker": worker, "depth": depth, "limit": limit, "without": list(without)}
-    rows = c.execute(_DUE[c.dialect.name], chosen)
+    asked = {"now": millis(now), "worker": worker, "limit": limit}
+    rows = c.execute(_OLDEST, asked).all()
+    if len(rows) == limit:
+        asked |= {"depth": depth, "without": list(without)}
+        rows = c.execute(_FAIR[c.dialect.name], asked).all()
+    else:
+        shut = frozenset(without)
+        rows = [row for row in rows if row.open and row.webhook_id not in shut]
     return tuple(Due(id=row.id, webhook=row.webhook_id, abandons=row.abandons) for row in rows)
 
 
@@ -42,6 +48,15 @@ def _choosing_alone(c: Connection) -> bool:
     return bool(c.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": CLAIM_LOCK}).scalar_one())
 
 
+# Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
+_OLDEST = text("""
+WITH oldest AS MATERIALIZED (
+    SELECT id, webhook_id, abandons, next_at FROM delivery
+     WHERE state = 'pending' AND next_at <= :now AND valid_until > :now ORDER BY next_at LIMIT :limit)
+SELECT d.id, d.webhook_id, d.abandons, (h.state = 'active' AND NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner <> :worker)) AS open
+  FROM oldest d LEFT JOIN webhook h ON h.id = d.webhook_id ORDER BY d.next_at""")
 # The webhooks that have something pending, by jumping through the index from one to the next. Then the first
 # few due of each: a backlog of a hundred thousand costs no more than one of a handful.
 _QUEUES = """
@@ -53,9 +68,9 @@ WITH RECURSIVE queue(webhook_id) AS (
       FROM queue q WHERE q.webhook_id IS NOT NULL
 ), open_queue AS (
     SELECT q.webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
-     WHERE q.webhook_id NOT IN (:without)
-       AND NOT EXISTS (SELECT 1 FROM delivery l WHERE l.webhook_id = q.webhook_id AND l.state = 'leased'
-                                                  AND l.owner <> :worker)
+     WHERE q.webhook_id NOT IN (:without) AND NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner <> :worker)
 )"""
 _SQLITE = """
 SELECT d.id, d.webhook_id, d.abandons FROM open_queue q JOIN delivery d ON d.id IN (
@@ -71,7 +86,7 @@ _POSTGRESQL = """, due AS MATERIALIZED (
            AND d.next_at <= :now AND d.valid_until > :now
          ORDER BY d.next_at LIMIT :depth FOR UPDATE SKIP LOCKED) x)
 SELECT id, webhook_id, abandons FROM due ORDER BY next_at LIMIT :limit"""
-_DUE = {
+_FAIR = {
     dialect: text(_QUEUES + own).bindparams(bindparam("without", expanding=True))
     for dialect, own in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL))
 }

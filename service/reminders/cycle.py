@@ -1,0 +1,98 @@
+"""One transaction of the sending loop: record what has ended, keep what will be sent, claim more."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from service.reminders.prepare import Dropped, Outbound
+from service.reminders.switchoff import switch_off
+from service.store import claims, deliveries, results, waiting
+from service.store.claims import Claimed
+from service.store.results import Result
+from service.store.waiting import Due
+
+
+class ToDo(Struct, kw_only=True):
+    """What has to be written: results, bodies of what is to be sent, and what is not to be sent after all."""
+
+    results: list[Result]
+    fresh: list[Outbound]
+    dropped: list[Dropped]
+    released: list[Claimed]
+
+    @staticmethod
+    def nothing() -> "ToDo":
+        return ToDo(results=[], fresh=[], dropped=[], released=[])
+
+    def __bool__(self) -> bool:
+        return bool(self.results or self.fresh or self.dropped or self.released)
+
+    def before(self, later: "ToDo") -> "ToDo":
+        """Both, in this order: what could not be written is written with the next."""
+        return ToDo(
+            results=self.results + later.results,
+            fresh=self.fresh + later.fresh,
+            dropped=self.dropped + later.dropped,
+            released=self.released + later.released,
+        )
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What may be claimed: `depth` a webhook where much is due, none `without`, and the choice of them."""
+
+    limit: int
+    depth: int
+    without: list[str]
+    choose: Callable[[Sequence[Due]], list[str]]
+
+
+class Who(Struct, frozen=True, kw_only=True):
+    """In whose name, at which instant, for how long; chance spreads what was lost."""
+
+    worker: str
+    now: datetime
+    lease: timedelta
+    chance: float
+
+
+class Turn(Struct, frozen=True, kw_only=True):
+    """What one transaction did and found. `next_due` is looked up when nothing was claimed."""
+
+    claimed: tuple[Claimed, ...] = ()
+    queues: int = 0
+    stale: int = 0
+    expired: int = 0
+    recovered: int = 0
+    disabled: int = 0
+    next_due: datetime | None = None
+
+
+def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping: bool) -> Turn:
+    """All of it or nothing; run again after a failure it comes to the same."""
+    recorded = results.record(c, todo.results)
+    disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
+    claims.keep_bodies(c, {each.key: each.body for each in todo.fresh})
+    claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
+    claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
+    recovered = claims.recover(c, now=who.now, chance=who.chance) if housekeeping else 0
+    expired = claims.expire(c, now=who.now) if housekeeping else 0
+    due = _due(c, wish, who) if wish else ()
+    chosen = wish.choose(due) if wish else []
+    claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
+    return Turn(
+        claimed=claimed,
+        queues=len({each.webhook for each in due}),
+        stale=recorded.stale,
+        expired=expired + sum(each.state == "expired" for each in todo.dropped),
+        recovered=recovered,
+        disabled=disabled,
+        next_due=None if claimed else deliveries.next_due(c, after=who.now),
+    )
+
+
+def _due(c: Connection, wish: Wish, who: Who) -> tuple[Due, ...]:
+    return waiting.due(
+        c, worker=who.worker, now=who.now, depth=wish.depth, limit=wish.limit, without=wish.without
+    )

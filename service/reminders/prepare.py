@@ -1,0 +1,159 @@
+"""Between claim and send: is it still right to send this, and which bytes."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from service.reminders import formats, lateness
+from service.reminders.replan import check
+from service.reminders.rules import Webhook
+from service.reminders.subscribers import Subscriber, Subscribers
+from service.store import events, history
+from service.store.claims import Claimed
+from service.store.instants import millis
+from service.store.records import Stored
+from service.store.revisions import Revision
+
+Page = Callable[[str], str | None]
+SUPERSEDES = ("moved", "withdrawn")
+
+
+class Outbound(Struct, frozen=True, kw_only=True):
+    """A delivery that is to be sent. `began` is when its claim began, by the monotonic clock."""
+
+    claimed: Claimed
+    subscriber: Subscriber
+    body: bytes
+    began: float
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.claimed.planned.id, self.claimed.fence
+
+
+class Dropped(Struct, frozen=True, kw_only=True):
+    """A claimed delivery that is not to be sent after all."""
+
+    claimed: Claimed
+    state: str
+    reason: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.claimed.planned.id, self.claimed.fence
+
+
+class Prepared(Struct, frozen=True, kw_only=True):
+    """`fresh` wait until their bodies are written down, `repeated` can go at once."""
+
+    fresh: tuple[Outbound, ...]
+    repeated: tuple[Outbound, ...]
+    dropped: tuple[Dropped, ...]
+
+
+class Sources(Struct, frozen=True, kw_only=True):
+    """What bodies are made from, read at once for a whole batch."""
+
+    events: dict[str, Stored]
+    log: dict[int, Revision]
+
+
+def prepare(
+    c: Connection,
+    claimed: Sequence[Claimed],
+    *,
+    subscribers: Subscribers,
+    page: Page,
+    began: float,
+    now: datetime,
+) -> Prepared:
+    """Look at every claimed delivery once more, and make the bodies of those that have none."""
+    known = subscribers.load(c, (each.planned.webhook for each in claimed))
+    sources = _read(c, claimed)
+    look = partial(_one, c, sources=sources, page=page, began=began, now=now)
+    made = [look(each, known.get(each.planned.webhook)) for each in claimed]
+    ready = [each for each in made if isinstance(each, Outbound)]
+    return Prepared(
+        fresh=tuple(each for each in ready if each.claimed.body is None),
+        repeated=tuple(each for each in ready if each.claimed.body is not None),
+        dropped=tuple(each for each in made if isinstance(each, Dropped)),
+    )
+
+
+def _one(
+    c: Connection,
+    each: Claimed,
+    subscriber: Subscriber | None,
+    *,
+    sources: Sources,
+    page: Page,
+    began: float,
+    now: datetime,
+) -> Outbound | Dropped:
+    if subscriber is None:
+        return _dropped(each, "withdrawn")
+    if reason := _outdated(each, subscriber, sources, now=now):
+        return _dropped(each, reason)
+    if not subscriber.live(now):
+        return Dropped(claimed=each, state="dead", reason="unsealable")
+    body = each.body or _body(c, each, subscriber.webhook, sources, page=page, now=now)
+    if body is None:
+        return _dropped(each, "too_late")
+    return Outbound(claimed=each, subscriber=subscriber, body=body, began=began)
+
+
+def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
+    reminded = {each.planned.event for each in claimed if each.planned.type == "event.reminder"}
+    told = {each.planned.seq for each in claimed if _is_notice(each) and each.body is None}
+    return Sources(events=events.get_many(c, sorted(reminded)), log=history.at(c, sorted(told)))
+
+
+def _is_notice(each: Claimed) -> bool:
+    return each.planned.type.startswith("event.") and each.planned.type != "event.reminder"
+
+
+def _dropped(each: Claimed, reason: str) -> Dropped:
+    return Dropped(claimed=each, state="superseded" if reason in SUPERSEDES else "expired", reason=reason)
+
+
+def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: datetime) -> str | None:
+    """Why it must not be sent any more. What an operator sends again is sent."""
+    if each.replay:
+        return None
+    planned, webhook = each.planned, subscriber.webhook
+    stored = sources.events.get(planned.event)
+    same_event = stored is not None and stored.seq == planned.seq
+    if same_event and webhook.state == "active" and millis(webhook.updated_at) <= each.created_at:
+        return lateness.overtaken(planned, now=now)
+    candidate = None if stored is None else history.candidate(stored)
+    return check(planned, candidate, webhook, now=now)
+
+
+def _body(
+    c: Connection, each: Claimed, webhook: Webhook, sources: Sources, *, page: Page, now: datetime
+) -> bytes | None:
+    planned = each.planned
+    if _is_notice(each):
+        return _notice(c, each, webhook, sources.log.get(planned.seq), page=page, now=now)
+    stored = sources.events.get(planned.event)
+    if stored is None:
+        return None
+    current = replace(planned, revision=stored.revision)
+    return formats.reminder(current, webhook, event=stored.body(now), page=page(stored.id), now=now)
+
+
+def _notice(
+    c: Connection, each: Claimed, webhook: Webhook, row: Revision | None, *, page: Page, now: datetime
+) -> bytes | None:
+    """None when the log no longer reaches back to the change."""
+    document = None if row is None else history.document(c, row, now=now)
+    if row is None or document is None:
+        return None
+    change = formats.Change(
+        changed=row.changed, previous={change.field: change.before for change in row.changes}
+    )
+    return formats.notice(each.planned, webhook, event=document, change=change, page=page(row.id))

@@ -1,0 +1,51 @@
+"""Switching off a webhook that asks for it (410) or has failed for days, and telling its owner's others."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from service.reminders import formats, identity, retry
+from service.reminders.changes import USEFUL
+from service.reminders.plan import Planned
+from service.reminders.rules import Webhook
+from service.store import deliveries, webhooks
+from service.store.results import Failing, Result
+
+
+def switch_off(
+    c: Connection, recorded: Iterable[Result], failing: Iterable[Failing], *, now: datetime
+) -> int:
+    """Returns how many were switched off. What was pending for them is superseded by the planner."""
+    reasons = {each.webhook: "gone" for each in recorded if each.verdict.disable}
+    for each in failing:
+        if retry.disables(failing_since=each.since, failures=each.failures, now=now):
+            reasons.setdefault(each.webhook, "failing")
+    return sum(_one(c, key, reason=reason, now=now) for key, reason in sorted(reasons.items()))
+
+
+def _one(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> bool:
+    off = webhooks.disable(c, webhook_id, reason=reason, now=now)
+    if off is None:
+        return False
+    for other in webhooks.siblings(c, off):
+        body = formats.disabled(other, other=off, now=now)
+        deliveries.insert(c, [_word(other, off, now=now)], now=now, body=body)
+    return True
+
+
+def _word(other: Webhook, off: Webhook, *, now: datetime) -> Planned:
+    return Planned(
+        id=identity.message(other.id, "webhook.disabled", nonce=f"{off.id} {off.updated_at.isoformat()}"),
+        webhook=other.id,
+        event="",
+        type="webhook.disabled",
+        anchor=None,
+        before=None,
+        anchor_at=None,
+        due_at=now,
+        valid_until=now + USEFUL,
+        tighter_at=None,
+        revision=0,
+        seq=0,
+    )

@@ -1,0 +1,93 @@
+"""What tests of reminders share: a webhook with a secret, an event that starts at an instant, a sender."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+from msgspec.structs import replace
+
+from service.addresses import Policy
+from service.catalogue import rules as catalogue_rules
+from service.catalogue.event import Event, Text
+from service.clock import SimulatedClock
+from service.egress import Egress
+from service.metrics import Metrics
+from service.reminders import fanout, secrets
+from service.reminders.deliver import Deliverer
+from service.reminders.rules import Change, NewWebhook, Rule, Webhook, created
+from service.reminders.tempo import Tempo
+from service.store import events, webhooks
+from service.store.engine import Store
+
+MASTER = bytes(range(32))
+MASTERS = {secrets.key_id(MASTER): MASTER}
+LOOPBACK = Policy(allow=(ip_network("127.0.0.0/8"),))
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+def a_webhook(url: str, *, key: str = "whk_1", before: str = "PT1H", **fields: object) -> Webhook:
+    """Reminded this long before the start of anything, unless the fields say otherwise."""
+    body = NewWebhook(url=url, name="test", reminders=(Rule(anchor="start", before=before),))
+    changes: tuple[Change, ...] = fields.pop("changes", ())  # type: ignore[assignment]
+    now = fields.pop("now", NOON)
+    made = created(replace(body, changes=changes), webhook_id=key, owner="owner", now=now)  # type: ignore[arg-type]
+    return replace(made, **fields)
+
+
+def add(store: Store, webhook: Webhook, *, now: datetime = NOON) -> str:
+    """Store it; returns its secret as a person would see it."""
+    key = secrets.generate("v1", randomness=os.urandom)
+    sealed = secrets.seal(key, webhook_id=webhook.id, master=MASTER, randomness=os.urandom)
+    store.write(lambda c: webhooks.create(c, webhook, sealed=[sealed], now=now))
+    return secrets.spelt(key)
+
+
+def an_event(key: str, start: datetime, **fields: object) -> Event:
+    """Known to the minute, in UTC."""
+    text = start.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+    event = Event(id=key, kind="conference", name=Text(en=key), start=text, timezone="UTC")
+    return catalogue_rules.check(replace(event, **fields))
+
+
+def put(store: Store, *written: Event, now: datetime = NOON) -> None:
+    store.write(lambda c: events.put_many(c, written, now=now, cause="test"))
+
+
+class World:
+    """A store, a clock that stands still, a planner and a sender: one step at a time."""
+
+    def __init__(self, store: Store, *, now: datetime = NOON, tempo: Tempo | None = None) -> None:
+        self.store, self.clock, self.tempo, self.metrics = store, SimulatedClock(now), tempo, Metrics()
+        self.plan()  # the first pass only notes the time
+
+    def plan(self, **options: timedelta) -> fanout.Pass:
+        return fanout.run_once(self.store, now=self.clock.now(), **options)
+
+    def send(self, chance: Callable[[], float] = lambda: 0.5) -> int:
+        async def once() -> int:
+            egress = Egress(LOOPBACK, deadline=2)
+            sender = Deliverer(
+                self.store,
+                egress,
+                clock=self.clock,
+                masters=MASTERS,
+                tempo=self.tempo,
+                metrics=self.metrics,
+                chance=chance,
+            )
+            try:
+                return await sender.run_once()
+            finally:
+                await egress.aclose()
+
+        return asyncio.run(once())
+
+    def at(self, instant: datetime) -> int:
+        """Go there, plan, and send what is due; returns the attempts made."""
+        self.clock.move_to(instant)
+        self.plan()
+        return self.send()
