@@ -118,7 +118,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which edition of its series; the label is text and never derived from dates (SeoulCon 2023 ends in 2024)."""
+    """Which edition of its series. The label is text, not derived from dates: SeoulCon 2023 ends in 2024."""
 
     label: Line | None = None
     number: Annotated[int, Meta(ge=1, le=10_000)] | None = None
