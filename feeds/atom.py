@@ -41,8 +41,8 @@ def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> 
         f"<title>{markup(one_line(feed.title))}</title>",
         f"<subtitle>{markup(one_line(feed.description))}</subtitle>",
         f"<updated>{instant(feed.modified)}</updated>",
-        f'<link rel="self" type="application/atom+xml" href="{markup(feed.url)}"/>',
-        f'<link rel="alternate" type="text/html" href="{markup(feed.page)}"/>',
+        f'<link rel="self" type="application/atom+xml" href="{markup(link(feed.url) or "")}"/>',
+        f'<link rel="alternate" type="text/html" href="{markup(link(feed.page) or "")}"/>',
         f"<author><name>{GENERATOR}</name></author>",
         f"<generator>{GENERATOR}</generator>",
     ]

@@ -85,8 +85,8 @@ def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> 
         Head(
             version=VERSION,
             title=one_line(feed.title),
-            home_page_url=feed.page,
-            feed_url=feed.url,
+            home_page_url=link(feed.page) or "",
+            feed_url=link(feed.url) or "",
             description=one_line(feed.description),
             language=feed.language,
         )

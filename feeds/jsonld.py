@@ -96,6 +96,10 @@ def _moment(moment: date | None, zone: str | None) -> str | None:
     )
 
 
+def _line(text: str | None) -> str | None:
+    return one_line(text) or None if text else None
+
+
 def _mode(spot: Spot | None) -> str | None:
     return MODES.get((bool(link(spot.online)), _is_somewhere(spot))) if spot else None
 
@@ -109,9 +113,14 @@ def _locations(spot: Spot | None) -> tuple[Node, ...]:
         return ()
     found: list[Node] = []
     if _is_somewhere(spot):
-        address = Node(type="PostalAddress", street=spot.address, locality=spot.city, country=spot.country)
+        address = Node(
+            type="PostalAddress",
+            street=_line(spot.address),
+            locality=_line(spot.city),
+            country=_line(spot.country),
+        )
         geo = Node(type="GeoCoordinates", latitude=spot.geo[0], longitude=spot.geo[1]) if spot.geo else None
-        found.append(Node(type="Place", name=spot.name or spot.city, address=address, geo=geo))
+        found.append(Node(type="Place", name=_line(spot.name or spot.city), address=address, geo=geo))
     if online := link(spot.online):
         found.append(Node(type="VirtualLocation", url=online))
     return tuple(found)

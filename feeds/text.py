@@ -33,7 +33,7 @@ def one_line(text: str) -> str:
 
 def link(url: str | None) -> str | None:
     """The address in ASCII if it is an http(s) one without blanks, quotes or controls; never half a link."""
-    if url is None or SURROGATES.search(url):
+    if url is None or SURROGATES.search(url) or CONTROLS.search(url) or any(map(str.isspace, url)):
         return None
     # Only what is outside ASCII is percent-encoded; `%` itself stays, the address may be encoded already.
     ascii_url = quote(url, safe=PRINTABLE)
