@@ -34,8 +34,10 @@ def run(main: Awaitable[None]) -> None:
         runner.run(whole())
 
 
-async def serve(app: Application, *, host: str, port: int, ready: Callable[[], None]) -> None:
-    """Answer until SIGTERM or SIGINT, then finish what is under way; the app's lifespan closes after that.
+async def serve(
+    app: Application, *, host: str, port: int, ready: Callable[[], None], enough: asyncio.Event | None = None
+) -> None:
+    """Answer until SIGTERM, SIGINT or `enough`, then finish what is under way; then the app's lifespan ends.
 
     `ready` is called once requests are answered.
     """
@@ -53,11 +55,19 @@ async def serve(app: Application, *, host: str, port: int, ready: Callable[[], N
     loop = asyncio.get_running_loop()
     for number in STOPPED_BY:
         loop.add_signal_handler(number, server.stop)
+    watch = asyncio.create_task(_stop_after(enough, server)) if enough else None
     try:
         await server.serve()
     finally:
+        if watch:
+            watch.cancel()
         for number in STOPPED_BY:
             loop.remove_signal_handler(number)
+
+
+async def _stop_after(enough: asyncio.Event, server: Server) -> None:
+    await enough.wait()
+    server.stop()  # type: ignore[no-untyped-call]
 
 
 def refuse_taken_port(host: str, port: int) -> None:

@@ -7,15 +7,17 @@ import rich_click as click
 
 from service.cli.catalogue import check, seed
 from service.cli.console import Commands
+from service.cli.demo import demo
 from service.cli.keys import keys
 from service.cli.listen import listen
 from service.cli.openapi import openapi
+from service.cli.replay import replay
 from service.cli.serve import serve
 from service.cli.webhooks import webhooks
 
 GROUPS = {
     "Run it": (serve,),
-    "See it work": (listen,),
+    "See it work": (demo, replay, listen),
     "Keep the catalogue": (check, seed),
     "Administer": (keys, webhooks, openapi),
 }

@@ -1,4 +1,4 @@
-"""What a person sees of a message that arrived: one line."""
+"""What a person sees of a message that arrived (one line), and what a machine does (one object)."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -39,6 +39,32 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     timestamp: datetime
     data: Data = Data()
+
+
+class ForMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """An arrival as one JSON object."""
+
+    id: str
+    sent_at: datetime
+    verified: bool
+    fault: str | None
+    forwarded: int | None
+    body: msgspec.Raw | str
+
+
+def for_machine(arrival: Arrival, *, forwarded: int | None = None) -> ForMachine:
+    try:
+        body: msgspec.Raw | str = msgspec.json.decode(arrival.body, type=msgspec.Raw)
+    except msgspec.DecodeError:
+        body = arrival.body.decode(errors="replace")
+    return ForMachine(
+        id=arrival.id,
+        sent_at=_sent(arrival).astimezone(UTC),
+        verified=arrival.fault is None,
+        fault=arrival.fault,
+        forwarded=forwarded,
+        body=body,
+    )
 
 
 def line(arrival: Arrival) -> str:

@@ -8,27 +8,14 @@ import httpx
 import msgspec
 import rich_click as click
 
-from service.cli.arrivals import line
+from service.cli.arrivals import for_machine, line
 from service.cli.console import Refused, err, out, show_json
 from service.cli.receiver import Arrival, Receiver
 from service.cli.remote import Api
-from service.reminders.rules import Anchor, Change, NewWebhook, Rule, WebhookView
+from service.cli.wishes import COUNTDOWN, EVERY_CHANGE
+from service.reminders.rules import NewWebhook, WebhookView
 
-DAYS = ("P7D", "P1D", "PT0S")
-ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")
-RULES = tuple(Rule(anchor=anchor, before=before) for anchor in ANCHORS for before in DAYS)
-CHANGES: tuple[Change, ...] = ("created", "updated", "rescheduled", "postponed", "cancelled", "deleted")
 HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding", "transfer-encoding"})
-
-
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """An arrival, for a machine."""
-
-    id: str
-    verified: bool
-    fault: str | None
-    forwarded: int | None
-    body: msgspec.Raw | str
 
 
 @click.command()
@@ -67,7 +54,7 @@ def _receiver(port: int, *, found: list[str], forward_to: str | None, as_json: b
     def answer(arrival: Arrival) -> int:
         status = _forwarded(client, forward_to, arrival) if client and forward_to else None
         if as_json:
-            show_json(_for_machine(arrival, status))
+            show_json(for_machine(arrival, forwarded=status))
         else:
             out.print(line(arrival) + (f"  → {status}" if status else ""))
         return status or 204
@@ -87,19 +74,9 @@ def _forwarded(client: httpx.Client, url: str, arrival: Arrival) -> int:
         return 502
 
 
-def _for_machine(arrival: Arrival, status: int | None) -> Shown:
-    try:
-        body: msgspec.Raw | str = msgspec.json.decode(arrival.body, type=msgspec.Raw)
-    except msgspec.DecodeError:
-        body = arrival.body.decode(errors="replace")
-    return Shown(
-        id=arrival.id, verified=arrival.fault is None, fault=arrival.fault, forwarded=status, body=body
-    )
-
-
 @contextmanager
 def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
-    asked = NewWebhook(url=url, name="dday listen", reminders=RULES, changes=CHANGES)
+    asked = NewWebhook(url=url, name="dday listen", reminders=COUNTDOWN, changes=EVERY_CHANGE)
     made = msgspec.json.decode(api.call("POST", "/v1/webhooks", body=asked), type=WebhookView)
     try:
         yield made

@@ -11,6 +11,7 @@ import rich_click as click
 from service.cli.arrivals import KOREA, countdown
 from service.cli.console import Misused, Refused, err, out, show_json, show_table
 from service.cli.remote import Api
+from service.cli.wishes import filter_of, rules_of
 from service.reminders.rules import Change, Format, Signing, WebhookView
 from service.reminders.upcoming import Upcoming
 
@@ -100,9 +101,9 @@ def add(
         "name": name,
         "format": form,
         "lang": lang,
-        "reminders": [dict(zip(("anchor", "before"), _pair(rule, ":"), strict=True)) for rule in remind],
+        "reminders": rules_of(remind),
         "changes": changes,
-        "filter": _filter(filters),
+        "filter": filter_of(filters),
         "timezone": timezone,
         "remind_at": remind_at,
         "signing": signing,
@@ -201,28 +202,6 @@ def redeliver(
         body = {name: value for name, value in asked.items() if value}
         answer = api.call("POST", f"/v1/webhooks/{what}/redeliver", body=body)
     show_json(msgspec.Raw(answer)) if as_json else err.print("It will be sent again.")
-
-
-def _pair(text: str, sign: str) -> tuple[str, str]:
-    first, found, second = text.partition(sign)
-    if not (first and found and second):
-        raise Misused(f"{text!r} must be two parts with {sign} between them.")
-    return first, second
-
-
-def _filter(pairs: tuple[str, ...]) -> dict[str, object]:
-    """`tag=ai tag=bio disputed=true` as the JSON of a filter; the service judges names and values."""
-    gathered: dict[str, list[str]] = {}
-    for pair in pairs:
-        name, value = _pair(pair, "=")
-        gathered.setdefault(name, []).append(value)
-    return {name: _value(name, values) for name, values in gathered.items()}
-
-
-def _value(name: str, values: list[str]) -> object:
-    if name == "disputed" and values in (["true"], ["false"]):
-        return values == ["true"]
-    return values[0] if len(values) == 1 else values
 
 
 def _local(instant: datetime | None) -> str:

@@ -1,0 +1,81 @@
+"""A stretch of simulated time over the seeds, in a database of its own that is thrown away afterwards."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from ipaddress import ip_network
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from service import seeding
+from service.addresses import Policy
+from service.app import Service, open_service
+from service.catalogue.filters import FilterBody
+from service.cli.catalogue import parsed
+from service.cli.wishes import EVERY_CHANGE
+from service.clock import SimulatedClock
+from service.egress import Egress
+from service.reminders import rules
+from service.reminders import secrets as signing_secrets
+from service.reminders.deliver import Deliverer
+from service.reminders.rules import NewWebhook, Rule, Webhook
+from service.replay import Replay
+from service.settings import BUNDLED_SEEDS, Settings
+from service.store import webhooks
+
+
+class Season(msgspec.Struct, frozen=True, kw_only=True):
+    """A service in simulated time."""
+
+    service: Service
+    clock: SimulatedClock
+
+
+@contextmanager
+def season(start: datetime, *, seeds: Path | None = None, port: int = 8000) -> Iterator[Season]:
+    """The service with the seeds loaded at `start`. Whoever serves it closes it; else `with` does."""
+    clock = SimulatedClock(start)
+    with TemporaryDirectory(prefix="dday-", ignore_cleanup_errors=True) as folder:
+        settings = Settings(
+            database_url=f"sqlite:///{folder}/dday.db",
+            port=port,
+            egress_allow=(ip_network("127.0.0.0/8"),),
+            deliver=False,
+        )
+        service = open_service(settings, clock=clock)
+        try:
+            seeding.load(service.store, parsed(seeds or BUNDLED_SEEDS), now=clock.now())
+            yield Season(service=service, clock=clock)
+        finally:
+            service.close()
+
+
+def subscribe(service: Service, url: str, *, reminders: tuple[Rule, ...], filter: FilterBody) -> str:
+    """Make a webhook to `url` and return its secret, spelt out."""
+    now = service.clock.now()
+    key = signing_secrets.generate("v1", randomness=secrets.token_bytes)
+    asked = NewWebhook(
+        url=url, name="simulated time", reminders=reminders, changes=EVERY_CHANGE, filter=filter
+    )
+    made: Webhook = rules.created(asked, webhook_id=f"whk_{secrets.token_hex(8)}", owner="simulated", now=now)
+    sealed = signing_secrets.seal(
+        key, webhook_id=made.id, master=service.secret, randomness=secrets.token_bytes
+    )
+    service.store.write(lambda c: webhooks.create(c, made, sealed=[sealed], now=now))
+    return signing_secrets.spelt(key)
+
+
+@asynccontextmanager
+async def replaying(season: Season) -> AsyncIterator[Replay]:
+    """The planner and sender of this season."""
+    service = season.service
+    egress = Egress(Policy(allow=service.settings.egress_allow))
+    masters = {signing_secrets.key_id(service.secret): service.secret}
+    deliverer = Deliverer(service.store, egress, clock=season.clock, masters=masters)
+    try:
+        yield Replay(service.store, deliverer, clock=season.clock)
+    finally:
+        await egress.aclose()
