@@ -14,6 +14,8 @@ SCHEDULE = tuple(
 SPREAD = 0.2
 # A receiver that asks for more time than the reminder has left is tried once more while it is still of use.
 LAST_CHANCE = timedelta(seconds=30)
+# More seconds than any reminder has, and fewer than a timedelta can hold.
+FOREVER = 1e9
 DISABLE_AFTER = timedelta(days=3)
 DISABLE_TRIES = 20
 
@@ -70,7 +72,7 @@ def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     try:
         seconds = float(text) if text.replace(".", "", 1).isdecimal() and text.isascii() else None
         if seconds is not None:
-            return timedelta(seconds=seconds)
+            return timedelta(seconds=min(seconds, FOREVER))
         asked = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError, IndexError):
         return None

@@ -219,7 +219,7 @@ def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:
 
 
 def _text_faults(webhook: Webhook) -> list[Fault]:
-    texts = (("/name", webhook.name), ("/url", webhook.url))
+    texts = (("/name", webhook.name), ("/url", webhook.url), ("/remind_at", webhook.remind_at))
     return [
         Fault(pointer=pointer, detail="control characters and lone surrogates are refused")
         for pointer, text in texts

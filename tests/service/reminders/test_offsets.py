@@ -28,8 +28,10 @@ def test_days_and_exact_time_are_kept_apart(text: str, days: int, seconds: int, 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "P", "PT", "P1DT", "7D", "P1M", "P1Y", "PT1.5H", "-P1D", "P-1D", "+P1D", "p7d", "P1H", "PT1D"]
-    + ["P1D ", "P401D", "PT99999H", "P9999D", "P١D", "PT1H1H", "P1DT2H\n"],
+    [
+        *("", "P", "PT", "P1DT", "7D", "P1M", "P1Y", "PT1.5H", "-P1D", "P-1D", "+P1D", "p7d", "P1H", "PT1D"),
+        *("P1D ", "P401D", "PT99999H", "P9999D", "P١D", "PT1H1H", "P1DT2H\n"),
+    ],
 )
 def test_what_is_no_offset_is_refused(text: str) -> None:
     with pytest.raises(OffsetError):
