@@ -1,0 +1,71 @@
+from typing import Any
+
+import pytest
+
+from service.catalogue.filters import FilterBody
+from service.reminders import changes, identity
+from service.reminders.changes import notices
+from tests.service.reminders.making import event, revised, utc, webhook
+
+AT = utc("2025-08-01 00:00")
+EVERY: Any = ("created", "updated", "rescheduled", "postponed", "cancelled", "deleted")
+
+
+def types(before: Any, after: Any, *wanted: Any, **hook: Any) -> list[str]:
+    found = notices([revised(before, after, at=AT)], [webhook(changes=wanted or EVERY, **hook)])
+    return [each.type.removeprefix("event.") for each in found]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (None, event(), "created"),
+        (event(), None, "deleted"),
+        (event(), event(start="2025-09-06"), "rescheduled"),
+        (event(), event(end="2025-09-06"), "rescheduled"),
+        (event(), event(timezone="Asia/Tokyo"), "rescheduled"),
+        (event(), event(status="postponed", start=None), "postponed"),
+        (event(), event(status="cancelled"), "cancelled"),
+        (event(), event(url="https://example.org"), "updated"),
+        (event(status="cancelled"), event(), "updated"),
+        (event(status="cancelled"), event(status="cancelled", start="2025-09-06"), "rescheduled"),
+        (event(visibility="internal"), event(), "created"),
+        (event(), event(visibility="internal"), "deleted"),
+    ],
+)
+def test_a_change_is_called_by_its_most_telling_name(before: Any, after: Any, told: str) -> None:
+    assert types(before, after) == [told]
+
+
+def test_what_is_internal_does_not_exist_outside() -> None:
+    hidden = event(visibility="internal")
+    assert types(None, hidden) == types(hidden, event(visibility="internal", url="https://a.b")) == []
+
+
+def test_a_webhook_hears_the_most_telling_of_the_names_it_asked_for() -> None:
+    assert types(event(), event(status="cancelled", start=None), "rescheduled") == ["rescheduled"]
+    assert types(event(), event(start="2025-09-06"), "updated") == ["updated"]
+    assert types(event(), event(start="2025-09-06"), "postponed") == []
+
+
+def test_a_change_out_of_the_filter_is_still_told() -> None:
+    hook: dict[str, Any] = {"filter": FilterBody(tag=("ai",))}
+    assert types(event(tags=("ai",)), event(), **hook) == ["updated"]
+    assert types(event(), event(url="https://a.b"), **hook) == []
+
+
+def test_what_changed_before_the_webhook_was_is_not_told() -> None:
+    assert types(None, event(), at=AT) == []
+
+
+def test_one_revision_is_one_message_and_its_name_never_changes() -> None:
+    rows = [
+        revised(None, event(), at=AT, number=1),
+        revised(event(), event(start="2025-09-06"), at=AT, number=2),
+    ]
+    found = notices(rows, [webhook(changes=EVERY)])
+    assert [each.id for each in found] == [
+        identity.notice("whk_1", "summit", revision=1),
+        identity.notice("whk_1", "summit", revision=2),
+    ]
+    assert [(each.due_at, each.valid_until) for each in found] == [(AT, AT + changes.USEFUL)] * 2
