@@ -105,6 +105,10 @@ class Deliverer:
             if not (done.claimed or self._todo):
                 return sent
 
+    @property
+    def in_flight(self) -> int:
+        return self._lanes.in_flight
+
     def nudge(self) -> None:
         """Something may be due now."""
         self._woken.set()

@@ -63,10 +63,10 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
     return total
 
 
-def lag(store: Store, *, now: datetime) -> timedelta:
+def lag(c: Connection, *, now: datetime) -> timedelta:
     """How long ago the last planned instant passed; zero while planning is ahead of time."""
-    position = store.read(cursors.position)
-    return max(timedelta(0), now - position.planned_until) if position.planned_until else timedelta(0)
+    until = cursors.position(c).planned_until
+    return max(timedelta(0), now - until) if until else timedelta(0)
 
 
 def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:

@@ -72,6 +72,11 @@ def reseal(c: Connection, secret_id: str, sealed: Sealed) -> None:
     c.execute(update(webhook_secret).where(webhook_secret.c.id == secret_id).values(**values))
 
 
+def any_expired(c: Connection, *, now: datetime) -> bool:
+    query = select(webhook_secret.c.id).where(webhook_secret.c.expires_at <= millis(now))
+    return c.execute(query.limit(1)).one_or_none() is not None
+
+
 def forget_expired(c: Connection, *, now: datetime) -> int:
     return c.execute(delete(webhook_secret).where(webhook_secret.c.expires_at <= millis(now))).rowcount
 

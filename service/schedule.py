@@ -1,0 +1,141 @@
+"""The service's clockwork: a table of ticks. No reminder is one of its jobs; the database is the schedule."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from msgspec import Struct
+
+from service.parts import Service
+from service.reminders import fanout
+from service.reminders.deliver import Deliverer
+from service.reminders.tempo import Tempo
+from service.store import deliveries, secrets
+
+log = logging.getLogger(__name__)
+LAG_WARNING = timedelta(seconds=30)
+RETENTION = timedelta(days=30)
+PURGES = 20
+
+
+class Tick(Struct, frozen=True, kw_only=True):
+    """Something done again and again. Each run starts from the database, so a missed one is no loss."""
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[None]]
+
+
+class Clockwork:
+    """What a delivering service does by the clock."""
+
+    def __init__(self, service: Service, deliverer: Deliverer) -> None:
+        self._service, self._deliverer = service, deliverer
+
+    def ticks(self) -> tuple[Tick, ...]:
+        second, minute = timedelta(seconds=1), timedelta(minutes=1)
+        return (
+            Tick(name="plan", every=second, run=self.plan),
+            Tick(name="measure", every=5 * second, run=self.measure),
+            Tick(name="forget secrets", every=minute, run=self.forget_secrets),
+            Tick(name="purge", every=10 * minute, run=self.purge),
+        )
+
+    async def plan(self) -> None:
+        """What is due soon and what has changed become deliveries."""
+        done = await asyncio.to_thread(fanout.run_once, self._service.store, now=self._service.clock.now())
+        metrics = self._service.metrics
+        metrics.planned.inc(done.planned)
+        metrics.superseded.inc(done.superseded)
+        metrics.expired.inc(done.expired)
+        if done.planned:
+            self._deliverer.nudge()
+
+    async def measure(self) -> None:
+        """The gauges, and a word in the log when reminders go out late."""
+        store, metrics, now = self._service.store, self._service.metrics, self._service.clock.now()
+        count, oldest = await store.reading(lambda c: deliveries.backlog(c, now=now))
+        lag = now - oldest if oldest else timedelta(0)
+        planning = await store.reading(lambda c: fanout.lag(c, now=now))
+        metrics.queue.set(count)
+        metrics.due_lag.set(lag.total_seconds())
+        metrics.oldest.set(oldest.timestamp() if oldest else 0)
+        metrics.planner_lag.set(planning.total_seconds())
+        metrics.in_flight.set(self._deliverer.in_flight)
+        if max(lag, planning) > LAG_WARNING:
+            seconds = int(max(lag, planning).total_seconds())
+            log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
+
+    async def forget_secrets(self) -> None:
+        """Secrets whose overlap is over sign nothing any more."""
+        now = self._service.clock.now()
+        if await self._service.store.reading(lambda c: secrets.any_expired(c, now=now)):
+            await self._service.store.writing(lambda c: secrets.forget_expired(c, now=now))
+
+    async def purge(self) -> None:
+        """Finished deliveries are kept for thirty days; then they go, a few hundred at a time."""
+        before = self._service.clock.now() - RETENTION
+        for _ in range(PURGES):
+            if not await self._service.store.writing(lambda c: deliveries.purge(c, before=before)):
+                return
+
+
+@asynccontextmanager
+async def delivering(service: Service) -> AsyncIterator[Deliverer]:
+    """Plan and send while this is open; then finish what is under way."""
+    deliverer = Deliverer(
+        service.store,
+        service.egress,
+        clock=service.clock,
+        masters=service.masters,
+        tempo=tempo(service),
+        metrics=service.metrics,
+    )
+    running: set[asyncio.Task[None]] = set()
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    for tick in Clockwork(service, deliverer).ticks():
+        seconds = tick.every.total_seconds()
+        scheduler.add_job(_noted(tick, running), "interval", seconds=seconds, name=tick.name)
+    await deliverer.start()
+    scheduler.start()
+    try:
+        yield deliverer
+    finally:
+        # APScheduler would only cancel what runs, and a unit of work in its thread cannot be cancelled.
+        scheduler.pause()
+        await asyncio.gather(*running)
+        scheduler.shutdown(wait=False)
+        await deliverer.drain()
+
+
+def tempo(service: Service) -> Tempo:
+    """The operator's numbers."""
+    settings = service.settings
+    return Tempo(
+        schedule=settings.retry_schedule,
+        attempt=settings.attempt_timeout,
+        lease=settings.lease,
+        concurrency=settings.concurrency,
+    )
+
+
+def _noted(tick: Tick, running: set[asyncio.Task[None]]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        task = asyncio.get_running_loop().create_task(_logged(tick))
+        running.add(task)
+        task.add_done_callback(running.discard)
+        await asyncio.shield(task)
+
+    return run
+
+
+async def _logged(tick: Tick) -> None:
+    try:
+        await tick.run()
+    except Exception:
+        log.exception("the tick %r failed; it will run again", tick.name)
