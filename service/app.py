@@ -1,14 +1,14 @@
 """The composition root of the HTTP service."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
 
-from service.api import batch, changes, events, health, keys, nouns, problems
+from service.api import batch, changes, events, health, keys, metrics, nouns, problems
 from service.api.access import Access
 from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
@@ -20,6 +20,7 @@ from service.clock import Clock
 from service.feedcache.cache import FeedCache
 from service.parts import Service as Service
 from service.parts import open_service as open_service
+from service.schedule import delivering
 from service.settings import Settings
 
 HANDLERS: Sequence[Any] = (
@@ -29,6 +30,7 @@ HANDLERS: Sequence[Any] = (
     *nouns.HANDLERS,
     *keys.HANDLERS,
     *health.HANDLERS,
+    *metrics.HANDLERS,
     problems.explain,
 )
 
@@ -48,7 +50,7 @@ def build(service: Service) -> Litestar:
         request_class=Call,
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
         exception_handlers=problems.HANDLERS,
-        lifespan=[_closing],
+        lifespan=[_running],
         state=State(
             {
                 "service": service,
@@ -69,9 +71,13 @@ def build(service: Service) -> Litestar:
 
 
 @asynccontextmanager
-async def _closing(app: Litestar) -> AsyncIterator[None]:
+async def _running(app: Litestar) -> AsyncIterator[None]:
+    """Reminders go out while the app answers; what is under way ends before the store closes."""
+    service: Service = app.state.service
     try:
-        yield
+        async with delivering(service) if service.settings.deliver else nullcontext():
+            yield
     finally:
+        await service.egress.aclose()
         app.state.feeds.close()
-        app.state.service.close()
+        service.close()

@@ -4,10 +4,15 @@ from datetime import datetime
 
 import msgspec
 
+from service.addresses import Policy
 from service.clock import Clock
+from service.egress import Egress
 from service.keyfile import secret_key
+from service.metrics import Metrics
+from service.reminders import secrets
 from service.settings import Settings
 from service.store import keys
+from service.store import secrets as sealed
 from service.store.engine import Store
 
 
@@ -18,6 +23,13 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     store: Store
     secret: bytes
+    egress: Egress
+    metrics: Metrics
+
+    @property
+    def masters(self) -> dict[str, bytes]:
+        """The keys that open signing secrets, by name."""
+        return {secrets.key_id(self.secret): self.secret}
 
     def close(self) -> None:
         self.store.close()
@@ -27,13 +39,16 @@ def open_service(settings: Settings, *, clock: Clock) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works."""
     store = Store.open(settings.database_url)
     try:
-        secret = secret_key(settings, has_ciphertext=False)
+        secret = secret_key(settings, has_ciphertext=store.read(sealed.any_sealed))
         if settings.admin_key:
             adopt_admin(store, settings.admin_key, now=clock.now())
     except BaseException:
         store.close()
         raise
-    return Service(settings=settings, clock=clock, store=store, secret=secret)
+    egress = Egress(Policy(allow=settings.egress_allow), deadline=settings.attempt_timeout.total_seconds())
+    return Service(
+        settings=settings, clock=clock, store=store, secret=secret, egress=egress, metrics=Metrics()
+    )
 
 
 def adopt_admin(store: Store, plaintext: str, *, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Whether the process lives, whether it can do its work, and what it offers."""
 
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Literal
 
@@ -9,9 +10,11 @@ from litestar import Litestar, Response, get
 from service.api import answers, docs, openapi
 from service.api.call import Call
 from service.api.operations import Media, operation
-from service.store import revisions
+from service.errors import Unavailable
+from service.reminders import fanout
 
 TAG = "About"
+MOST_BEHIND = timedelta(seconds=30)
 HTML = Media(type="text/html")
 
 
@@ -30,7 +33,9 @@ async def alive() -> Response[bytes]:
 @get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Health}, limited=False))
 async def ready(request: Call) -> Response[bytes]:
     """200 when the store can be reached and reminders are planned in time (less than 30 s behind)."""
-    await request.service.store.reading(revisions.head)
+    behind = await request.service.store.reading(lambda c: fanout.lag(c, now=request.service.clock.now()))
+    if behind > MOST_BEHIND:
+        raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
     return answers.sent(answers.value(Health()))
 
 
