@@ -72,7 +72,7 @@ async def _live(simulated: Season, *, seconds: int, stay: bool) -> None:
 async def _travel(simulated: Season, ready: asyncio.Event, *, seconds: int) -> None:
     await ready.wait()
     url = simulated.service.settings.base_url
-    err.print(f"Serving at {url}, in August 2025. Try {url}/v1/events?phase=open meanwhile.", markup=False)
+    err.print(f"It is August 2025 at {url}, for instance {url}/v1/events?from=2025-09-01", markup=False)
     async with replaying(simulated) as travel:
         async for instant in _paced(travel.until(END), seconds=seconds):
             if instant >= MOVED_ON:
