@@ -7,6 +7,7 @@ in order of creation.
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,6 +24,7 @@ from service.store.wanted import wanted
 # One more than a page, as its presence says that there is a next page.
 PEEK = 1
 MOST_AT_ONCE = 2000
+_ORDER = itemgetter(0, 1)
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
@@ -82,12 +84,12 @@ def _fill(
     begin = page.begin if page.begin and page.begin.part == part.index else None
     while len(page.items) < page.until:
         rows = c.execute(query.text, query.values(_cursor(begin), size)).all()
-        for row in rows:
-            begin = Position(part=part.index, key=row.key, number=row.number)
+        for key, number, *values in sorted(rows, key=_ORDER, reverse=query.descending):
+            begin = Position(part=part.index, key=key, number=number)
             # An event with two of the tags asked for comes twice.
-            if row.number not in seen and right(item := stored(row)):
+            if number not in seen and right(item := stored(values)):
                 page.items.append((begin, item))
-            seen.add(row.number)
+            seen.add(number)
         if len(rows) < size:
             return
         size = min(size * 2, MOST_AT_ONCE)

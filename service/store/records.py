@@ -1,10 +1,10 @@
 """An event as the store holds it, and how it is read from its row."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Row
 
 from service.catalogue import view, windows
 from service.catalogue.event import Event
@@ -45,16 +45,17 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["created", "changed", "unchanged"]
 
 
-def stored(row: Row[Any]) -> Stored:
-    """From a row with COLUMNS."""
+def stored(values: Sequence[Any]) -> Stored:
+    """From the values of COLUMNS, in their order."""
+    id, uid, document, steps, revision, seq, updated_at = values
     return Stored(
-        id=row.id,
-        uid=row.uid,
-        document=row.document.encode(),
-        steps=_STEPS.decode(row.steps),
-        revision=row.revision,
-        seq=row.seq,
-        updated_at=instant(row.updated_at),
+        id=id,
+        uid=uid,
+        document=document,
+        steps=_STEPS.decode(steps),
+        revision=revision,
+        seq=seq,
+        updated_at=instant(updated_at),
     )
 
 

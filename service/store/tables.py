@@ -36,7 +36,8 @@ event = Table(
     Column("number", Number, primary_key=True, autoincrement=False),
     Column("id", Text, nullable=False),
     Column("uid", Text, nullable=False),
-    Column("document", Text, nullable=False),
+    # Bytes, as it is sent: a page of events is joined without decoding a letter.
+    Column("document", LargeBinary, nullable=False),
     Column("steps", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),

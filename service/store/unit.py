@@ -131,7 +131,7 @@ def _columns(kept: Stored) -> dict[str, Any]:
     return {
         "id": kept.id,
         "uid": kept.uid,
-        "document": kept.document.decode(),
+        "document": kept.document,
         "steps": encode_steps(kept.steps),
         "revision": kept.revision,
         "seq": kept.seq,

@@ -38,6 +38,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     live_until: int
     begun_before: int
+    begins_after: int
 
 
 def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
@@ -52,6 +53,7 @@ def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
         now=at,
         live_until=at - SLACK if phases and phases <= LIVE else FIRST,
         begun_before=at + 1 if phases and phases <= BEGUN else LAST + 1,
+        begins_after=at if phases == {"upcoming"} else FIRST,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue.event import Event
 from service.catalogue.faults import Fault, refuse
@@ -17,7 +17,7 @@ from service.catalogue.revisions import changed, with_previous_dates
 from service.errors import NotFound, PreconditionFailed
 from service.store import locks, references, revisions, unit
 from service.store.instants import instant, millis
-from service.store.records import Saved, stored
+from service.store.records import COLUMNS, Saved, stored
 from service.store.revisions import Revision
 from service.store.tables import event as events
 from service.store.unit import Current, Draft, Unit, last_seen
@@ -75,11 +75,13 @@ def read_current(c: Connection, identifiers: Sequence[str]) -> dict[str, Current
     return found
 
 
-_CURRENT = select(events).where(events.c.id.in_(bindparam("ids", expanding=True)))
+_CURRENT = select(*(events.c[name] for name in COLUMNS), events.c.number, events.c.created_at).where(
+    events.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
-def _current(row: Row[Any]) -> Current:
-    kept = stored(row)
+def _current(row: Any) -> Current:
+    kept = stored(row[:-2])
     return Current(number=row.number, created_at=instant(row.created_at), event=kept.event, stored=kept)
 
 

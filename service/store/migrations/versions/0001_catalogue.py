@@ -43,7 +43,7 @@ def _events() -> None:
         Column("number", NUMBER, primary_key=True, autoincrement=False),
         Column("id", Text, nullable=False),
         Column("uid", Text, nullable=False),
-        Column("document", Text, nullable=False),
+        Column("document", LargeBinary, nullable=False),
         Column("steps", Text, nullable=False),
         Column("revision", Integer, nullable=False),
         Column("seq", BigInteger, nullable=False),
