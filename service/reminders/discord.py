@@ -16,8 +16,8 @@ MOST_TITLE = 256
 MOST_VALUE = 500
 MOST_DESCRIPTION = 2000
 COLORS: dict[Tone, int] = {"calm": 0x3B82F6, "soon": 0xF59E0B, "change": 0x8B5CF6, "over": 0xEF4444}
-# Lists and quotes need the beginning of a line, the others work anywhere.
-_MARKS = re.compile(r"(^-|[\\`*_\[\]#|>~])", re.MULTILINE)
+# A list needs the beginning of a line, a spoiler and a strike two marks; the others work anywhere.
+_MARKS = re.compile(r"(^-|[\\`*_\[\]#>]|~(?=~)|\|(?=\|))", re.MULTILINE)
 ZERO_WIDTH = "\u200b"
 
 

@@ -15,7 +15,8 @@ from service.reminders.message import Message
 MOST_HEADER = 150
 MOST_FIELD = 2000
 MOST_TEXT = 3000
-_MARKS = re.compile(r"([*_~`])")
+# A mark before a space marks nothing.
+_MARKS = re.compile(r"([*_~`])(?=\S)")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 JOINER = "\u2060"
 
