@@ -18,14 +18,14 @@ from service.catalogue.event import Event, Language, PreviousDates
 from service.catalogue.windows import Phase
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
+class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A date in words, in Korean and in English; `?lang=` leaves one of them."""
 
     ko: str | UnsetType = UNSET
     en: str | UnsetType = UNSET
 
 
-class When(msgspec.Struct, frozen=True, kw_only=True):
+class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the dates say. `earliest` and `latest` bound the whole event, `latest` being exclusive.
 
     `precision` speaks of a window's close and of any other event's start. `all_day` means that all its known
