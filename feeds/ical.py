@@ -25,7 +25,7 @@ LOOK = {"TRANSP", "COLOR", "IMAGE", "CONFERENCE", "X-MICROSOFT-CDO-BUSYSTATUS", 
 PROPERTIES = IDENTITY | CONTENT | LOOK | {"ACTION", "TRIGGER"}
 PARAMETERS = frozenset({"TZID", "VALUE", "RELTYPE", "LANGUAGE", "FEATURE", "LABEL"})
 FOOTER = b"END:VCALENDAR\r\n"
-DAY = timedelta(days=1)
+NAMELESS = "…"  # libical drops a property without a value, and readers rely on these
 
 
 class _Line(vText):
@@ -115,7 +115,7 @@ def _times(event: Component, entry: Entry, zone: str | None) -> None:
 def _words(event: Component, entry: Entry, *, rich: bool) -> None:
     # No LANGUAGE in the plain profile: node-ical makes an object of a SUMMARY that has a parameter.
     language = {"LANGUAGE": entry.language} if rich else None
-    _put(event, "SUMMARY", _Text(one_line(entry.title), params=language))
+    _put(event, "SUMMARY", _Text(one_line(entry.title) or NAMELESS, params=language))
     if description := clean(entry.description).strip():
         _put(event, "DESCRIPTION", _Text(description, params=language))
     if entry.spot and (place := one_line(entry.spot.text or "")):
@@ -162,7 +162,7 @@ def _alarm(entry: Entry, alarm: Alarm, number: int) -> Component:
     _put(part, "UID", _Line(f"alarm{number}-{_token(entry.uid)}"))
     _put(part, "ACTION", _Line("DISPLAY"))
     _put(part, "TRIGGER", _Line(_duration(alarm.trigger)))
-    _put(part, "DESCRIPTION", _Text(one_line(alarm.text)))
+    _put(part, "DESCRIPTION", _Text(one_line(alarm.text) or NAMELESS))
     return part
 
 

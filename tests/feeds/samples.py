@@ -1,5 +1,6 @@
 """Entries for tests: a plain one to vary, and hypothesis strategies for any."""
 
+import random
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
@@ -104,3 +105,75 @@ def entries(draw: st.DrawFn, titles: st.SearchStrategy[str] = texts) -> Entry:
         alarms=draw(st.sampled_from(((), (Alarm(trigger=timedelta(days=-7), text="D-7"),)))),
         language=draw(st.sampled_from(("ko", "en"))),
     )
+
+
+def many(count: int, *, seed: int = 7) -> list[Entry]:
+    """Different entries, the same on every machine: all zones, statuses and lengths, and titles that hurt."""
+    chance = random.Random(seed)
+    return [_random_entry(chance, number) for number in range(count)]
+
+
+def _random_entry(chance: random.Random, number: int) -> Entry:
+    start: date
+    if chance.random() < 0.5:
+        moment = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * chance.randrange(105_120 * 12))
+        start, length = moment, timedelta(minutes=chance.choice((30, 60, 95, 1440, 1500)))
+    else:
+        start, length = (
+            date(1995, 1, 1) + timedelta(days=chance.randrange(18_000)),
+            timedelta(days=chance.randint(1, 9)),
+        )
+    return Entry(
+        uid=f"{number:032x}{chance.choice(EDGES)}@dday.example",
+        sequence=chance.randrange(9),
+        created=CHANGED - timedelta(days=chance.randrange(900)),
+        updated=CHANGED,
+        title="".join(chance.choice(WORDS) for _ in range(chance.randint(1, 6))).strip() or "제목",
+        start=start,
+        end=start + length,
+        zone=chance.choice((None, "Asia/Seoul", "Asia/Seoul", *sorted(ZONES), "Africa/Casablanca")),
+        description="\n".join(chance.choice(WORDS) * 9 for _ in range(chance.randint(0, 4))),
+        spot=chance.choice(
+            (None, Spot(text="DDP, 서울; 2층", geo=(37.5, 127.0), online="https://meet.example/a"))
+        ),
+        url=f"https://dday.example/events/{number}",
+        categories=tuple(chance.sample(("서밋", "ai", "R&D, 기술", "a;b"), chance.randrange(4))),
+        status=chance.choice(("confirmed", "tentative", "cancelled")),
+        busy=chance.random() < 0.5,
+        parent=chance.choice((None, "parent@dday.example")),
+        color=chance.choice((None, "crimson")),
+        language=chance.choice(("ko", "en")),
+        image=chance.choice((None, "https://dday.example/a.png")),
+    )
+
+
+WORDS = (
+    *(
+        "글로벌 벤처투자 서밋",
+        "Startup day",
+        " ",
+        "👩‍👩‍👧‍👦",
+        "; ",
+        ", ",
+        "\\",
+        "\\n",
+        "C:\\New",
+        '"인용"',
+        "가나다라마바사아자차카타파하" * 4,
+    ),
+    *(
+        "\u2028",
+        "\x85",
+        "\x0b",
+        "\x00",
+        "\u202e",
+        "e\u0301",
+        "a:b",
+        "100%",
+        "BEGIN:VEVENT",
+        "\r\nX:1",
+        "\ufeff",
+        "^n",
+        "'",
+    ),
+)
