@@ -110,7 +110,7 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
         raise Unprocessable(errors=[At(detail='It must be {"put": {…}} or {"delete": "id"}.', pointer="")])
     if "delete" in step:
         return Delete(id=bodies.convert(step["delete"], Slug, below="/delete"), prefix=f"/{index}/delete")
-    written = echo.taken_apart(step["put"])
+    written = echo.taken_apart(step["put"], below="/put")
     event = rules.check(bodies.convert(written.fields, Event, below="/put"))
     if written.derived:
         derived[event.id] = written.derived

@@ -74,7 +74,12 @@ class Call(Request[None, Key, State]):
     @property
     def cause(self) -> str:
         """Why something is written, as its revision will say."""
-        return queries.value(self.pairs, "cause") or f"api key {self.key.id}"
+        cause = queries.value(self.pairs, "cause")
+        if cause is None:
+            return f"api key {self.key.id}"
+        if not 1 <= len(cause) <= 200:
+            raise BadParameters(errors=[At(detail="It must have 1 to 200 characters.", parameter="cause")])
+        return cause
 
     def after(self, kind: type[T]) -> T | None:
         """The position that the cursor of this request stands for."""

@@ -4,18 +4,39 @@
 service sends for the stored event, or what follows from the new one; anything else is a 422.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
+from service.api import bodies
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
+from service.catalogue.view import When
+from service.catalogue.windows import Phase
 from service.errors import At, Unprocessable
 
-NOUN_DERIVED = ("revision", "seq", "created_at", "updated_at")
-DERIVED = ("when", "phase", "disputed", *NOUN_DERIVED)
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The derived fields of every noun, as they may come along."""
+
+    revision: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class Derived(Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those of an event."""
+
+    when: When | UnsetType = UNSET
+    phase: Phase | UnsetType = UNSET
+    disputed: bool | UnsetType = UNSET
+
+
+DERIVED = Derived.__struct_fields__
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,12 +46,14 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     derived: Mapping[str, Any]
 
 
-def taken_apart(body: Any, names: Sequence[str] = DERIVED) -> Written:
+def taken_apart(body: Any, kind: type[Kept] = Derived, *, below: str = "") -> Written:
     """A body that is not an object is left to the decoder, which says so."""
     if not isinstance(body, dict):
         return Written(fields=body, derived={})
-    fields = {name: value for name, value in body.items() if name not in names}
-    return Written(fields=fields, derived={name: body[name] for name in names if name in body})
+    names = kind.__struct_fields__
+    derived = {name: body[name] for name in names if name in body}
+    bodies.convert(derived, kind, below=below)
+    return Written(fields={name: value for name, value in body.items() if name not in names}, derived=derived)
 
 
 def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: datetime) -> None:

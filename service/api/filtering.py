@@ -6,13 +6,13 @@ from service.api import queries
 from service.api.operations import CURSOR_PARAMETER, LANG_PARAMETER, LIMIT_PARAMETER, Parameter
 from service.api.queries import Pairs
 from service.catalogue.event import SLUG_PATTERN, Kind, Status
-from service.catalogue.filters import EventFilter, parse_filters
+from service.catalogue.filters import LONGEST_QUERY, LONGEST_VALUE, EventFilter, parse_filters
 from service.catalogue.windows import Phase
 from service.errors import At, BadParameters
 
 Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
 
-_SLUG = {"type": "string", "pattern": SLUG_PATTERN, "maxLength": 100}
+_SLUG = {"type": "string", "pattern": SLUG_PATTERN, "maxLength": LONGEST_VALUE}
 _WHEN = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 
 
@@ -37,7 +37,9 @@ FILTER_PARAMETERS = (
     _any_of("program", "The program it belongs to.", _SLUG),
     _any_of("organization", "An organization that plays a part.", _SLUG),
     _any_of(
-        "city", "The city it is held in, as written.", {"type": "string", "minLength": 1, "maxLength": 300}
+        "city",
+        "The city it is held in, as written.",
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE},
     ),
     _any_of("status", "The status.", {"type": "string", "enum": list(get_args(Status))}),
     _any_of("phase", "The phase now.", {"type": "string", "enum": list(get_args(Phase))}),
@@ -46,7 +48,7 @@ FILTER_PARAMETERS = (
     Parameter(
         name="q",
         description="Words that each stand in some name or summary; 서울 is found in 서울콘.",
-        schema={"type": "string", "minLength": 1, "maxLength": 200},
+        schema={"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY},
     ),
     Parameter(
         name="updated_since",

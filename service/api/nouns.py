@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from service.api import answers, bodies, echo
 from service.api.answers import Answer
 from service.api.call import Call
-from service.api.echo import NOUN_DERIVED, Written
+from service.api.echo import Kept
 from service.api.edits import Edit, named
 from service.api.etags import Version
 from service.api.operations import CAUSE_PARAMETER, CURSOR_PARAMETER, LIMIT_PARAMETER, operation
@@ -18,7 +18,7 @@ from service.api.shapes import BODIES, VIEWS, page_of
 from service.catalogue import rules
 from service.errors import Conflict
 from service.store import locks, nouns
-from service.store.nouns import TYPES, NounKind, StoredNoun
+from service.store.nouns import TYPES, Noun, NounKind, StoredNoun
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,9 +91,10 @@ def _replace(room: Room) -> Any:
     )
     async def replace(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """Create (201) or replace (200) it. A write that changes nothing makes no revision."""
-        written = echo.taken_apart(await request.json(), NOUN_DERIVED)
+        written = echo.taken_apart(await request.json(), Kept)
         edit = request.edit(noun_id, written.derived)
-        return await request.write(lambda c: _save(c, edit, room, written))
+        noun = rules.check_noun(bodies.convert(named(written.fields, noun_id), TYPES[room.kind]))
+        return await request.write(lambda c: _save(c, edit, room, noun))
 
     return replace
 
@@ -120,10 +121,9 @@ def _remove(room: Room) -> Any:
     return remove
 
 
-def _save(c: Connection, edit: Edit, room: Room, written: Written) -> Answer:
+def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
     current = _current(c, edit, room)
-    echo.check_noun(written.derived, sent=current.body() if current else None)
-    noun = rules.check_noun(bodies.convert(named(written.fields, edit.id), TYPES[room.kind]))
+    echo.check_noun(edit.derived, sent=current.body() if current else None)
     saved = nouns.put(c, noun, now=edit.now, cause=edit.cause)
     if saved.outcome == "created":
         return answers.located(_shown(saved.stored, status=201), f"{room.path}/{edit.id}")

@@ -129,7 +129,7 @@ def _query(parameter: Parameter) -> dict[str, Any]:
     return found | ({"style": "form", "explode": True} if parameter.many else {})
 
 
-_TAGS = {"type": "string", "maxLength": 2000}
+_TAGS = {"type": "string"}
 _HEADER_WORDS = {
     "If-None-Match": "Tags of the copies you have, or `*`.",
     "If-Match": "Write only if the stored version still has this ETag.",

@@ -58,19 +58,18 @@ NewEvent = _body("NewEvent", Event, without=("id",))
 EventPatch = _body("EventPatch", View, optional=True)
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service says of every small noun."""
-
-    revision: Annotated[int, Meta(ge=1)]
-    seq: Annotated[int, Meta(ge=1)]
-    created_at: datetime
-    updated_at: datetime
+_KEPT: Fields = [
+    ("revision", Annotated[int, Meta(ge=1)]),
+    ("seq", Annotated[int, Meta(ge=1)]),
+    ("created_at", datetime),
+    ("updated_at", datetime),
+]
 
 
 def _view(name: str, noun: type[msgspec.Struct]) -> type:
-    kept: Fields = [(field.name, field.type) for field in msgspec.structs.fields(Kept)]
+    """What the service sends for a small noun."""
     return msgspec.defstruct(
-        name, kept, bases=(noun,), namespace={"__doc__": noun.__doc__}, kw_only=True, frozen=True
+        name, _KEPT, bases=(noun,), namespace={"__doc__": noun.__doc__}, kw_only=True, frozen=True
     )
 
 
