@@ -12,11 +12,11 @@ from service.cli.keys import keys
 from service.cli.listen import listen
 from service.cli.openapi import openapi
 from service.cli.replay import replay
-from service.cli.serve import serve
+from service.cli.serve import deliver, serve
 from service.cli.webhooks import webhooks
 
 GROUPS = {
-    "Run it": (serve,),
+    "Run it": (serve, deliver),
     "See it work": (demo, replay, listen),
     "Keep the catalogue": (check, seed),
     "Administer": (keys, webhooks, openapi),

@@ -11,13 +11,11 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from service import seeding
-from service.addresses import Policy
 from service.app import Service, open_service
 from service.catalogue.filters import FilterBody
 from service.cli.catalogue import parsed
 from service.cli.wishes import EVERY_CHANGE
 from service.clock import SimulatedClock
-from service.egress import Egress
 from service.reminders import rules
 from service.reminders import secrets as signing_secrets
 from service.reminders.deliver import Deliverer
@@ -72,10 +70,8 @@ def subscribe(service: Service, url: str, *, reminders: tuple[Rule, ...], filter
 async def replaying(season: Season) -> AsyncIterator[Replay]:
     """The planner and sender of this season."""
     service = season.service
-    egress = Egress(Policy(allow=service.settings.egress_allow))
-    masters = {signing_secrets.key_id(service.secret): service.secret}
-    deliverer = Deliverer(service.store, egress, clock=season.clock, masters=masters)
+    deliverer = Deliverer(service.store, service.egress, clock=season.clock, masters=service.masters)
     try:
         yield Replay(service.store, deliverer, clock=season.clock)
     finally:
-        await egress.aclose()
+        await service.egress.aclose()

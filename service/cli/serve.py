@@ -1,4 +1,6 @@
-"""`dday serve`: the service in this process, until SIGTERM or Ctrl-C."""
+"""`dday serve` and `dday deliver`: the service in this process, until SIGTERM or Ctrl-C."""
+
+import asyncio
 
 import msgspec
 import rich_click as click
@@ -9,6 +11,7 @@ from service.cli.catalogue import parsed
 from service.cli.console import err
 from service.cli.options import settings_flags
 from service.clock import SystemClock
+from service.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
 
@@ -31,6 +34,27 @@ def serve(settings: Settings, no_deliver: bool) -> None:
         err.print(f"Dday answers at {settings.base_url} (Ctrl-C stops it)", markup=False)
 
     server.run(server.serve(build(service), host=settings.host, port=settings.port, ready=ready))
+
+
+@click.command()
+@settings_flags()
+def deliver(settings: Settings) -> None:
+    """Plan and send reminders only, beside `dday serve --no-deliver` on the same PostgreSQL database."""
+    logs.configure(settings.log)
+    service = open_service(settings, clock=SystemClock())
+    try:
+        server.run(_delivering(service))
+    finally:
+        service.close()
+
+
+async def _delivering(service: Service) -> None:
+    stopped = asyncio.Event()
+    for number in server.STOPPED_BY:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with delivering(service):
+        err.print("Dday delivers reminders (Ctrl-C stops it)")
+        await stopped.wait()
 
 
 def opened(settings: Settings) -> Service:

@@ -1,0 +1,74 @@
+"""What holds for every command."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+import rich_click as click
+from click.testing import CliRunner
+
+from service.cli import main
+from service.cli.arrivals import countdown
+from service.cli.options import ABOUT
+from service.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[3]
+
+
+def run(*args, **env):
+    return CliRunner().invoke(main, args, env=env)
+
+
+def commands(group=main, before=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+        else:
+            yield (*before, name)
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(path):
+    result = run(*path, "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Usage" in result.stdout
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_is_in_the_guides(path):
+    texts = [file.read_text("utf-8") for file in (DOCS / "README.md", *(DOCS / "docs").glob("*.md"))]
+    assert any(f"dday {' '.join(path)}" in text for text in texts)
+
+
+def test_every_setting_has_its_flag_and_its_line_in_the_guide():
+    guide = (DOCS / "docs" / "run-it.md").read_text("utf-8")
+    assert set(ABOUT) | {"deliver"} == set(Settings.__struct_fields__)
+    assert {name for name in Settings.__struct_fields__ if f"`DDAY_{name.upper()}`" not in guide} == set()
+
+
+def test_an_unknown_command_is_a_wrong_call():
+    assert run("remind").exit_code == 2
+
+
+def test_a_bad_setting_is_a_wrong_call_that_names_it():
+    result = run("seed", DDAY_PORT="eighty")
+    assert (result.exit_code, "DDAY_PORT must be a whole number" in result.stderr) == (2, True)
+
+
+def test_an_unknown_setting_is_named():
+    result = run("seed", DDAY_PROT="80")
+    assert (result.exit_code, "DDAY_PROT is not a setting" in result.stderr) == (2, True)
+
+
+def test_the_contract_can_be_had_without_a_service():
+    document = msgspec.json.decode(run("openapi").stdout)
+    assert document["openapi"].startswith("3.1")
+    assert "/v1/events" in document["paths"]
+
+
+@pytest.mark.parametrize(
+    ("before", "shown"),
+    [("P7D", "D-7"), ("P1D", "D-1"), ("P0D", "D-day"), ("PT0S", "D-day"), ("PT3H", "-PT3H")],
+)
+def test_a_countdown_reads_as_in_korea(before, shown):
+    assert countdown(before) == shown
