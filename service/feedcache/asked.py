@@ -51,7 +51,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     levels: Literal["parent", "child", "all"] = "all"
     # Unset, it is full until the feed outgrows what Google reads.
     detail: Literal["full", "min"] | None = None
-    past: Reach = Reach(0, 30)
+    # As far back as ahead: calendars delete what a feed leaves out, and a subscriber loses the record of it.
+    past: Reach = Reach(18, 0)
     ahead: Reach = Reach(18, 0)
     profile: Profile = "plain"
 
