@@ -1,42 +1,36 @@
 """The only door outward: one guarded HTTP request per attempt, bounded in time and in bytes.
 
 Three gates stand before a packet leaves: the URL is read strictly (`service.destinations`), every
-address its name resolves to must be admitted (`Resolver`), and the socket is only made for an admitted
-address (`Gate.socket`, which sees exactly what will be dialled). All of them fail closed.
+address its name resolves to must be admitted, and the socket is only made for an admitted address, seen
+exactly as it will be dialled (both in `service.gates`). All of them fail closed.
 """
 
 import asyncio
-import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import Any
 
 import aiohttp
 import certifi
 import httpx
 import msgspec
-from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.http_exceptions import LineTooLong
 from httpx_aiohttp import AiohttpTransport
 
 from service.addresses import DestinationNotAllowed, Policy
 from service.destinations import Destination, check
+from service.gates import Gate, LookUp, Refused, Resolver, Unknown, system_look_up
 from service.reminders.answers import Answer, Outcome, excerpt, of_status
 
 BODY_LIMIT = 64 * 1024
-RECEIVE_BUFFER = 16 * 1024
 CONNECT_SECONDS = 5.0
-DNS_SECONDS = 3.0
 # Abandoned look-ups hold their thread until the system resolver gives up, so there are many; they are
-# made only when needed. One name holds one thread at most, see `Resolver`.
+# made only when needed. One name holds one thread at most, see `service.gates`.
 DNS_THREADS = 64
 # Shorter than the idle limit of common servers (5 s and more), so that a kept connection is rarely dead.
 IDLE_SECONDS = 4.0
 HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Dday/1 (webhook reminders)"}
-LookUp = Callable[[str, int], list[str]]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,75 +39,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str]
     body: bytes
-
-
-class Refused(OSError):
-    """A gate said no. An OSError, because that is what aiohttp carries through its connector."""
-
-
-class Unknown(OSError):
-    """DNS gave no answer in time. A name that does not exist is `Refused`: the two must look alike."""
-
-
-class Gate:
-    """The connector's last gate: makes sockets for admitted addresses only."""
-
-    def __init__(self, policy: Policy, *, scheme: str) -> None:
-        self.policy = policy
-        self.scheme = scheme
-
-    def admits(self, host: str, port: int) -> bool:
-        return self.policy.admits_text(host, scheme=self.scheme, port=port)
-
-    def socket(self, info: tuple[Any, ...]) -> socket.socket:
-        family, kind, protocol, _, (host, port, *_) = info
-        if not self.admits(host, port):
-            raise Refused
-        made = socket.socket(family, kind, protocol)
-        # What one turn of the event loop can be given to parse: a flood shares the loop with everyone.
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        return made
-
-
-class Resolver(AbstractResolver):
-    """Resolves a name once at a time, in threads of its own, and refuses it if any answer is refused."""
-
-    def __init__(self, gate: Gate, look_up: LookUp, threads: ThreadPoolExecutor) -> None:
-        self._gate = gate
-        self._look_up = look_up
-        self._threads = threads
-        self._asking: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._answers(host, port)
-        if not found or not all(self._gate.admits(address, port) for address in found):
-            raise Refused
-        return [_result(host, address, port) for address in found]
-
-    async def _answers(self, host: str, port: int) -> list[str]:
-        asking = self._asking.get((host, port))
-        if asking is None:
-            loop = asyncio.get_running_loop()
-            asking = loop.run_in_executor(self._threads, partial(self._look_up, host, port))
-            self._asking[host, port] = asking
-            asking.add_done_callback(lambda done: self._asking.pop((host, port), None) and done.exception())
-        try:
-            return await asyncio.wait_for(asyncio.shield(asking), DNS_SECONDS)
-        except TimeoutError:
-            raise Unknown from None
-        except socket.gaierror as error:
-            raise (Unknown if error.errno == socket.EAI_AGAIN else Refused) from None
-
-    async def close(self) -> None:
-        """The threads belong to the Egress."""
-
-
-def system_look_up(host: str, port: int) -> list[str]:
-    """Every address of a name, by the system's resolver (hosts file, search list and all)."""
-    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
 
 
 class Egress:
@@ -243,10 +168,3 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _result(name: str, address: str, port: int) -> ResolveResult:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(
-        hostname=name, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST
-    )

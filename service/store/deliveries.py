@@ -100,8 +100,16 @@ def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery
     row = c.execute(query if owner is None else query.where(webhooks.c.owner == owner)).one_or_none()
     if row is None:
         raise NotFound("delivery", delivery_id)
-    rows = c.execute(select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.fence))
-    return delivery_of(row), tuple(attempt_of(row) for row in rows)
+    return delivery_of(row), attempts(c, [delivery_id]).get(delivery_id, ())
+
+
+def attempts(c: Connection, ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
+    """The attempts of these deliveries, oldest first."""
+    query = select(attempt).where(attempt.c.delivery_id.in_(ids)).order_by(attempt.c.fence)
+    found: dict[str, list[Attempt]] = {}
+    for row in c.execute(query):
+        found.setdefault(row.delivery_id, []).append(attempt_of(row))
+    return {key: tuple(own) for key, own in found.items()}
 
 
 def listed(

@@ -13,7 +13,9 @@ def verified(secret: str, request: Received) -> dict[str, object]:
     """Read by the independent library, but for its clock: the simulated time is long past."""
     verifier = Verifier(secret)
     stamp = request.headers["webhook-timestamp"]
-    signature = verifier.sign(request.id, datetime.fromtimestamp(int(stamp)).astimezone(), request.body.decode())
+    signature = verifier.sign(
+        request.id, datetime.fromtimestamp(int(stamp)).astimezone(), request.body.decode()
+    )
     assert signature == request.headers["webhook-signature"]
     return json.loads(request.body)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from service.addresses import Policy
-from service.egress import Egress, Gate, LookUp, Refused, Request
+from service.egress import Egress, Request
+from service.gates import Gate, LookUp, Refused
 from tests.dials import recorded
 from tests.receiver import Receiver, Reply
 from tests.spellings import forbidden, urls

@@ -13,6 +13,7 @@ depends_on = None
 def upgrade() -> None:
     _webhooks()
     _deliveries()
+    _delivery_indexes()
     _attempts()
     _cursors()
 
@@ -75,6 +76,9 @@ def _deliveries() -> None:
         Column("created_at", BigInteger, nullable=False),
         Column("finished_at", BigInteger),
     )
+
+
+def _delivery_indexes() -> None:
     op.create_index("delivery_history", "delivery", ["webhook_id", "due_at", "id"])
     _partial("delivery_queue", "delivery", ["webhook_id", "next_at"], where="state = 'pending'")
     _partial("delivery_due", "delivery", ["next_at"], where="state = 'pending'")

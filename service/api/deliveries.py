@@ -1,0 +1,230 @@
+"""What was sent to a webhook, what waits, how each attempt went, and sending it again."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+from msgspec import Meta
+from sqlalchemy import Connection
+
+from service.api import answers, queries
+from service.api.answers import Answer, Page
+from service.api.call import Call
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.errors import At, BadParameters, Conflict
+from service.reminders.answers import Outcome
+from service.reminders.plan import Kind
+from service.reminders.rules import Anchor
+from service.store import deliveries, webhooks
+from service.store.delivery_records import Attempt, Delivery, State
+
+TAG = "Webhooks"
+Again = Literal["dead", "expired", "succeeded"]
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One HTTP request. `excerpt` is the beginning of what came back, for a person to read."""
+
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: Outcome | None
+    status: int | None
+    latency_ms: int | None
+    excerpt: str | None
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message. `id` is what its requests carry as `webhook-id`; `reason` is why it was not delivered."""
+
+    id: str
+    webhook: str
+    event: str | None
+    type: Kind
+    anchor: Anchor | None
+    before: str | None
+    anchor_at: datetime | None
+    due_at: datetime
+    state: State
+    reason: str | None
+    next_attempt_at: datetime | None
+    replay: int
+    created_at: datetime
+    finished_at: datetime | None
+    attempts: tuple[AttemptView, ...]
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which deliveries to send again: those that fell due in [since, until), in these states."""
+
+    since: Instant
+    until: Instant | None = None
+    states: Annotated[tuple[Again, ...], Meta(min_length=1, max_length=3)] = ("dead", "expired")
+
+
+class Requeued(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many will be sent again."""
+
+    redelivered: int
+
+
+class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An empty object."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a list of deliveries goes on."""
+
+    due_at: datetime
+    id: str
+
+
+def _listed_in(name: str, words: str, values: Sequence[str]) -> Parameter:
+    return Parameter(name=name, description=words, schema={"type": "string", "enum": list(values)}, many=True)
+
+
+PARAMETERS = (
+    _listed_in("state", "Only these states.", get_args(State)),
+    _listed_in("type", "Only these types.", get_args(Kind)),
+    Parameter(
+        name="since",
+        description="Only what fell due from here on.",
+        schema={"type": "string", "format": "date-time"},
+    ),
+    LIMIT_PARAMETER,
+    CURSOR_PARAMETER,
+)
+
+
+@get(
+    "/v1/webhooks/{webhook_id:str}/deliveries",
+    opt=operation(
+        "List deliveries",
+        tag=TAG,
+        scope="webhooks",
+        parameters=PARAMETERS,
+        answers={200: Page[DeliveryView]},
+    ),
+)
+async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """Everything sent or to be sent to this webhook, newest first, with every attempt."""
+    states, types = _chosen(request, "state", get_args(State)), _chosen(request, "type", get_args(Kind))
+    since, after, limit = _since(request), request.after(Place), request.limit
+
+    def work(c: Connection) -> tuple[DeliveryView, ...]:
+        webhooks.get(c, webhook_id, owner=owner(request))
+        place = (after.due_at, after.id) if after else None
+        found = deliveries.listed(
+            c, webhook_id, states=states, types=types, since=since, limit=limit + 1, after=place
+        )
+        tried = deliveries.attempts(c, [each.id for each in found])
+        return tuple(_view(each, tried.get(each.id, ())) for each in found)
+
+    found = await request.service.store.reading(work)
+    last = found[limit - 1] if len(found) > limit else None
+    following = request.cursor(Place(due_at=last.due_at, id=last.id) if last else None)
+    return request.shown(answers.page(map(msgspec.json.encode, found[:limit]), following))
+
+
+@get(
+    "/v1/deliveries/{delivery_id:str}",
+    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}),
+)
+async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
+    """One delivery with every attempt."""
+    found, attempts = await request.service.store.reading(
+        lambda c: deliveries.get(c, delivery_id, owner=owner(request))
+    )
+    return request.shown(answers.value(_view(found, attempts)))
+
+
+@post(
+    "/v1/deliveries/{delivery_id:str}/redeliver",
+    opt=operation(
+        "Send a delivery again",
+        tag=TAG,
+        scope="webhooks",
+        body=Nothing,
+        answers={202: DeliveryView},
+        problems=(Conflict,),
+        once=True,
+    ),
+)
+async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
+    """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished."""
+    await request.read(Nothing)
+
+    def work(c: Connection) -> Answer:
+        deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
+        return answers.value(_view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
+
+    return await request.write(work)
+
+
+@post(
+    "/v1/webhooks/{webhook_id:str}/redeliver",
+    opt=operation(
+        "Send many deliveries again",
+        tag=TAG,
+        scope="webhooks",
+        body=Span,
+        answers={202: Requeued},
+        once=True,
+    ),
+)
+async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """Send again what fell due in a stretch of time: after an outage of the receiver, say."""
+    span, now = await request.read(Span), request.now
+
+    def work(c: Connection) -> Answer:
+        webhooks.get(c, webhook_id, owner=owner(request))
+        until = span.until or now + timedelta(seconds=1)
+        count = deliveries.redeliver_many(
+            c, webhook_id, since=span.since, until=until, states=span.states, now=now
+        )
+        return answers.value(Requeued(redelivered=count), status=202)
+
+    return await request.write(work)
+
+
+def owner(request: Call) -> str | None:
+    """Whose webhooks this key may see; None for the operator, who sees all."""
+    return None if "admin" in request.key.scopes else request.key.id
+
+
+def _chosen(request: Call, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+    values = tuple(text for key, text in request.pairs if key == name)
+    if not set(values) <= set(allowed):
+        fault = At(detail=f"It must be one of {', '.join(allowed)}.", parameter=name)
+        raise BadParameters(errors=[fault])
+    return values
+
+
+def _since(request: Call) -> datetime | None:
+    text = queries.value(request.pairs, "since")
+    try:
+        return None if text is None else msgspec.convert(text, Instant)
+    except msgspec.ValidationError:
+        fault = At(detail="It must be an instant, such as 2026-01-31T00:00:00Z.", parameter="since")
+        raise BadParameters(errors=[fault]) from None
+
+
+def _view(delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryView:
+    shown: dict[str, Any] = {
+        name: getattr(delivery, name) for name in DeliveryView.__struct_fields__ if hasattr(delivery, name)
+    }
+    return DeliveryView(
+        **shown | {"event": delivery.event or None},
+        next_attempt_at=delivery.next_at if delivery.state == "pending" else None,
+        attempts=tuple(_attempt(each) for each in attempts),
+    )
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(**{name: getattr(attempt, name) for name in AttemptView.__struct_fields__})
+
+
+HANDLERS = (listed, show, redeliver, redeliver_many)

@@ -1,0 +1,160 @@
+"""What this process has claimed: looked at again, waiting, under way, and what has to be written about it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+
+from msgspec import Struct
+
+from service.clock import Clock
+from service.egress import Egress
+from service.metrics import Metrics
+from service.reminders import sending
+from service.reminders.cycle import ToDo
+from service.reminders.lanes import Lanes, Started
+from service.reminders.prepare import Page, Prepared, prepare
+from service.reminders.subscribers import Subscribers
+from service.reminders.tempo import Tempo
+from service.store.claims import Claimed
+from service.store.engine import Store
+from service.store.results import Result
+
+log = logging.getLogger(__name__)
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """Everything sending needs. `page` gives the public address of an event, `chance` numbers in [0, 1)."""
+
+    store: Store
+    egress: Egress
+    clock: Clock
+    subscribers: Subscribers
+    metrics: Metrics
+    tempo: Tempo
+    page: Page
+    chance: Callable[[], float]
+
+
+class Outbox:
+    """`todo` is what the next transaction has to write; `woken` is set when that has grown."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self.lanes = Lanes(most=means.tempo.per_webhook, total=means.tempo.concurrency)
+        self.todo = ToDo.nothing()
+        self.woken = asyncio.Event()
+        self._stopping = False
+        self._sends: set[asyncio.Task[None]] = set()
+        self._preparing: set[asyncio.Task[None]] = set()
+
+    def take(self, claimed: Sequence[Claimed], *, began: float) -> None:
+        """These are ours; find out what to send. `began` is when claiming them did."""
+        for each in claimed:
+            self.lanes.claimed(each.planned.webhook, abandons=each.abandons)
+        if claimed:
+            _keep(self._preparing, self._prepare(claimed, began=began))
+
+    def committed(self, todo: ToDo) -> None:
+        """This is written, so what it holds the bytes of may go."""
+        for outbound in todo.fresh:
+            self.lanes.add(outbound)
+        self._begin()
+
+    async def prepared(self) -> None:
+        await asyncio.gather(*self._preparing)
+
+    async def sent(self, *, patience: float | None = None) -> int:
+        """Wait for what is under way, and for what then gets its turn; returns how many that were."""
+        count = 0
+        while self._sends:
+            count += len(self._sends)
+            _, late = await asyncio.wait(set(self._sends), timeout=patience)
+            if late:
+                break
+        return count
+
+    async def close(self) -> None:
+        """Begin nothing more; what has not begun is given back."""
+        self._stopping = True
+        await self.prepared()
+        for outbound in (*self.lanes.clear(), *self.todo.fresh):
+            self._give_back(outbound.claimed)
+        self.todo.fresh = []
+
+    async def _prepare(self, claimed: Sequence[Claimed], *, began: float) -> None:
+        means = self._means
+        look = partial(
+            prepare,
+            claimed=claimed,
+            subscribers=means.subscribers,
+            page=means.page,
+            began=began,
+            now=means.clock.now(),
+        )
+        try:
+            self._sort(await means.store.reading(look))
+        except Exception:
+            log.exception("claimed deliveries cannot be prepared; giving them back")
+            for each in claimed:
+                self._give_back(each)
+
+    def _sort(self, prepared: Prepared) -> None:
+        for outbound in prepared.repeated:
+            self.lanes.add(outbound)
+        for each in prepared.dropped:
+            self.lanes.settled(each.claimed.planned.webhook, abandons=each.claimed.abandons)
+        self.todo.fresh += prepared.fresh
+        self.todo.dropped += prepared.dropped
+        self._begin()
+        self.woken.set()
+
+    def _begin(self) -> None:
+        """Start what the limits allow."""
+        while not self._stopping and (started := self.lanes.next()) is not None:
+            if time.monotonic() - started.outbound.began >= self._means.tempo.trust:
+                # Too little of the lease is left: somebody else might send it as well.
+                self.lanes.put_back(started)
+                self._give_back(started.outbound.claimed)
+            else:
+                _keep(self._sends, self._send(started))
+
+    async def _send(self, started: Started) -> None:
+        means, outbound, began = self._means, started.outbound, time.monotonic()
+        try:
+            result = await sending.attempt(
+                means.egress,
+                outbound,
+                clock=means.clock,
+                chance=means.chance(),
+                schedule=means.tempo.schedule,
+            )
+            self.todo.results.append(result)
+            self._count(outbound.claimed, result)
+        except Exception:
+            # A mistake of ours: the lease runs out, and after some of these the delivery is quarantined.
+            log.exception("delivery %s was not sent", outbound.claimed.planned.id)
+        self.lanes.finished(started, seconds=time.monotonic() - began)
+        self.lanes.settled(outbound.claimed.planned.webhook, abandons=outbound.claimed.abandons)
+        self._begin()
+        self.woken.set()
+
+    def _give_back(self, claimed: Claimed) -> None:
+        self.lanes.settled(claimed.planned.webhook, abandons=claimed.abandons)
+        self.todo.released.append(claimed)
+
+    def _count(self, claimed: Claimed, result: Result) -> None:
+        self._means.metrics.attempts.labels(outcome=result.answer.outcome).inc()
+        if result.answer.outcome == "not_allowed":
+            self._means.metrics.blocked.inc()
+        if claimed.fence == 1:
+            late = (result.started_at - claimed.planned.due_at).total_seconds()
+            self._means.metrics.lateness.observe(max(0.0, late))
+
+
+def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    """asyncio forgets tasks that nobody holds."""
+    task = asyncio.get_running_loop().create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
