@@ -8,7 +8,20 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
 
-from service.api import batch, changes, events, health, keys, metrics, nouns, problems
+from service.api import (
+    batch,
+    changes,
+    deliveries,
+    events,
+    health,
+    keys,
+    metrics,
+    nouns,
+    problems,
+    signing_keys,
+    webhook_trials,
+    webhooks,
+)
 from service.api.access import Access
 from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
@@ -31,6 +44,10 @@ HANDLERS: Sequence[Any] = (
     *keys.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
+    *webhooks.HANDLERS,
+    *signing_keys.HANDLERS,
+    *webhook_trials.HANDLERS,
+    *deliveries.HANDLERS,
     problems.explain,
 )
 
