@@ -5,21 +5,22 @@ Exit codes: 0 done, 1 it ran and found something wrong, 2 it was called or set u
 
 import rich_click as click
 
-from service.cli.catalogue import check, seed
 from service.cli.console import Commands
-from service.cli.demo import demo
-from service.cli.keys import keys
-from service.cli.listen import listen
-from service.cli.openapi import openapi
-from service.cli.replay import replay
-from service.cli.serve import deliver, serve
-from service.cli.webhooks import webhooks
 
-GROUPS = {
-    "Run it": (serve, deliver),
-    "See it work": (demo, replay, listen),
-    "Keep the catalogue": (check, seed),
-    "Administer": (keys, webhooks, openapi),
+# Modules are imported when their command is called: `dday keys` need not wait for a web framework.
+COMMANDS = {
+    "Run it": {"serve": "service.cli.serve", "deliver": "service.cli.serve"},
+    "See it work": {
+        "demo": "service.cli.demo",
+        "replay": "service.cli.replay",
+        "listen": "service.cli.listen",
+    },
+    "Keep the catalogue": {"check": "service.cli.catalogue", "seed": "service.cli.catalogue"},
+    "Administer": {
+        "keys": "service.cli.keys",
+        "webhooks": "service.cli.webhooks",
+        "openapi": "service.cli.openapi",
+    },
 }
 
 
@@ -32,7 +33,6 @@ def main() -> None:
     """
 
 
-for title, commands in GROUPS.items():
-    for command in commands:
-        main.add_command(command)
-    main.add_panel(click.RichCommandPanel(title, commands=[str(command.name) for command in commands]))
+for title, modules in COMMANDS.items():
+    main.later(modules)
+    main.add_panel(click.RichCommandPanel(title, commands=list(modules)))

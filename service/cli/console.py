@@ -1,7 +1,8 @@
 """How commands speak: results to stdout, the rest to stderr, faults as one sentence and an exit code."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -30,7 +31,27 @@ class Misused(click.ClickException):
 
 
 class Commands(click.RichGroup):
-    """A group that tells the faults we know in a sentence; only the ones we do not know show a traceback."""
+    """A group that imports a command when it is asked for.
+
+    The faults we know are told in a sentence; only the ones we do not know show a traceback.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._modules: dict[str, str] = {}
+
+    def later(self, modules: Mapping[str, str]) -> None:
+        """Commands by name, and the module that has each under that name."""
+        self._modules |= modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._modules:
+            return None
+        found: click.Command = getattr(import_module(self._modules[cmd_name]), cmd_name)
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -20,7 +20,9 @@ def run(*args, **env):
 
 
 def commands(group=main, before=()):
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from commands(command, (*before, name))
         else:
