@@ -58,7 +58,7 @@ def _is_rare(smallest: Group, plain: Group) -> bool:
 
 
 def _among(groups: tuple[Group, ...], way: Way) -> Way:
-    others = tuple(group for group in groups if group != way.driver and group != EVERYTHING)
+    others = tuple(g for g in groups if g not in (way.driver, EVERYTHING) and not g.implied)
     return Way(driver=way.driver, others=others, along=way.along, gathered=way.gathered)
 
 

@@ -21,10 +21,14 @@ SLACK = 3 * 86_400_000
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Any of these facets. Only plain groups (not words, not phases) can order a list by end or change."""
+    """Any of these facets. Only plain groups (not words, not phases) can order a list by end or change.
+
+    An implied group follows from the phases asked for: it may drive, and need not be looked up.
+    """
 
     names: tuple[str, ...]
     kind: Literal["plain", "word", "phase"] = "plain"
+    implied: bool = False
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,11 +73,12 @@ def _plain(asked: EventFilter) -> list[Group]:
         "part_of": asked.part_of,
         "disputed": () if asked.disputed is None else (str(int(asked.disputed)),),
     }
-    if asked.phase and not asked.kind and OF_WINDOWS.issuperset(asked.phase):
-        named["kind"] = ("application_window",)
-    return [
+    groups = [
         Group(names=tuple(f"{name}:{value}" for value in values)) for name, values in named.items() if values
     ]
+    if asked.phase and not asked.kind and OF_WINDOWS.issuperset(asked.phase):
+        groups.append(Group(names=("kind:application_window",), implied=True))
+    return groups
 
 
 def _words(asked: EventFilter) -> list[Group]:
