@@ -39,6 +39,11 @@ class Offset(Struct, frozen=True, kw_only=True, order=True):
         return f"P{day}{'T' + exact if exact else ''}" if day or exact else "PT0S"
 
     @property
+    def longest(self) -> timedelta:
+        """As long as it can be on a clock that does not jump."""
+        return timedelta(days=self.days, seconds=self.seconds)
+
+    @property
     def is_zero(self) -> bool:
         return self.days == 0 and self.seconds == 0
 
@@ -52,6 +57,6 @@ def parse(text: str) -> Offset:
         )
     weeks, days, hours, minutes, seconds = (int(group or 0) for group in found.groups())
     offset = Offset(days=weeks * 7 + days, seconds=hours * 3600 + minutes * 60 + seconds)
-    if timedelta(days=offset.days, seconds=offset.seconds) > LONGEST:
+    if offset.longest > LONGEST:
         raise OffsetError(f"a reminder is at most {LONGEST.days} days before its anchor")
     return offset

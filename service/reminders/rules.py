@@ -112,8 +112,11 @@ class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     state: Literal["active", "paused"] | UnsetType = UNSET
 
 
-class WebhookView(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook as its owner sees it. `secret` is there once: in the answer that made it."""
+class WebhookView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A webhook as its owner sees it. `secret` is there once: in the answer that made it.
+
+    `public_key` verifies its `v1a` signatures; it comes with the secret, and is at `/.well-known/jwks.json`.
+    """
 
     id: str
     url: str

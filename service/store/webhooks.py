@@ -44,9 +44,13 @@ def create(c: Connection, made: Webhook, *, sealed: Iterable[Sealed], now: datet
     secrets.add(c, made.id, sealed, now=now)
 
 
-def get(c: Connection, webhook_id: str, *, owner: str | None) -> Webhook:
-    """The webhook of this owner; `None` is the operator, who sees all. NotFound for everybody else."""
-    row = c.execute(_its(webhook_id, owner)).one_or_none()
+def get(c: Connection, webhook_id: str, *, owner: str | None, locked: bool = False) -> Webhook:
+    """The webhook of this owner; `None` is the operator, who sees all. NotFound for everybody else.
+
+    `locked` keeps it as it is until the transaction ends, for a change that depends on what was read.
+    """
+    query = _its(webhook_id, owner)
+    row = c.execute(query.with_for_update() if locked else query).one_or_none()
     if row is None:
         raise NotFound("webhook", webhook_id)
     return _WEBHOOK.decode(row.document)

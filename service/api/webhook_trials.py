@@ -1,0 +1,132 @@
+"""Before it matters: what a webhook will get, and a message sent to it now."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from secrets import token_hex
+
+import msgspec
+from litestar import Response, get, post
+from litestar.params import FromPath
+from sqlalchemy import Connection
+
+from service.api import answers, queries
+from service.api.answers import Answer
+from service.api.call import Call
+from service.api.deliveries import TAG, AttemptView, owner
+from service.api.operations import Parameter, operation
+from service.catalogue.event import Slug
+from service.errors import At, Unprocessable
+from service.reminders import formats, horizon, once, sample
+from service.reminders.plan import Candidate, Planned
+from service.reminders.rules import Webhook
+from service.reminders.upcoming import Upcoming, upcoming
+from service.store import deliveries, events, history, webhooks
+
+MOST_DAYS = 400
+DAYS_PARAMETER = Parameter(
+    name="days",
+    description="How many days ahead.",
+    schema={"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": 30},
+)
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to send: nothing named is a `webhook.test`, an event a sample of its reminder."""
+
+    event: Slug | None = None
+
+
+class Tried(AttemptView, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How it went, under which delivery id."""
+
+    delivery: str
+
+
+class _Trial(msgspec.Struct, frozen=True, kw_only=True):
+    planned: Planned
+    body: bytes
+
+
+@get(
+    "/v1/webhooks/{webhook_id:str}/upcoming",
+    opt=operation(
+        "Preview a webhook",
+        tag=TAG,
+        scope="webhooks",
+        parameters=(DAYS_PARAMETER,),
+        answers={200: Upcoming},
+        cached=True,
+    ),
+)
+async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """The reminders to come, by the planner itself: what, when, under which id; and what not, and why.
+
+    `not_planned` names what a rule asks for near these days and will not be sent: only a month is known, the
+    event is cancelled, the filter does not take it, it was already past, …
+    """
+    days = queries.whole(request.pairs, "days", default=30, most=MOST_DAYS)
+    now = request.now
+    until = now + timedelta(days=days)
+
+    def work(c: Connection) -> Upcoming:
+        webhook = webhooks.get(c, webhook_id, owner=owner(request))
+        return upcoming(_around(c, webhook, now, until), webhook, now=now, until=until)
+
+    found = await request.service.store.reading(work)
+    return request.shown(answers.tagged(msgspec.json.encode(found)))
+
+
+@post(
+    "/v1/webhooks/{webhook_id:str}/test",
+    status_code=200,
+    opt=operation("Try a webhook", tag=TAG, scope="webhooks", body=Trial, answers={200: Tried}),
+)
+async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """Send a test message now, once, and answer with the attempt. It is listed among the deliveries."""
+    wanted, service = await request.read(Trial), request.service
+    trial = await service.store.reading(lambda c: _trial(c, request, webhook_id, wanted))
+    await once.send(
+        service.store,
+        service.egress,
+        trial.planned,
+        trial.body,
+        clock=service.clock,
+        masters=service.masters,
+    )
+    return answers.sent(await service.store.reading(lambda c: _tried(c, request, trial.planned.id)))
+
+
+def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> _Trial:
+    now, nonce = request.now, token_hex(8)
+    webhook = webhooks.get(c, webhook_id, owner=owner(request))
+    if wanted.event is None:
+        planned = sample.message(webhook, "webhook.test", nonce=nonce, now=now)
+        return _Trial(planned=planned, body=formats.test(webhook, now=now))
+    stored = events.get(c, wanted.event)
+    chosen = sample.reminder(webhook, history.candidate(stored), nonce=nonce, now=now)
+    if chosen is None:
+        detail = "It has no date that is known to the day, so there is no reminder of it."
+        raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
+    body = formats.reminder(chosen, webhook, event=stored.body(now), page=None, now=now)
+    return _Trial(planned=chosen, body=body)
+
+
+def _tried(c: Connection, request: Call, delivery_id: str) -> Answer:
+    _, attempts = deliveries.get(c, delivery_id, owner=owner(request))
+    shown = {name: getattr(attempts[-1], name) for name in AttemptView.__struct_fields__}
+    return answers.value(Tried(delivery=delivery_id, **shown))
+
+
+def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> Sequence[Candidate]:
+    """The events whose reminders these days are about: their moments lie up to the longest offset later."""
+    ahead = max((rule.offset.longest for rule in webhook.reminders), default=timedelta(0))
+    after, before = now - horizon.SLACK, until + ahead + horizon.SLACK
+    found = {
+        stored.id: stored
+        for anchor in ("start", "end")
+        for stored in events.anchored(c, anchor, after=after, until=before)
+    }
+    return [history.candidate(stored) for stored in found.values()]
+
+
+HANDLERS = (preview, test)

@@ -1,0 +1,208 @@
+"""Webhooks.
+
+Made, seen, changed, deleted. A key sees its own; another's are answered like ones there are not.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from secrets import token_bytes, token_hex
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath
+from sqlalchemy import Connection
+
+from service.addresses import DestinationNotAllowed
+from service.api import answers
+from service.api.answers import Answer, Page
+from service.api.call import Call
+from service.api.deliveries import TAG, owner
+from service.api.etags import Precondition, Version
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.errors import At
+from service.parts import Service
+from service.reminders import rules, secrets
+from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
+from service.reminders.secrets import Sealed
+from service.reminders.signing import SigningKey
+from service.store import secrets as kept
+from service.store import webhooks
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a list of webhooks goes on."""
+
+    created_at: datetime
+    id: str
+
+
+@post(
+    "/v1/webhooks",
+    opt=operation(
+        "Make a webhook",
+        tag=TAG,
+        scope="webhooks",
+        body=NewWebhook,
+        answers={201: WebhookView},
+        problems=(DestinationNotAllowed,),
+        once=True,
+    ),
+)
+async def create(request: Call) -> Response[bytes]:
+    """Make a webhook. The answer is the only place that ever shows its secret.
+
+    Without `reminders` and `changes` nothing is sent but tests. What was already past at this moment follows
+    `late`: `skip` (the default) or `send_now`.
+    """
+    wanted, service = await request.read(NewWebhook), request.service
+    check_url(service, wanted.url)
+    made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
+
+    def work(c: Connection) -> Answer:
+        fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
+        webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
+        body = msgspec.json.encode(with_secrets(rules.view(made), fresh))
+        answer = answers.item(body, Version(revision=1, seq=0), status=201)
+        return answers.located(answer, f"/v1/webhooks/{made.id}")
+
+    return await request.write(work)
+
+
+@get(
+    "/v1/webhooks",
+    opt=operation(
+        "List webhooks",
+        tag=TAG,
+        scope="webhooks",
+        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        answers={200: Page[WebhookView]},
+        cached=True,
+    ),
+)
+async def listed(request: Call) -> Response[bytes]:
+    """The webhooks of this key, oldest first; with scope `admin` everybody's."""
+    after, limit = request.after(After), request.limit
+    found = await request.service.store.reading(
+        lambda c: webhooks.listed(
+            c, owner=owner(request), limit=limit + 1, after=(after.created_at, after.id) if after else None
+        )
+    )
+    last = found[limit - 1] if len(found) > limit else None
+    following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
+    bodies = (msgspec.json.encode(rules.view(each)) for each in found[:limit])
+    return request.shown(answers.page(bodies, following))
+
+
+@get(
+    "/v1/webhooks/{webhook_id:str}",
+    opt=operation("Show a webhook", tag=TAG, scope="webhooks", answers={200: WebhookView}, cached=True),
+)
+async def show(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """One webhook, without its secret."""
+
+    def work(c: Connection) -> Answer:
+        return _shown(c, webhooks.get(c, webhook_id, owner=owner(request)))
+
+    return request.shown(await request.service.store.reading(work))
+
+
+@patch(
+    "/v1/webhooks/{webhook_id:str}",
+    opt=operation(
+        "Change a webhook",
+        tag=TAG,
+        scope="webhooks",
+        body=PatchWebhook,
+        answers={200: WebhookView},
+        problems=(DestinationNotAllowed,),
+        guarded=True,
+    ),
+)
+async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """Change what is named; what is planned follows at once.
+
+    `"state": "paused"` holds back, `"active"` resumes (and re-enables a disabled one): what came meanwhile
+    follows `resume`, which is `skip` (the default) or `catch_up`. The first `v1a` makes its key, shown here.
+    """
+    wanted, service = await request.read(PatchWebhook), request.service
+    if isinstance(wanted.url, str):
+        check_url(service, wanted.url)
+
+    def work(c: Connection) -> Answer:
+        current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
+        precondition(request).check(_version(c, webhook_id))
+        after = rules.patched(current, wanted, now=request.now)
+        if after is current:
+            return _shown(c, current)
+        fresh = _missing_keys(c, after)
+        kept.add(c, webhook_id, sealed(service, webhook_id, fresh), now=request.now)
+        webhooks.replace(c, after)
+        return _shown(c, after, fresh)
+
+    return await request.write(work)
+
+
+@delete(
+    "/v1/webhooks/{webhook_id:str}",
+    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
+    opt=operation("Delete a webhook", tag=TAG, scope="webhooks", answers={204: None}, guarded=True),
+)
+async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
+    """Delete it with its secrets. What it still waited for is not sent."""
+
+    def work(c: Connection) -> Answer:
+        webhooks.get(c, webhook_id, owner=owner(request), locked=True)
+        precondition(request).check(_version(c, webhook_id))
+        webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
+        return answers.NOTHING
+
+    return await request.write(work)
+
+
+def check_url(service: Service, url: str) -> None:
+    """Refuse what the guard at the door would refuse, as far as can be told without asking DNS."""
+    try:
+        service.egress.check(url)
+    except DestinationNotAllowed as refused:
+        refused.errors = (At(detail="The destination is not allowed.", pointer="/url"),)
+        raise
+
+
+def sealed(service: Service, webhook_id: str, keys: Iterable[SigningKey]) -> tuple[Sealed, ...]:
+    return tuple(
+        secrets.seal(key, webhook_id=webhook_id, master=service.secret, randomness=token_bytes)
+        for key in keys
+    )
+
+
+def with_secrets(view: WebhookView, fresh: Iterable[SigningKey]) -> WebhookView:
+    """The one time a webhook is shown with its new secret, or with the public key of its new pair."""
+    for key in fresh:
+        if key.version == "v1":
+            view = msgspec.structs.replace(view, secret=secrets.spelt(key))
+        else:
+            view = msgspec.structs.replace(view, public_key=secrets.public_key(key))
+    return view
+
+
+def precondition(request: Call) -> Precondition:
+    headers = request.headers
+    return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+
+
+def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:
+    there = {secret.sealed.version for secret in kept.of(c, [after.id])}
+    missing = (version for version in after.signing if version not in there)
+    return tuple(secrets.generate(version, randomness=token_bytes) for version in missing)
+
+
+def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> Answer:
+    body = msgspec.json.encode(with_secrets(rules.view(webhook), fresh))
+    return answers.item(body, _version(c, webhook.id))
+
+
+def _version(c: Connection, webhook_id: str) -> Version:
+    return Version(revision=webhooks.versions(c, [webhook_id])[webhook_id], seq=0)
+
+
+HANDLERS = (create, listed, show, change, remove)
