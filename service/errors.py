@@ -101,6 +101,11 @@ class MethodNotAllowed(Problem):
         super().__init__(f"{method} is not possible here; possible are {allow}.", headers={"allow": allow})
 
 
+class TooSlow(Problem):
+    name, title, status = "too-slow", "The body did not arrive in time", 408
+    advice = "A body is to arrive within 30 seconds."
+
+
 class Conflict(Problem):
     name, title, status = "conflict", "This contradicts what is stored", 409
     advice = "The detail names what stands in the way."
@@ -173,7 +178,7 @@ class ProblemPlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     detail: str
 
 
-class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """RFC 9457, as sent."""
 
     type: str
@@ -185,7 +190,10 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 def document(problem: Problem) -> bytes:
     """The body of the answer, never with a stack."""
-    places = tuple(ProblemPlace(pointer=e.pointer, parameter=e.parameter, detail=e.detail) for e in problem.errors)
+    places = tuple(
+        ProblemPlace(pointer=fault.pointer, parameter=fault.parameter, detail=fault.detail)
+        for fault in problem.errors
+    )
     return msgspec.json.encode(
         ProblemDetails(
             type=f"/problems/{problem.name}",

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 LIMIT = 256 * 1024
 BATCH_LIMIT = 4 * 1024 * 1024
+SECONDS = 30
 
 _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
 # What a forbidden character looks like before decoding; the tree is walked only when one may be there.

@@ -1,5 +1,6 @@
 """A request in this service's words: what handlers may ask of it."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
+from litestar.exceptions import InternalServerException
 from sqlalchemy import Connection
 
 from service.api import answers, bodies, queries
@@ -19,7 +21,7 @@ from service.api.operations import Operation
 from service.api.queries import Pairs
 from service.api.tokens import Box, Cursors
 from service.catalogue.event import Language
-from service.errors import At, BadParameters, Conflict
+from service.errors import At, BadParameters, Conflict, Malformed, TooSlow
 from service.parts import Service
 from service.store import idempotency
 from service.store.engine import Work
@@ -119,15 +121,24 @@ class Call(Request[None, Key, State]):
     async def _raw(self) -> bytes:
         bodies.check_content_type(self.headers.get("content-type"))
         promised: Operation = self.route_handler.opt["operation"]
-        length = self.headers.get("content-length", "")
-        bodies.check_length(int(length) if length.isdecimal() else 0, promised.body_limit)
-        raw = bytearray()
-        async for chunk in self.stream():
-            raw += chunk
-            bodies.check_length(len(raw), promised.body_limit)
-        body = bytes(raw)
+        announced = self.headers.get("content-length", "")
+        bodies.check_length(int(announced[:19]) if announced[:19].isdecimal() else 0, promised.body_limit)
+        try:
+            async with asyncio.timeout(bodies.SECONDS):
+                body = await self._received(promised.body_limit)
+        except TimeoutError:
+            raise TooSlow from None
+        except InternalServerException:
+            raise Malformed("The body breaks off, or its chunks are not framed as HTTP asks.") from None
         self.scope["state"]["fingerprint"] = sha256(f"{self.method} {self.scope['path']}\n".encode() + body)
         return body
+
+    async def _received(self, limit: int) -> bytes:
+        received = bytearray()
+        async for chunk in self.stream():
+            received += chunk
+            bodies.check_length(len(received), limit)
+        return bytes(received)
 
     def shown(self, answer: Answer) -> Response[bytes]:
         """A read's answer: 304 if the caller has it already."""

@@ -194,7 +194,13 @@ def _problems(path: str, promised: Operation, *, method: str) -> list[type[error
     found += [errors.Unauthorized, errors.Forbidden] if promised.scope else []
     found += [errors.StorageFull] if method not in ("GET", "HEAD") else []
     if promised.body is not None:
-        found += [errors.Malformed, errors.TooLarge, errors.UnsupportedMediaType, errors.Unprocessable]
+        found += [
+            errors.Malformed,
+            errors.TooSlow,
+            errors.TooLarge,
+            errors.UnsupportedMediaType,
+            errors.Unprocessable,
+        ]
     found += [errors.PreconditionFailed] if promised.guarded else []
     found += [errors.KeyReused] if promised.once else []
     return list(dict.fromkeys((*found, *promised.problems)))
