@@ -1,0 +1,160 @@
+"""A fresh folder, a fresh process, a real port: what a stranger sees who types `dday serve`."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+import vobject
+
+from service.cli.receiver import Receiver
+
+ADMIN = "dday_" + "a" * 40
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Served:
+    """`dday serve` in a folder of its own, asked over HTTP."""
+
+    def __init__(self, folder, port, *flags, **env):
+        self.folder, self.port, self.url = folder, port, f"http://127.0.0.1:{port}"
+        self.log = folder / "log"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("DDAY_")}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "service", "serve", "--port", str(port), *flags],
+                cwd=folder,
+                env=clean | {"DDAY_ADMIN_KEY": ADMIN, "DDAY_EGRESS_ALLOW": "127.0.0.0/8"} | env,
+                stderr=log,
+            )
+
+    def wait(self, path="/readyz"):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                return self.get(path)
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError(self.log.read_text())
+
+    def get(self, path):
+        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+            return response.read()
+
+    def json(self, path):
+        return json.loads(self.get(path))
+
+    def send(self, method, path, body=None):
+        headers = {"authorization": f"Bearer {ADMIN}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.loads(response.read() or b"null")
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    service = Served(tmp_path_factory.mktemp("served"), free_port())
+    try:
+        service.wait()
+        yield service
+        assert service.stop() == 0
+    finally:
+        service.process.kill()
+        service.process.wait()
+
+
+def test_an_empty_folder_becomes_a_service_with_its_seeds(served):
+    files = {file.name for file in served.folder.iterdir()}
+    assert {"dday.db", "dday.key"} <= files
+    assert stat.S_IMODE((served.folder / "dday.key").stat().st_mode) == 0o600
+    assert len(served.json("/v1/events")["items"]) == 50
+
+
+def test_the_31st_ministerial_is_where_its_evidence_says(served):
+    editions = served.json("/v1/events?series=apec-sme-ministerial&sort=start")["items"]
+    [ministerial] = [event for event in editions if (event["edition"] or {}).get("number") == 31]
+    assert ministerial["start"] in ("2025-09-01", "2025-09-05")
+    assert ministerial["end"] == "2025-09-05"
+
+
+def test_a_calendar_opens_in_a_parser_that_is_not_ours(served):
+    calendar = vobject.readOne(served.get("/feeds/ko/calendar.ics").decode())
+    titles = {entry.summary.value for entry in calendar.vevent_list}
+    assert any("장관회의" in title for title in titles)
+
+
+def test_the_contract_and_its_page_are_served(served):
+    assert served.json("/v1/openapi.json")["openapi"].startswith("3.1")
+    assert b"<h1>" in served.get("/docs")
+
+
+def test_a_webhook_is_tested_and_the_message_is_genuine(served):
+    arrived, secret = [], []
+
+    def answer(arrival):
+        arrived.append(arrival)
+        return 204
+
+    with Receiver(answer, secret=lambda: secret[0]) as receiver:
+        made = served.send("POST", "/v1/webhooks", {"url": receiver.url, "name": "e2e"})
+        secret.append(made["secret"])
+        served.send("POST", f"/v1/webhooks/{made['id']}/test", {})
+    assert [(json.loads(one.body)["type"], one.fault) for one in arrived] == [("webhook.test", None)]
+
+
+def test_a_second_service_on_the_same_file_is_refused_in_a_sentence(served):
+    second = Served(served.folder, free_port())
+    assert second.process.wait(timeout=30) == 1
+    assert "Another Dday service" in second.log.read_text()
+
+
+def test_a_second_service_on_the_same_port_is_refused_in_a_sentence(served, tmp_path):
+    second = Served(tmp_path, served.port)
+    assert second.process.wait(timeout=30) == 2
+    assert f"DDAY_PORT {served.port} on 127.0.0.1 is in use" in second.log.read_text()
+    assert not (tmp_path / "dday.db").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_when_told_and_keeps_what_it_knew(tmp_path, number):
+    first = Served(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
+    first.wait()
+    event = {"kind": "showcase", "name": {"ko": "데모데이"}, "start": "2027-01-01"}
+    made = first.send("POST", "/v1/events", event)
+    assert first.stop(number) == 0
+    again = Served(tmp_path, free_port(), "--no-deliver")
+    try:
+        again.wait()
+        assert [each["id"] for each in again.json("/v1/events")["items"]] == [made["id"]]
+    finally:
+        again.stop()
+
+
+def test_a_missing_key_file_is_not_made_anew_over_secrets(tmp_path):
+    first = Served(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
+    first.wait()
+    first.send("POST", "/v1/webhooks", {"url": "http://127.0.0.1:9/", "name": "x"})
+    assert first.stop() == 0
+    (tmp_path / "dday.key").unlink()
+    again = Served(tmp_path, free_port())
+    assert again.process.wait(timeout=30) == 2
+    assert "dday.key is missing" in again.log.read_text()
+    assert not (tmp_path / "dday.key").exists()
