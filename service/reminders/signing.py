@@ -31,7 +31,8 @@ def headers(
     """The headers of one attempt. The timestamp is the attempt's, so a retry is signed anew."""
     timestamp = int(now.timestamp())
     signed = b"%s.%d.%s" % (delivery_id.encode(), timestamp, body)
-    signatures = " ".join(f"{key.version},{b64encode(_sign(key, signed)).decode()}" for key in keys)
+    ordered = sorted(keys, key=lambda key: key.version)  # v1 first, for verifiers that read no further
+    signatures = " ".join(f"{key.version},{b64encode(_sign(key, signed)).decode()}" for key in ordered)
     made = {
         "webhook-id": delivery_id,
         "webhook-timestamp": str(timestamp),

@@ -1,0 +1,175 @@
+"""Messages sent now, and the secrets that sign them, over HTTP to a real receiver."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from litestar import Litestar
+from litestar.testing import TestClient
+from standardwebhooks.webhooks import Webhook as Verifier
+
+from service.app import create_app
+from service.clock import SimulatedClock
+from tests.receiver import Received, Receiver, Reply
+from tests.service.api.conftest import ADMIN, bearer, new_key, settings_in
+
+Client = TestClient[Litestar]
+EVENT = {"id": "summit", "kind": "summit", "name": {"ko": "서밋"}, "start": "2026-03-12"}
+
+
+@pytest.fixture
+def client(tmp_path: Path, migrated: Path, clock: SimulatedClock) -> Iterator[Client]:
+    """A service that may deliver to this machine."""
+    settings = settings_in(tmp_path, migrated, egress_allow=(ip_network("127.0.0.0/8"),))
+    with TestClient(create_app(settings, clock=clock)) as client:
+        yield client
+
+
+@pytest.fixture
+def key(client: Client) -> dict[str, str]:
+    return new_key(client, "webhooks")
+
+
+class Hook:
+    """A webhook to the receiver, and how to use it."""
+
+    def __init__(self, client: Client, key: dict[str, str], url: str, **fields: Any) -> None:
+        self.client, self.key = client, key
+        answer = client.post("/v1/webhooks", json={"url": url, "name": "t"} | fields, headers=key)
+        assert answer.status_code == 201, answer.text
+        self.made: dict[str, Any] = answer.json()
+        self.path = f"/v1/webhooks/{self.made['id']}"
+
+    def post(self, what: str, body: Any) -> Any:
+        return self.client.post(f"{self.path}/{what}", json=body, headers=self.key)
+
+    def tried(self, **body: Any) -> dict[str, Any]:
+        answer = self.post("test", body)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def signed_by(secret: str, request: Received) -> bool:
+    """By the reference library; its clock is the world's, so it signs anew and compares."""
+    at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+    signature = Verifier(secret).sign(request.id, at, request.body.decode())
+    return signature in request.headers["webhook-signature"].split(" ")
+
+
+def test_a_test_is_sent_now_signed_and_recorded(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    hook = Hook(client, key, receiver.url)
+    tried = hook.tried()
+    [request] = receiver.requests
+    assert (tried["outcome"], tried["status"], request.id) == ("2xx", 200, tried["delivery"])
+    assert signed_by(hook.made["secret"], request)
+    assert json.loads(request.body)["type"] == "webhook.test"
+    kept = client.get(f"/v1/deliveries/{tried['delivery']}", headers=key).json()
+    assert (kept["state"], kept["type"], len(kept["attempts"])) == ("succeeded", "webhook.test", 1)
+
+
+def test_a_test_that_fails_says_how_and_is_not_repeated(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    receiver.reply_with(Reply(status=500, body=b"no disk"))
+    tried = Hook(client, key, receiver.url).tried()
+    assert (tried["outcome"], tried["status"], tried["excerpt"]) == ("5xx", 500, "no disk")
+    kept = client.get(f"/v1/deliveries/{tried['delivery']}", headers=key).json()
+    assert (kept["state"], kept["next_attempt_at"], len(receiver.requests)) == ("dead", None, 1)
+
+
+def test_a_sample_is_the_reminder_the_webhook_would_get(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    client.put("/v1/events/summit", json=EVENT, headers=bearer(ADMIN))
+    Hook(client, key, receiver.url, reminders=[{"anchor": "start", "before": "P3D"}]).tried(event="summit")
+    [request] = receiver.requests
+    body = json.loads(request.body)
+    event = client.get("/v1/events/summit").json()
+    assert (body["type"], body["data"]["event"], body["data"]["revision"]) == ("event.reminder", event, 1)
+    assert body["data"]["reminder"] == {
+        "anchor": "start",
+        "before": "P3D",
+        "anchor_at": "2026-03-11T15:00:00Z",
+        "due_at": "2026-03-01T03:00:00Z",
+        "late_seconds": 0,
+    }
+
+
+def test_there_is_no_sample_of_an_event_without_a_day_or_of_none(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    client.put("/v1/events/summit", json=EVENT | {"start": "2026-03"}, headers=bearer(ADMIN))
+    hook = Hook(client, key, receiver.url)
+    vague = hook.post("test", {"event": "summit"})
+    assert (vague.status_code, vague.json()["errors"][0]["pointer"]) == (422, "/event")
+    assert hook.post("test", {"event": "none"}).status_code == 404
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize("chat", ["slack", "discord", "teams"])
+def test_a_chat_gets_a_message_in_its_own_form(
+    client: Client, key: dict[str, str], receiver: Receiver, chat: str
+) -> None:
+    client.put("/v1/events/summit", json=EVENT, headers=bearer(ADMIN))
+    Hook(client, key, receiver.url, format=chat, lang="en").tried(event="summit")
+    [request] = receiver.requests
+    assert "D-11" in request.body.decode() and "서밋" in request.body.decode()
+
+
+def test_while_a_secret_is_rotated_both_sign_and_then_only_the_new_one(
+    client: Client, key: dict[str, str], receiver: Receiver, clock: SimulatedClock
+) -> None:
+    hook = Hook(client, key, receiver.url)
+    old = hook.made["secret"]
+    rotated = hook.post("rotate-secret", {"overlap": "PT1H"}).json()
+    assert rotated["previous_until"] == "2026-03-01T04:00:00Z" and rotated["secret"] != old
+    hook.tried()
+    clock.advance(timedelta(hours=1))
+    hook.tried()
+    meanwhile, after = receiver.requests
+    assert signed_by(old, meanwhile) and signed_by(rotated["secret"], meanwhile)
+    assert signed_by(rotated["secret"], after) and not signed_by(old, after)
+
+
+@pytest.mark.parametrize("overlap", ["P8D", "PT169H", "-PT1H", "1h", "P1M"])
+def test_an_overlap_is_at_most_seven_days(
+    client: Client, key: dict[str, str], receiver: Receiver, overlap: str
+) -> None:
+    answer = Hook(client, key, receiver.url).post("rotate-secret", {"overlap": overlap})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/overlap")
+
+
+def test_v1a_verifies_with_the_public_key_that_everybody_can_fetch(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    hook = Hook(client, key, receiver.url, signing=["v1", "v1a"])
+    hook.tried()
+    [request] = receiver.requests
+    [jwk] = client.get("/.well-known/jwks.json").json()["keys"]
+    raw = base64.urlsafe_b64decode(jwk["x"] + "=")
+    assert hook.made["public_key"] == "whpk_" + base64.b64encode(raw).decode()
+    signature = request.headers["webhook-signature"].split(" ")[1].removeprefix("v1a,")
+    signed = f"{request.id}.{request.headers['webhook-timestamp']}.".encode() + request.body
+    Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(signature), signed)
+
+
+def test_v1a_can_be_asked_for_later_and_both_pairs_are_public_while_they_sign(
+    client: Client, key: dict[str, str], receiver: Receiver, clock: SimulatedClock
+) -> None:
+    hook = Hook(client, key, receiver.url)
+    assert client.get("/.well-known/jwks.json").json() == {"keys": []}
+    changed = client.patch(hook.path, json={"signing": ["v1", "v1a"]}, headers=key).json()
+    assert changed["public_key"].startswith("whpk_") and "secret" not in changed
+    hook.post("rotate-secret", {"overlap": "PT1H"})
+    assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 2
+    clock.advance(timedelta(hours=2))
+    assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 1
