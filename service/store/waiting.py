@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, text
 
 from service.store.instants import millis
 
@@ -68,7 +68,7 @@ WITH RECURSIVE queue(webhook_id) AS (
       FROM queue q WHERE q.webhook_id IS NOT NULL
 ), open_queue AS (
     SELECT q.webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
-     WHERE q.webhook_id NOT IN (:without) AND NOT EXISTS (
+     WHERE q.webhook_id NOT IN :without AND NOT EXISTS (
         SELECT 1 FROM delivery l
          WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner <> :worker)
 )"""
@@ -87,6 +87,6 @@ _POSTGRESQL = """, due AS MATERIALIZED (
          ORDER BY d.next_at LIMIT :depth FOR UPDATE SKIP LOCKED) x)
 SELECT id, webhook_id, abandons FROM due ORDER BY next_at LIMIT :limit"""
 _FAIR = {
-    dialect: text(_QUEUES + own).bindparams(bindparam("without", expanding=True))
+    dialect: text(_QUEUES + own).bindparams(bindparam("without", type_=Text(), expanding=True))
     for dialect, own in (("sqlite", _SQLITE), ("postgresql", _POSTGRESQL))
 }
