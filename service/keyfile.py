@@ -6,6 +6,8 @@ import secrets
 import stat
 from pathlib import Path
 
+import msgspec
+
 from service.settings import Settings, SettingsError
 
 
@@ -16,6 +18,10 @@ def secret_key(settings: Settings, *, has_ciphertext: bool) -> bytes:
     file = settings.key_file
     if file is None:
         raise SettingsError("DDAY_SECRET_KEY must be set with PostgreSQL: every process needs the same key.")
+    if _next(file).exists():
+        raise SettingsError(
+            "Changing the secret key was interrupted. Run `dday secrets rotate` to finish it."
+        )
     if file.exists():
         return _read(file)
     if has_ciphertext:
@@ -24,6 +30,30 @@ def secret_key(settings: Settings, *, has_ciphertext: bool) -> bytes:
             "or set DDAY_SECRET_KEY. A new key could not read them, so none is made."
         )
     return _create(file)
+
+
+class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The key everything is sealed with and the one it shall be sealed with, on disk until it is so."""
+
+    file: Path
+    old: bytes
+    new: bytes
+
+    def finish(self) -> None:
+        """From here on the new key is the key."""
+        os.replace(_next(self.file), self.file)
+        _sync_folder(self.file.parent)
+
+
+def begin_change(file: Path) -> KeyChange:
+    """Put a new key beside the old one; again, after an interruption, it is the same new key."""
+    old = _read(file)
+    following = _next(file)
+    return KeyChange(file=file, old=old, new=_read(following) if following.exists() else _create(following))
+
+
+def _next(file: Path) -> Path:
+    return file.with_name(file.name + ".next")
 
 
 def _read(file: Path) -> bytes:

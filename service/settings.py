@@ -105,6 +105,11 @@ def remote_from_environment(url: str | None = None) -> Remote:
     return Remote(url=_url(found), api_key=os.environ.get("DDAY_API_KEY") or None)
 
 
+def secret_key_of(text: str) -> bytes:
+    """A key given for `dday secrets rotate`, in the form of DDAY_SECRET_KEY."""
+    return bytes.fromhex(_parsed("secret_key", "--new-key", text))
+
+
 def _parsed(field: str, name: str, text: str) -> Any:
     try:
         return PARSERS[field](text)
@@ -141,22 +146,13 @@ def _host(text: str) -> str:
     raise ValueError("an address or host name to listen on, such as 127.0.0.1 or 0.0.0.0")
 
 
-def _port(text: str) -> int:
-    return _whole(text, 1, 65_535)
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most:
+            return int(text)
+        raise ValueError(f"a whole number from {least} to {most}")
 
-
-def _concurrency(text: str) -> int:
-    return _whole(text, 1, 10_000)
-
-
-def _rate_limit(text: str) -> int:
-    return _whole(text, 0, 1_000_000)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if re.fullmatch(r"[0-9]{1,9}", text) and least <= int(text) <= most:
-        return int(text)
-    raise ValueError(f"a whole number from {least} to {most}")
+    return parse
 
 
 def _url(text: str) -> str:
@@ -169,7 +165,9 @@ def _url(text: str) -> str:
 def _admin_key(text: str) -> str:
     if re.fullmatch(r"dday_[A-Za-z0-9_-]{32,200}", text):
         return text
-    raise ValueError("dday_ and at least 32 random characters (after dday_, `openssl rand -hex 32` makes them)")
+    raise ValueError(
+        "dday_ and at least 32 random characters (after dday_, `openssl rand -hex 32` makes them)"
+    )
 
 
 def _secret_key(text: str) -> str:
@@ -229,7 +227,7 @@ SECRETS = ("admin_key", "secret_key", "database_url")
 PARSERS: Mapping[str, Callable[[str], Any]] = {
     "database_url": _database_url,
     "host": _host,
-    "port": _port,
+    "port": _whole(1, 65_535),
     "public_url": _url,
     "admin_key": _admin_key,
     "secret_key": _secret_key,
@@ -238,9 +236,9 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "retry_schedule": _durations,
     "attempt_timeout": _duration,
     "lease": _duration,
-    "concurrency": _concurrency,
+    "concurrency": _whole(1, 10_000),
     "seeds": _seeds,
     "log": _log,
     "deliver": _switch,
-    "rate_limit": _rate_limit,
+    "rate_limit": _whole(0, 1_000_000),
 }

@@ -18,6 +18,7 @@ COMMANDS = {
     "Keep the catalogue": {"check": "service.cli.catalogue", "seed": "service.cli.catalogue"},
     "Administer": {
         "keys": "service.cli.keys",
+        "secrets": "service.cli.secrets",
         "webhooks": "service.cli.webhooks",
         "openapi": "service.cli.openapi",
     },
