@@ -88,8 +88,9 @@ def _what(message: Message) -> str:
     when = escape(event.when.label.ko or "")
     reminder = message.data.reminder
     if reminder is None:
-        changed = f" ({', '.join(message.data.changed)})" if message.data.changed else ""
-        return f"[bold]{message.type.removeprefix('event.')}[/]{changed}  {name}  {when}"
+        kind = message.type.removeprefix("event.")
+        changed = f" ({', '.join(message.data.changed)})" if kind in ("updated", "rescheduled") else ""
+        return f"[bold]{kind}[/]{changed}  {name}  {when}"
     late = f" [yellow]{reminder.late_seconds} s late[/]" if reminder.late_seconds else ""
     return f"[bold]{countdown(reminder.before):>5}[/] {reminder.anchor:<6}{late} {name}  {when}"
 

@@ -14,7 +14,8 @@ from service.errors import Problem
 from service.settings import SettingsError
 from service.store.engine import StoreBusy
 
-out = Console(highlight=False, soft_wrap=True)
+# Into a pipe or a file a table takes the room it needs: its ids are to be copied.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -76,8 +77,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empt
         err.print(empty, markup=False)
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(table, markup=False)
