@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -25,6 +26,7 @@ MASTER = bytes(range(32))
 MASTERS = {secrets.key_id(MASTER): MASTER}
 LOOPBACK = Policy(allow=(ip_network("127.0.0.0/8"),))
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TLS = ssl.create_default_context()  # making one costs more than a small test
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
@@ -69,7 +71,7 @@ class World:
 
     def send(self, chance: Callable[[], float] = lambda: 0.5) -> int:
         async def once() -> int:
-            egress = Egress(LOOPBACK, deadline=2)
+            egress = Egress(LOOPBACK, deadline=2, tls=TLS)
             sender = Deliverer(
                 self.store,
                 egress,
