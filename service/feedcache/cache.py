@@ -54,7 +54,7 @@ class FeedCache:
             edition.seq == self._head
             and self._commits == self._store.commits
             and asyncio.get_running_loop().time() - self._looked < LOOK_EVERY
-            and self._clock.now() < edition.valid_until
+            and edition.season.has(self._clock.now())
         )
 
     async def get(self, asked: Asked) -> Edition:
@@ -63,7 +63,7 @@ class FeedCache:
         edition = self._editions.get(path)
         try:
             await self._look()
-            while edition is None or edition.seq < self._head or self._clock.now() >= edition.valid_until:
+            while edition is None or edition.seq < self._head or not edition.season.has(self._clock.now()):
                 # Once more if the making had begun before the change that this caller may know of.
                 edition = await self._made(asked, edition)
             if path in self._editions:

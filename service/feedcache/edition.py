@@ -11,7 +11,7 @@ from feeds.formats import FORMATS
 from service.catalogue.entries import Around, Named, NounName, Style, entries, leaves_at, names_used
 from service.catalogue.view import Document
 from service.feedcache.asked import Asked, Options
-from service.feedcache.reach import extent
+from service.feedcache.reach import Season, extent
 from service.store.records import Stored
 
 # Google reads no more than 1 MB and says nothing about the rest.
@@ -54,7 +54,7 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):
-    """What is sent for a feed as long as the log stands at `seq` and it is before `valid_until`.
+    """What is sent for a feed as long as the log stands at `seq` and its season lasts.
 
     `short` exists where `full` is more than Google reads; `over_budget` says that even `short` is.
     """
@@ -62,7 +62,7 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
     asked: Asked
     title: str
     seq: int
-    valid_until: datetime
+    season: Season
     full: Layer
     short: Layer | None
     over_budget: bool

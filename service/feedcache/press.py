@@ -15,7 +15,7 @@ from service.feedcache import edition, heads, layers, material
 from service.feedcache.asked import Asked
 from service.feedcache.edition import BUDGET, Edition, Layer, Rendered, document_of
 from service.feedcache.material import Material
-from service.feedcache.reach import valid_until
+from service.feedcache.reach import season
 from service.store import feedstate, names
 from service.store.engine import Store
 from service.store.feedstate import FeedState
@@ -37,7 +37,7 @@ class Press:
 
     def publish(self, asked: Asked, previous: Edition | None, *, now: datetime) -> Edition:
         """The feed as it is now. From a `previous` edition only what changed since is read and rendered."""
-        base = previous if previous and now < previous.valid_until else None
+        base = previous if previous and previous.season.has(now) else None
         found = self._read(asked, base.seq if base else None, now=now)
         if base and _is_untouched(base, found):
             return msgspec.structs.replace(base, seq=found.seq)
@@ -117,7 +117,7 @@ class Press:
             asked=asked,
             title=title,
             seq=found.seq,
-            valid_until=valid_until(asked.filters, now=now),
+            season=season(asked.filters, now=now),
             full=full,
             short=short,
             over_budget=over,

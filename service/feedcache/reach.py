@@ -6,6 +6,7 @@ import msgspec
 
 from service.catalogue import dates
 from service.catalogue.filters import HOME, EventFilter
+from service.catalogue.windows import TICK
 from service.feedcache.asked import Asked, Reach
 
 DAY = timedelta(days=1)
@@ -34,11 +35,22 @@ def moved(day: date, reach: Reach, *, back: bool) -> date:
     return first.replace(day=min(day.day, length)) + sign * timedelta(days=reach.days)
 
 
-def valid_until(filters: EventFilter, *, now: datetime) -> datetime:
-    """When time alone may change the feed: at midnight, or with a phase at the next minute."""
-    if filters.phase:
-        return now.replace(second=0, microsecond=0) + MINUTE
-    return dates.day_end(now.astimezone(HOME).date(), HOME)
+class Season(msgspec.Struct, frozen=True):
+    """A stretch of time in which time alone changes nothing in a feed."""
+
+    begins: datetime
+    ends: datetime
+
+    def has(self, now: datetime) -> bool:
+        return self.begins <= now < self.ends
+
+
+def season(filters: EventFilter, *, now: datetime) -> Season:
+    """The day; with a phase the minute, but for its first tick: "by 18:00" still holds at 18:00:00."""
+    if not filters.phase:
+        return Season(today_begins(now), dates.day_end(now.astimezone(HOME).date(), HOME))
+    minute = now.replace(second=0, microsecond=0)
+    return Season(minute, minute + TICK) if now < minute + TICK else Season(minute + TICK, minute + MINUTE)
 
 
 def today_begins(now: datetime) -> datetime:
