@@ -51,6 +51,8 @@ def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, 
     until = min(until, after + LONGEST_STRETCH)
     hooks = [kept.webhook for kept in webhooks.every(c)]
     candidates = _anchored(c, hooks, after=after, until=until)
+    if after < now:  # planning has stood still: what changed meanwhile may have been past when it did
+        candidates = history.with_past(c, candidates, since=after)
     due = _due(candidates, hooks, after=after, until=until)
     found = [
         planned

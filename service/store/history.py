@@ -1,6 +1,6 @@
 """The revision log as reminders read it: each change with the event before and after it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -9,7 +9,9 @@ from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
 from service.reminders.changes import Revised
 from service.reminders.plan import Candidate
+from service.reminders.replan import changed
 from service.store import revisions, unit
+from service.store.instants import millis
 from service.store.records import Stored
 from service.store.revisions import Revision
 from service.store.tables import revision as log
@@ -30,7 +32,18 @@ def candidate(stored: Stored) -> Candidate:
 
 def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
     """The changes of events after this `seq`, oldest first, with what they changed."""
-    rows = revisions.since(c, after, limit)
+    return _with_sides(c, revisions.since(c, after, limit), after=after)
+
+
+def with_past(c: Connection, candidates: Mapping[str, Candidate], *, since: datetime) -> dict[str, Candidate]:
+    """The same events, each with the versions that changes after this instant have replaced."""
+    late = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & (log.c.at > millis(since))
+    rows = revisions._read(c, select(log).where(late).order_by(log.c.seq))
+    news = changed(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
+    return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
+
+
+def _with_sides(c: Connection, rows: Sequence[Revision], *, after: int) -> tuple[Revised, ...]:
     sides = {row.seq: row for row in (*rows, *_last_before(c, {row.id for row in rows}, after))}
     candidates = _candidates(c, sides.values())
     newest: dict[str, Candidate | None] = {
