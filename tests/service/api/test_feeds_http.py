@@ -333,3 +333,22 @@ def test_json_feed_and_atom_list_the_same_entries(shown: Client) -> None:
         "application/atom+xml; charset=utf-8",
         4,
     )
+
+
+def test_the_list_of_feeds_gives_sizes_and_ways_to_subscribe(shown: Client) -> None:
+    answer = shown.get("/v1/feeds")
+    items = {(item["lang"], item["name"]): item for item in answer.json()["items"]}
+    assert list(items) == [
+        (lang, name) for lang in ("ko", "en") for name in ("calendar", "events", "deadlines")
+    ]
+    calendar = items["ko", "calendar"]
+    body = fetch(shown, "/feeds/ko/calendar.ics").content
+    assert (calendar["entries"], calendar["bytes"], calendar["shortened"]) == (3, len(body), False)
+    assert [way["client"] for way in calendar["subscribe"]][:2] == ["google", "apple"]
+
+
+def test_the_list_of_feeds_comes_in_pages(shown: Client) -> None:
+    first = shown.get("/v1/feeds?limit=4").json()
+    second = shown.get("/v1/feeds", params={"limit": 4, "cursor": first["next"]}).json()
+    assert (len(first["items"]), len(second["items"]), second["next"]) == (4, 2, None)
+    assert {item["lang"] for item in shown.get("/v1/feeds?lang=en").json()["items"]} == {"en"}

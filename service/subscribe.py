@@ -1,0 +1,165 @@
+"""How a feed gets into somebody's calendar: a link for each program, and what to expect of it.
+
+The sentences say what people and server logs report (`docs/subscribe-a-calendar.md`), not what we would like:
+how slow each program is nobody else tells them.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from service.catalogue.labels import Words
+
+Client = Literal[
+    "google",
+    "apple",
+    "outlook",
+    "microsoft365",
+    "thunderbird",
+    "gnome",
+    "nextcloud",
+    "home_assistant",
+    "icsx5",
+    "other",
+]
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """`link` opens the program's own question; `feed` is the address to paste where links fail."""
+
+    client: Client
+    name: Words
+    link: str
+    feed: str
+    sentence: Words
+
+
+class _Way(msgspec.Struct, frozen=True, kw_only=True):
+    name: Words
+    link: Callable[[str, str], str]
+    sentence: Words
+    option: tuple[str, str] | None = None
+
+
+def subscription(feed: str, client: Client, *, title: str) -> Subscription:
+    """The way into one program for the feed at this absolute address."""
+    way = WAYS[client]
+    address = with_option(feed, *way.option) if way.option else feed
+    return Subscription(
+        client=client, name=way.name, link=way.link(address, title), feed=address, sentence=way.sentence
+    )
+
+
+def subscriptions(feed: str, *, title: str) -> tuple[Subscription, ...]:
+    """The ways into every program we know, the most common first."""
+    return tuple(subscription(feed, client, title=title) for client in WAYS)
+
+
+def with_option(feed: str, name: str, value: str) -> str:
+    """The address with one more option."""
+    parts = urlsplit(feed)
+    query = "&".join(filter(None, (parts.query, urlencode({name: value}))))
+    return urlunsplit(parts._replace(query=query))
+
+
+def webcal(feed: str) -> str:
+    """The same address under the scheme that calendar programs open themselves for."""
+    return f"webcal://{feed.partition('://')[2]}"
+
+
+def _as_is(feed: str, _: str) -> str:
+    return feed
+
+
+def _webcal(feed: str, _: str) -> str:
+    return webcal(feed)
+
+
+def _google(feed: str, _: str) -> str:
+    # It is said to refuse the https form here.
+    return f"https://calendar.google.com/calendar/r?cid={quote(webcal(feed), safe='')}"
+
+
+def _microsoft(host: str) -> Callable[[str, str], str]:
+    def link(feed: str, title: str) -> str:
+        return f"https://{host}/calendar/0/addfromweb?url={quote(feed, safe='')}&name={quote(title, safe='')}"
+
+    return link
+
+
+_MICROSOFT = Words(
+    ko="바뀐 내용은 3~24시간 뒤에 보입니다. 알림은 무시합니다.",
+    en="Changes show after 3 to 24 hours; it ignores alarms.",
+)
+WAYS: dict[Client, _Way] = {
+    "google": _Way(
+        name=Words(ko="구글 캘린더", en="Google Calendar"),
+        link=_google,
+        sentence=Words(
+            ko="바뀐 내용은 4~24시간 뒤에 보입니다. 서두르게 할 방법이 없고, 알림은 무시합니다.",
+            en="Changes show after 4 to 24 hours; nothing can hurry it, and it ignores alarms.",
+        ),
+        # Google takes what is STATUS:CANCELLED away at once, so that nobody would see why.
+        option=("cancelled", "mark"),
+    ),
+    "apple": _Way(
+        name=Words(ko="애플 캘린더", en="Apple Calendar"),
+        link=_webcal,
+        sentence=Words(
+            ko="새로 고침 간격은 직접 고릅니다(5분~1주). 아이폰의 기본값은 하루입니다.",
+            en="You choose how often it looks, 5 minutes to a week; an iPhone looks once a day at first.",
+        ),
+    ),
+    "outlook": _Way(
+        name=Words(ko="아웃룩", en="Outlook"), link=_microsoft("outlook.live.com"), sentence=_MICROSOFT
+    ),
+    "microsoft365": _Way(
+        name=Words(ko="아웃룩(마이크로소프트 365)", en="Outlook (Microsoft 365)"),
+        link=_microsoft("outlook.office.com"),
+        sentence=_MICROSOFT,
+    ),
+    "thunderbird": _Way(
+        name=Words(ko="썬더버드", en="Thunderbird"),
+        link=_as_is,
+        sentence=Words(
+            ko="바꾸지 않으면 30분마다 새로 고칩니다.", en="It looks every 30 minutes unless you change it."
+        ),
+    ),
+    "gnome": _Way(
+        name=Words(ko="그놈 캘린더·에볼루션", en="GNOME Calendar, Evolution"),
+        link=_as_is,
+        sentence=Words(
+            ko="달력 설정에서 정한 간격으로 새로 고칩니다.",
+            en="It looks as often as the settings of the calendar say.",
+        ),
+    ),
+    "nextcloud": _Way(
+        name=Words(ko="넥스트클라우드", en="Nextcloud"),
+        link=_as_is,
+        sentence=Words(
+            ko="권하는 간격(6시간)을 따르지만, 서버 설정에 따라 하루가 걸립니다.",
+            en="It follows our hint of 6 hours, or takes a day on servers that are set so.",
+        ),
+    ),
+    "home_assistant": _Way(
+        name=Words(ko="홈 어시스턴트", en="Home Assistant"),
+        link=_as_is,
+        sentence=Words(ko="하루에 한 번 새로 고칩니다.", en="It looks once a day."),
+        option=("profile", "plain"),
+    ),
+    "icsx5": _Way(
+        name=Words(ko="ICSx⁵(안드로이드)", en="ICSx⁵ (Android)"),
+        link=_webcal,
+        sentence=Words(ko="앱에서 정한 간격으로 새로 고칩니다.", en="It looks as often as you choose there."),
+    ),
+    "other": _Way(
+        name=Words(ko="그 밖의 프로그램", en="Any other program"),
+        link=_as_is,
+        sentence=Words(
+            ko="주소를 붙여 넣으세요. 얼마나 자주 새로 고칠지는 프로그램마다 다릅니다.",
+            en="Paste the address; how often it looks differs from program to program.",
+        ),
+    ),
+}
