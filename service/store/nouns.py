@@ -1,5 +1,6 @@
 """Series, programs, organizations and sources: small documents under (kind, id), logged like events."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -65,6 +66,13 @@ def get(c: Connection, kind: NounKind, identifier: str) -> StoredNoun:
 def find(c: Connection, kind: NounKind, identifier: str) -> StoredNoun | None:
     row = c.execute(_ONE, {"kind": kind, "id": identifier}).one_or_none()
     return None if row is None else _stored(row)
+
+
+def get_many(c: Connection, kind: NounKind, identifiers: Sequence[str]) -> dict[str, StoredNoun]:
+    """Those of them that exist."""
+    if not identifiers:
+        return {}
+    return {row.id: _stored(row) for row in c.execute(_MANY, {"kind": kind, "ids": list(identifiers)})}
 
 
 def listed(c: Connection, kind: NounKind, *, limit: int = 50, after: str | None = None) -> ListedNouns:
@@ -213,6 +221,9 @@ def _stored(row: Row[Any]) -> StoredNoun:
 
 _KEY = (nouns.c.kind == bindparam("the_kind")) & (nouns.c.id == bindparam("the_id"))
 _ONE = select(nouns).where(nouns.c.kind == bindparam("kind"), nouns.c.id == bindparam("id"))
+_MANY = select(nouns).where(
+    nouns.c.kind == bindparam("kind"), nouns.c.id.in_(bindparam("ids", expanding=True))
+)
 _PAGE = (
     select(nouns)
     .where(nouns.c.kind == bindparam("kind"), nouns.c.id > bindparam("after"))
