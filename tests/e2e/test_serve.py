@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -15,14 +14,9 @@ import pytest
 import vobject
 
 from service.cli.receiver import Receiver
+from tests.e2e.ports import free_port
 
 ADMIN = "dday_" + "a" * 40
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Served:
