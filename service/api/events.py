@@ -36,7 +36,7 @@ async def listed(request: Call) -> Response[bytes]:
     """Events that match every filter, in order, one page at a time."""
     filters, sort = filters_of(request.pairs), sort_of(request.pairs)
     limit, after, lang, now = request.limit, request.after(Position), request.lang, request.now
-    found = await request.service.store.reading(
+    found = await request.service.store.glancing(
         lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
     )
     page = answers.page((stored.body(now) for stored in found.items), request.cursor(found.next), lang=lang)
@@ -50,7 +50,7 @@ async def listed(request: Call) -> Response[bytes]:
 async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """One event with its evidence and everything that follows from it."""
     lang = request.lang
-    stored = await request.service.store.reading(lambda c: events.get(c, event_id))
+    stored = await request.service.store.glancing(lambda c: events.get(c, event_id))
     return request.shown(edits.shown(stored, now=request.now, lang=lang))
 
 
