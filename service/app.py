@@ -15,6 +15,7 @@ from service.api import (
     events,
     feedlist,
     health,
+    home,
     keys,
     metrics,
     nouns,
@@ -50,6 +51,7 @@ HANDLERS: Sequence[Any] = (
     *signing_keys.HANDLERS,
     *webhook_trials.HANDLERS,
     *deliveries.HANDLERS,
+    home.home,
     problems.explain,
 )
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -93,6 +94,13 @@ def test_a_calendar_opens_in_a_parser_that_is_not_ours(served):
     calendar = vobject.readOne(served.get("/feeds/ko/calendar.ics").decode())
     titles = {entry.summary.value for entry in calendar.vevent_list}
     assert any("장관회의" in title for title in titles)
+
+
+def test_a_browser_finds_the_way_and_every_way_leads_somewhere(served):
+    page = served.get("/").decode()
+    links = re.findall(r'href="(/[^"]*)"', page)
+    assert "/feeds/ko/deadlines.ics" in links
+    assert {link: len(served.get(link)) > 0 for link in links} == dict.fromkeys(links, True)
 
 
 def test_the_contract_and_its_page_are_served(served):
