@@ -9,6 +9,7 @@ A reminder may be sent at a wake-up `now` when, by the world as it is then, it i
   had been set before); or
 - the webhook wants what is already past `send_now`, and it came to be asked for only after it was due; or
 - it was so at an earlier wake-up and waits only because the webhook is paused.
+What was due at or before a resume that skips is never sent any more.
 A reminder that is more than a minute late is given up if a tighter one of the same moment is due as well.
 """
 
@@ -76,6 +77,7 @@ class _Book:
     final: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
     looked: datetime | None = None
+    skipped: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,9 @@ def _sends_of(name: str, versions: list[tuple[datetime, Hook]], history: History
             if hook is not None:
                 _look(name, hook, book, history, at)
                 if hook.paused and not new.paused and new.resume == "skip":
-                    book.final |= book.waiting
-                    book.waiting = set()
-                book.waiting &= {ask.id for ask in _asked(name, new, history, at)}
+                    book.skipped = at
+                asked = _asked(name, new, history, at)
+                book.waiting &= {ask.id for ask in asked if not _skipped(ask, book)}
             hook = new
             if hook.late == "send_now" and hook.since == at:
                 _take_past(name, hook, book, history, at)
@@ -133,7 +135,7 @@ def _look(name: str, hook: Hook, book: _Book, history: History, now: datetime) -
     for event in history.events:
         current = _asks_of(name, hook, event, _as_of(history, event, now))
         for ask in current:
-            if ask.due > now or ask.id in book.final or ask.id in book.waiting:
+            if ask.due > now or ask.id in book.final | book.waiting or _skipped(ask, book):
                 continue
             was = _as_of(history, event, max(ask.due, looked), before=ask.due > looked)
             then = any((a.id, a.due) == (ask.id, ask.due) for a in _asks_of(name, hook, event, was))
@@ -143,11 +145,15 @@ def _look(name: str, hook: Hook, book: _Book, history: History, now: datetime) -
     book.looked = now
 
 
+def _skipped(ask: _Ask, book: _Book) -> bool:
+    return book.skipped is not None and ask.due <= book.skipped
+
+
 def _take_past(name: str, hook: Hook, book: _Book, history: History, now: datetime) -> None:
     for event in history.events:
         current = _asks_of(name, hook, event, _as_of(history, event, now))
         for ask in current:
-            if ask.due <= now and ask.id not in book.final | book.waiting:
+            if ask.due <= now and ask.id not in book.final | book.waiting and not _skipped(ask, book):
                 _open(ask, current, book, now)
 
 

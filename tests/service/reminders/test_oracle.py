@@ -31,7 +31,7 @@ ZONES = [
     "America/Havana",
 ]
 OFFSETS = ["P7D", "P3D", "P1D", "P1D", "PT24H", "PT0S", "PT0S", "P0D", "PT1H", "PT2H30M", "P1DT2H", "P1W"]
-OFFSETS += ["PT36H", "PT10M"]
+OFFSETS += ["PT36H", "PT10M", "PT9M", "PT9M"]
 CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
 TAGS = ["ai", "bio"]
 RUNS = 300
@@ -140,6 +140,11 @@ class Chance:
         ]
         return replace(self.random.choice(turns), since=at)
 
+    def _delay(self) -> timedelta:
+        """Mostly none; else about the lengths at which something changes: a minute, an hour."""
+        delays = [30, 60, 61, 300, 3599, 3600, 3601, 5400]
+        return timedelta(seconds=self.random.choice(delays) if self.random.random() < 0.3 else 0)
+
     def _wakes(self, history: History) -> list[datetime]:
         """On time for most that comes due, with gaps of downtime, and at odd times."""
         versions = [
@@ -151,7 +156,7 @@ class Chance:
         hooks = [webhook(key, hook) for key, changes in history.hooks.items() for _, hook in changes]
         until = self.start + 30 * DAY
         dues = {each.due_at for each in plan(versions, hooks, after=self.start, until=until)}
-        wakes = dues | {self.instant(16) for _ in range(self.random.randint(3, 12))}
+        wakes = {due + self._delay() for due in dues} | {self.instant(16) for _ in range(self.random.randint(3, 12))}
         for _ in range(self.random.randint(0, 3)):
             down = self.instant()
             back = down + self.random.choice([30 * MINUTE, 6 * HOUR, 2 * DAY])
