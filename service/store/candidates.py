@@ -74,19 +74,25 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
         return params
 
 
-def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part) -> Statement:
-    """Candidates of one part of the order, joined with their events."""
+def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part, leg_by_leg: bool) -> Statement:
+    """Candidates of one part of the order, joined with their events.
+
+    PostgreSQL merges legs only where each is told its order (`leg_by_leg`), SQLite only where none is.
+    """
     descending = sort.startswith("-")
     fixed: Params = {}
     stretches: list[_Stretch] = []
     column = _COLUMN[sort.lstrip("-")]
-    legs = " UNION ALL ".join(_legs(way, asked, column, part, fixed, stretches, descending=descending))
+    legs = _legs(way, asked, column, part, fixed, stretches, descending=descending)
+    direction = " DESC" if descending else ""
+    if leg_by_leg and not way.gathered and len(legs) > 1:
+        legs = [f"({leg} ORDER BY key{direction}, number{direction} LIMIT :size)" for leg in legs]
     outer = ""
     if way.gathered:
         outer = " WHERE " + " AND ".join(_within("u.key", "u.number", "", descending=descending))
         stretches = [_Stretch(name="", column="key", low=part.low, high=part.high)]
     return Statement(
-        text=_joined(legs, outer, " DESC" if descending else ""),
+        text=_joined(" UNION ALL ".join(legs), outer, direction),
         fixed=fixed,
         stretches=tuple({s.name: (s.name, s.low, s.high) for s in stretches}.values()),
         descending=descending,

@@ -56,10 +56,12 @@ def listed(
     """
     asked = wanted(filters, now=now)
     way = route.choose(c, asked, sort=sort, enough=enough)
+    merging = c.dialect.name == "postgresql"
     page = _Page(begin=after, until=limit + PEEK)
     for part in parts(sort, asked):
         if after is None or part.index >= after.part:
-            _fill(c, page, statement(way, asked, sort=sort, part=part), part, right=_judge(filters, now))
+            query = statement(way, asked, sort=sort, part=part, leg_by_leg=merging)
+            _fill(c, page, query, part, right=_judge(filters, now))
         if len(page.items) > limit:
             break
     items = page.items[:limit]

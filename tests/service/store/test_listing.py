@@ -1,13 +1,15 @@
 """The listing by index gives what the pure filters mean, in order, each event once, on both engines."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from service.catalogue import windows
-from service.catalogue.event import Event
+from service.catalogue.event import Event, Text
 from service.catalogue.evidence import disputed
 from service.catalogue.filters import EventFilter, matches
 from service.store import events, nouns
@@ -19,9 +21,8 @@ from service.store.wanted import SORTS, Sort
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.
-BY_EXAMPLE = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(FEW, max_examples=300)
 
 
 def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
@@ -75,16 +76,7 @@ def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, e
         after = page.next
 
 
-@BY_EXAMPLE
-@given(
-    catalogue=catalogues(),
-    asked=st.lists(filters(), min_size=6, max_size=6),
-    limit=st.sampled_from((1, 3, 7, 200)),
-    enough=st.sampled_from((0, 4, 1000)),
-)
-def test_a_listing_is_what_the_filters_mean(
-    store: Store, catalogue: list[Event], asked: list[EventFilter], limit: int, enough: int
-) -> None:
+def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, limit: int, enough: int) -> None:
     def example(c: Connection) -> None:
         saved = fill(c, catalogue)
         for one in asked:
@@ -96,3 +88,34 @@ def test_a_listing_is_what_the_filters_mean(
                 c.execute(table.delete())
 
     store.write(example)
+
+
+EXAMPLES = {
+    "catalogue": catalogues(),
+    "asked": st.lists(filters(), min_size=6, max_size=6),
+    "limit": st.sampled_from((1, 3, 7, 200)),
+    "enough": st.sampled_from((0, 4, 1000)),
+}
+
+
+@FEW
+@given(**EXAMPLES)
+def test_a_listing_is_what_the_filters_mean(store: Store, **example: Any) -> None:
+    check(store, **example)
+
+
+@pytest.mark.campaign
+@MANY
+@given(**EXAMPLES)
+def test_a_listing_is_what_the_filters_mean_at_length(store: Store, **example: Any) -> None:
+    check(store, **example)
+
+
+def test_an_event_without_an_end_is_ongoing_until_its_day_is_over(store: Store) -> None:
+    morning = Event(id="morning", kind="summit", name=Text(ko="서밋"), start="2025-09-05T09:00")
+    store.write(lambda c: events.put(c, morning, now=WRITES[0], cause="test"))
+    for sort in SORTS:
+        page = store.read(
+            lambda c, s=sort: events.listed(c, EventFilter(phase=("ongoing",)), now=NOW, sort=s, enough=0)
+        )
+        assert [item.id for item in page.items] == ["morning"]
