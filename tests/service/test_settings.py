@@ -127,6 +127,7 @@ def test_a_lease_shorter_than_an_attempt_is_refused():
 
 def test_the_base_url_is_the_public_one_or_the_address_listened_on():
     assert Settings().base_url == "http://127.0.0.1:8000"
+    assert Settings(host="0.0.0.0").base_url == "http://localhost:8000"
     assert Settings(host="::1", port=80).base_url == "http://[::1]:80"
     assert Settings(public_url="https://dday.example.org").base_url == "https://dday.example.org"
 
