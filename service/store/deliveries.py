@@ -17,6 +17,8 @@ from service.store.reminder_tables import webhook as webhooks
 CHUNK = 500
 # An operator who sends something again wants it sent, however old it is.
 REDELIVERY = timedelta(days=1)
+# A notice tells of the past: no change of plan takes it back.
+_IS_REMINDER = delivery.c.type == "event.reminder"
 
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
@@ -42,12 +44,15 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
 
 def unsent_of_events(c: Connection, event_ids: Sequence[str]) -> tuple[Planned, ...]:
     """Reminders of these events that have not been sent yet."""
-    return _unsent(c, delivery.c.event_id.in_(event_ids))
+    query = select(delivery).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
+    return tuple(planned_of(row) for row in c.execute(query))
 
 
 def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
-    pending = select(delivery).where(delivery.c.webhook_id == webhook_id, IS_PENDING)
-    leased = select(delivery).where(delivery.c.webhook_id == webhook_id, IS_LEASED)
+    """Reminders for this webhook that have not been sent yet."""
+    its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER
+    pending = select(delivery).where(its, IS_PENDING)
+    leased = select(delivery).where(its, IS_LEASED)
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
 
 
@@ -84,13 +89,6 @@ def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> None:
     its = delivery.c.webhook_id == webhook_id
     c.execute(update(delivery).where(its, IS_PENDING).values(**gone))
     c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason="withdrawn"))
-
-
-def skip_due(c: Connection, webhook_id: str, *, now: datetime) -> int:
-    """A pause that ends with `skip`: what fell due meanwhile is not made up for."""
-    its = (delivery.c.webhook_id == webhook_id) & (delivery.c.due_at <= millis(now))
-    gone = {"state": "expired", "reason": "paused", "finished_at": millis(now)}
-    return c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
 
 
 def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery, tuple[Attempt, ...]]:
@@ -201,7 +199,3 @@ def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
         c.execute(delete(attempt).where(attempt.c.delivery_id.in_(ids)))
         c.execute(delete(delivery).where(delivery.c.id.in_(ids)))
     return len(ids)
-
-
-def _unsent(c: Connection, which: Any) -> tuple[Planned, ...]:
-    return tuple(planned_of(row) for row in c.execute(select(delivery).where(which, IS_UNSENT)))

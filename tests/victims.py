@@ -1,0 +1,62 @@
+"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged."""
+
+import asyncio
+import os
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from service.clock import SystemClock
+from service.egress import Egress
+from service.reminders import fanout
+from service.reminders.deliver import Deliverer
+from service.reminders.rules import Rule
+from service.reminders.tempo import Tempo
+from service.store import events
+from service.store.engine import Store
+from tests.reminding import LOOPBACK, MASTERS, TLS, an_event
+
+SECOND = timedelta(seconds=1)
+# A short lease, so that a process stopped for longer than that is soon found.
+TEMPO = Tempo(
+    schedule=(SECOND / 5,) * 60,
+    attempt=SECOND,
+    lease=3 * SECOND,
+    margin=SECOND / 2,
+    poll=SECOND / 10,
+    group=SECOND / 100,
+    drain=5 * SECOND,
+    concurrency=8,
+)
+# Each is of use for a minute and more, so that none may expire however slow the machine is.
+RULES = tuple(Rule(anchor="start", before=f"PT{seconds}S") for seconds in (65, 75, 85, 95, 105, 115))
+
+
+def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+    """Runs until it is killed."""
+    store = Store.open(url)
+    asyncio.run(_live(store, acknowledged, ready, writes=writes))
+
+
+async def _live(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
+    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    await sender.start()
+    os.close(os.open(ready, os.O_CREAT))
+    book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    while True:
+        if writes:
+            await _write(store, book)
+        now = datetime.now(UTC)
+        await asyncio.to_thread(fanout.run_once, store, now=now, look_ahead=2 * SECOND)
+        sender.nudge()
+        await asyncio.sleep(0.05)
+
+
+async def _write(store: Store, book: int) -> None:
+    """One event some minutes ahead; a line in the book once the database has said yes."""
+    now = datetime.now(UTC)
+    start = (now + timedelta(minutes=random.choice((2, 3)))).replace(second=0, microsecond=0)
+    event = an_event(f"e-{random.getrandbits(64):016x}", start)
+    await store.writing(lambda c: events.put(c, event, now=now, cause="victim"))
+    os.write(book, f"{event.id} {event.start} {now.isoformat()}\n".encode())
