@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
@@ -30,6 +31,8 @@ PG_READING = " ".join(
         "random_page_cost=1.1",
     )
 )
+# Connection lost, out of resources, a lock not given, an operator's intervention.
+BUSY = frozenset({"08", "53", "55", "57"})
 DEADLOCKS = frozenset({"40001", "40P01"})
 
 
@@ -132,15 +135,17 @@ def repeatable(error: DBAPIError) -> bool:
     return error.connection_invalidated or _sqlstate(error) in DEADLOCKS or _sqlstate(error)[:3] == "57P"
 
 
+def _unreachable(error: DBAPIError) -> bool:
+    """No connection came about: libpq gives no state then."""
+    return isinstance(error.orig, psycopg.OperationalError) and not _sqlstate(error)
+
+
 def problem(error: DBAPIError) -> Exception:
     """What a caller may know of a database error; a mistake of ours stays what it is."""
     if _full(error):
         return StorageFull()
-    if (
-        repeatable(error)
-        or _sqlstate(error)[:2] in ("08", "53", "55", "57")
-        or _sqlite_name(error).startswith("SQLITE_BUSY")
-    ):
+    busy = _sqlstate(error)[:2] in BUSY or _sqlite_name(error).startswith("SQLITE_BUSY")
+    if repeatable(error) or busy or _unreachable(error):
         return Unavailable("The database is busy or unreachable.")
     return error
 

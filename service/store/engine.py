@@ -65,11 +65,9 @@ class Store:
 
     def _prepare(self, *, migrate: bool) -> None:
         try:
-            with self._writer.connect() as c, self._locks.writing():
-                current = schema.is_current(c)
-            if not current and migrate:
-                with self._locks.sole(), self._locks.writing(), self._writer.begin() as c:
-                    schema.upgrade(c)
+            if not self.write(schema.is_current) and migrate:
+                with self._locks.sole():
+                    self.write(schema.upgrade)
             self.instance = self.read(schema.instance)
         except BaseException:
             self._dispose()

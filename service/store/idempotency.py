@@ -31,8 +31,9 @@ def begin(c: Connection, owner: str, key: str, body_hash: bytes, *, now: datetim
         insert(idempotency)
         .values(owner=owner, key=key, body_hash=body_hash, created_at=millis(now))
         .on_conflict_do_nothing()
+        .returning(idempotency.c.key)
     )
-    if claimed.rowcount == 1:
+    if claimed.one_or_none() is not None:
         return None
     row = c.execute(select(idempotency).where(_is(owner, key))).one()
     if row.body_hash != body_hash:

@@ -32,6 +32,9 @@ def is_current(c: Connection) -> bool:
 
 def upgrade(c: Connection, target: str = "head") -> None:
     """Run every missing step in the transaction of `c`: all of them or none."""
+    if c.dialect.name == "postgresql":
+        # A step may take as long as it takes, and so may waiting for another process to take it.
+        c.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
     locks.migration(c)
     if target == "head" and is_current(c):
         return

@@ -1,0 +1,203 @@
+"""One unit of work is all or nothing, a reader sees one snapshot, a file serves one service."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+
+from service.catalogue.event import Event, Text
+from service.errors import Unavailable
+from service.store import dialects, events, revisions, schema
+from service.store.engine import Store, StoreBusy
+from service.store.feed_tables import feed_state
+from service.store.locks import refuse_network_path
+from service.store.reminder_tables import webhook
+from service.store.schema import SchemaMismatch
+from service.store.tables import metadata
+
+NOW = datetime(2025, 8, 1, tzinfo=UTC)
+
+
+def event(identifier: str) -> Event:
+    return Event(id=identifier, kind="summit", name=Text(ko="서밋"), start="2025-09-05")
+
+
+def test_a_unit_that_raises_leaves_nothing(store: Store) -> None:
+    def half(c: Connection) -> None:
+        events.put(c, event("one"), now=NOW, cause="test")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        store.write(half)
+    assert store.read(revisions.head) == 0
+
+
+def test_a_reader_sees_one_snapshot_and_no_uncommitted_row(store: Store) -> None:
+    begun, written, committed = threading.Event(), threading.Event(), threading.Event()
+
+    def write(c: Connection) -> None:
+        begun.wait(5)
+        events.put(c, event("one"), now=NOW, cause="test")
+        written.set()
+
+    def change() -> None:
+        store.write(write)
+        committed.set()
+
+    def look(c: Connection) -> tuple[int, int]:
+        before = revisions.head(c)
+        begun.set()
+        committed.wait(5)
+        return before, revisions.head(c)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    assert store.read(look) == (0, 0)
+    thread.join()
+    assert store.read(revisions.head) == 1
+
+
+async def _both(store: Store) -> int:
+    await store.writing(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+    return await store.reading(revisions.head)
+
+
+def test_units_run_off_the_event_loop_too(store: Store) -> None:
+    import asyncio
+
+    assert asyncio.run(_both(store)) == 1
+
+
+def test_a_second_service_on_the_same_file_is_refused_in_a_sentence(sqlite_url: str) -> None:
+    first = Store.open(sqlite_url)
+    with pytest.raises(StoreBusy, match=r"Another Dday service \(process \d+\) already uses .*dday\.db"):
+        Store.open(sqlite_url)
+    first.close()
+    Store.open(sqlite_url).close()
+
+
+def test_the_command_line_works_beside_a_running_service(sqlite_url: str) -> None:
+    service = Store.open(sqlite_url)
+    beside = Store.open(sqlite_url, exclusive=False)
+    beside.write(lambda c: events.put(c, event("one"), now=NOW, cause="cli"))
+    service.write(lambda c: events.put(c, event("two"), now=NOW, cause="api"))
+    assert beside.read(revisions.head) == service.read(revisions.head) == 2
+    beside.close()
+    service.close()
+
+
+def test_services_share_a_postgresql_database(pg_url: str) -> None:
+    first, second = Store.open(pg_url), Store.open(pg_url)
+    first.write(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+    assert second.read(revisions.head) == 1
+    assert first.instance == second.instance
+    first.close()
+    second.close()
+
+
+def test_a_url_that_cannot_serve_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    for url in ("sqlite://", "sqlite:///:memory:", "mysql://x/y", "dday.db"):
+        with pytest.raises(dialects.BadDatabaseUrl):
+            Store.open(url)
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n")
+    with pytest.raises(StoreBusy, match=r"network file system \(nfs4\)"):
+        refuse_network_path(tmp_path / "dday.db", mounts=mounts)
+
+
+def test_sqlite_is_set_up_to_lose_nothing(sqlite_url: str) -> None:
+    store = Store.open(sqlite_url)
+
+    def pragmas(c: Connection) -> list[object]:
+        names = ("journal_mode", "synchronous", "busy_timeout", "foreign_keys")
+        return [c.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names]
+
+    assert store.write(pragmas) == ["wal", 2, 5000, 1]
+    store.close()
+
+
+def test_postgresql_is_set_up_to_lose_nothing_and_to_hang_nowhere(pg_url: str) -> None:
+    store = Store.open(pg_url)
+
+    def settings(c: Connection) -> list[object]:
+        names = ("synchronous_commit", "statement_timeout", "idle_in_transaction_session_timeout")
+        return [c.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+
+    assert store.write(settings) == ["on", "30s", "30s"]
+    store.close()
+
+
+def test_a_broken_connection_is_replaced_and_the_unit_repeated(pg_url: str) -> None:
+    store = Store.open(pg_url)
+    tries: list[int] = []
+
+    def cut_once(c: Connection) -> str:
+        tries.append(1)
+        if len(tries) == 1:
+            pid = c.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+            other = Store.open(pg_url)
+            other.write(lambda o: o.exec_driver_sql(f"SELECT pg_terminate_backend({pid})").all())
+            other.close()
+        return events.put(c, event("one"), now=NOW, cause="test").outcome
+
+    assert store.write(cut_once) == "created"
+    assert (len(tries), store.read(revisions.head)) == (2, 1)
+    store.close()
+
+
+def test_a_server_that_is_gone_is_an_answer_not_a_crash() -> None:
+    with pytest.raises(Unavailable):
+        Store.open("postgresql:///none?host=/nowhere")
+
+
+def test_an_empty_database_becomes_what_the_tables_say(empty_url: str) -> None:
+    store = Store.open(empty_url)
+
+    def differences(c: Connection) -> list[object]:
+        context = MigrationContext.configure(c, opts={"target_metadata": metadata})
+        return list(compare_metadata(context, metadata))
+
+    assert {feed_state.name, webhook.name} < set(metadata.tables)
+    assert store.write(differences) == []
+    assert len(store.instance) == 16
+    store.close()
+
+
+def test_the_first_schema_becomes_todays_with_its_data(empty_url: str) -> None:
+    writer, reader = dialects.engines(empty_url)
+    with writer.begin() as c:
+        schema.upgrade(c, "0001")
+    with writer.begin() as c:
+        events.put(c, event("one"), now=NOW, cause="test")
+        instance = schema.instance(c)
+    writer.dispose()
+    reader.dispose()
+    new = Store.open(empty_url)
+    assert new.read(schema.is_current)
+    assert new.instance == instance
+    assert new.read(lambda c: events.get(c, "one")).revision == 1
+    new.close()
+
+
+def test_a_migration_that_fails_leaves_the_schema_as_it_was(empty_url: str) -> None:
+    writer, reader = dialects.engines(empty_url)
+    with pytest.raises(LookupError), writer.begin() as c:
+        schema.upgrade(c)
+        raise LookupError
+    with writer.connect() as c:
+        assert inspect(c).get_table_names() == []
+    writer.dispose()
+    reader.dispose()
+    Store.open(empty_url).close()
+
+
+def test_a_newer_schema_is_refused_in_a_sentence(store_url: str) -> None:
+    store = Store.open(store_url)
+    store.write(lambda c: c.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+    store.close()
+    with pytest.raises(SchemaMismatch, match="schema 9999, which this version of Dday does not know"):
+        Store.open(store_url)
