@@ -236,6 +236,5 @@ def test_a_forwarded_address_is_not_believed(shared: Client) -> None:
 
 def test_a_failure_nobody_foresaw_tells_nothing(client: Client) -> None:
     client.app.state.service.store.close()
-    answer = client.get("/v1/events")
-    problem = check(answer, 500)
+    problem = check(client.get("/v1/changes"), 500)
     assert problem["type"] == "/problems/internal"

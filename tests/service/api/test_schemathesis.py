@@ -79,7 +79,7 @@ def sent(schema: Any, *, examples: int, headers: dict[str, str]) -> int:
 
 
 def test_answers_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=4, headers=KEY) >= 200
+    assert sent(schema, examples=3, headers=KEY) >= 200
 
 
 @pytest.mark.campaign

@@ -1,0 +1,102 @@
+"""The API's promises that lean on the database, on PostgreSQL as on SQLite."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.testing import AsyncTestClient, TestClient
+
+from service.app import create_app
+from service.clock import SimulatedClock
+from service.settings import Settings
+from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
+
+Client = TestClient[Litestar]
+FORUM = {"kind": "forum", "name": {"ko": "서울 포럼"}, "start": "2026-04-01", "tags": ["ai"]}
+KEY = bearer(ADMIN)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path, migrated: Path) -> Settings:
+    if request.param == "sqlite":
+        return settings_in(tmp_path, migrated)
+    url = request.getfixturevalue("pg_url")
+    return settings_in(tmp_path, migrated, database_url=url, secret_key="ab" * 32)
+
+
+@pytest.fixture
+def served(stored: Settings) -> Iterator[Client]:
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        yield client
+
+
+def test_an_event_lives_and_is_followed(served: Client) -> None:
+    created = served.put("/v1/events/a", json=FORUM, headers=KEY)
+    assert served.get("/v1/events/a").content == created.content
+    patched = served.patch("/v1/events/a", json={"start": "2026-04-03"}, headers=KEY)
+    stale = {**KEY, "if-match": created.headers["etag"]}
+    assert (patched.json()["revision"], served.delete("/v1/events/a", headers=stale).status_code) == (2, 412)
+    assert [
+        item["id"] for item in served.get("/v1/events?q=서울&tag=ai&from=2026-04-03").json()["items"]
+    ] == ["a"]
+    assert served.delete("/v1/events/a", headers=KEY).status_code == 204
+    changes = served.get("/v1/changes").json()
+    assert [(c["op"], c["revision"]) for c in changes["items"]] == [("put", 1), ("put", 2), ("delete", 3)]
+    assert served.get("/readyz").status_code == 200
+
+
+def test_a_batch_that_fails_leaves_nothing(served: Client) -> None:
+    steps = [{"put": {**FORUM, "id": f"e{n}"}} for n in range(50)] + [
+        {"put": {**FORUM, "id": "x", "series": "no"}}
+    ]
+    assert served.post("/v1/events/batch", json=steps, headers=KEY).status_code == 422
+    assert served.get("/v1/events").json()["items"] == []
+    assert served.post("/v1/events/batch", json=steps[:-1], headers=KEY).status_code == 200
+    first = served.get("/v1/events?limit=30").json()
+    rest = served.get(f"/v1/events?limit=30&cursor={first['next']}").json()
+    assert (len(first["items"]), len(rest["items"]), rest["next"]) == (30, 20, None)
+
+
+def test_text_a_database_might_refuse_is_refused_before(served: Client) -> None:
+    for text in ("a\u0000b", "\ud800", "\ufffe"):
+        body = json.dumps({"kind": "forum", "name": {"ko": text}})
+        answer = served.put(
+            "/v1/events/a", content=body.encode(), headers={**KEY, "content-type": "application/json"}
+        )
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/name/ko")
+    for path in ("/v1/events/%00", "/v1/events?q=%00", "/v1/series/a%00", "/v1/changes?since=%00"):
+        assert served.get(path).status_code in (400, 404)
+
+
+def test_a_pair_at_one_time_has_one_effect_and_survives_a_restart(stored: Settings) -> None:
+    once = {**KEY, "idempotency-key": "pair"}
+
+    async def pair() -> list[Any]:
+        async with AsyncTestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+            answers = await asyncio.gather(
+                *(client.post("/v1/events", json=FORUM, headers=once) for _ in range(6))
+            )
+            assert len((await client.get("/v1/events")).json()["items"]) == 1
+            return [(answer.status_code, answer.content) for answer in answers]
+
+    answers = asyncio.run(pair()) + asyncio.run(pair())
+    assert {status for status, _ in answers} == {201}
+    assert len({content for _, content in answers}) == 1
+
+
+def test_writers_at_one_time_lose_no_change(stored: Settings) -> None:
+    async def write() -> list[Any]:
+        async with AsyncTestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+            await client.put("/v1/events/a", json=FORUM, headers=KEY)
+            patches = ({"external_ids": {f"k{n}": "x"}} for n in range(12))
+            answers = await asyncio.gather(
+                *(client.patch("/v1/events/a", json=patch, headers=KEY) for patch in patches)
+            )
+            assert {answer.status_code for answer in answers} == {200}
+            return sorted((await client.get("/v1/events/a")).json()["external_ids"])
+
+    assert asyncio.run(write()) == sorted(f"k{n}" for n in range(12))
