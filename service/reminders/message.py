@@ -10,9 +10,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from service.catalogue import dates, labels
+from service.catalogue import dates, evidence, labels
+from service.catalogue.event import Event, Evidence, Language, Place, Status, Text
 from service.catalogue.event import Kind as EventKind
-from service.catalogue.event import Language, Place, Status, Text
 from service.catalogue.view import When
 from service.reminders import offsets, wording
 from service.reminders.lateness import late_seconds
@@ -43,6 +43,14 @@ class Shown(Struct, frozen=True, kw_only=True):
     place: Place | None = None
     url: str | None = None
     apply_url: str | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def event(self) -> Event:
+        """As much of the event as its dates need."""
+        return Event(
+            id=self.id, kind=self.kind, name=self.name, start=self.start, end=self.end, evidence=self.evidence
+        )
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -79,7 +87,7 @@ def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None
         tone="soon" if planned.valid_until - now <= timedelta(days=1) else "calm",
         headline=" · ".join((count, anchor, _name(shown, lang))),
         rows=_rows(shown, words, lang),
-        notes=(*_certainty(planned, shown, words), *_lateness(planned, words, now=now)),
+        notes=(*_certainty(planned, shown, words, lang), *_lateness(planned, words, now=now)),
         links=_links(shown, words, page),
     )
 
@@ -100,7 +108,7 @@ def notice(
         tone="over" if over else "change",
         headline=" · ".join((words.types[planned.type], _name(shown, lang))),
         rows=(*_changes(shown, previous, words, lang), *_rows(shown, words, lang)),
-        notes=_certainty(planned, shown, words),
+        notes=_certainty(planned, shown, words, lang),
         links=() if planned.type == "event.deleted" else _links(shown, words, page),
     )
 
@@ -170,13 +178,13 @@ def _where(place: Place | None, lang: Language) -> str:
     return plain(", ".join(part for part in parts if part))
 
 
-def _certainty(planned: Planned, shown: Shown, words: Words) -> tuple[str, ...]:
+def _certainty(planned: Planned, shown: Shown, words: Words, lang: Language) -> tuple[str, ...]:
     """How sure it is: what a reader must know before relying on the date."""
     text = _text(planned, shown)
     closing = planned.anchor == "closes"
     facts = (
         (shown.status == "tentative", words.tentative),
-        (shown.disputed, words.disputed),
+        (shown.disputed, _disputed(shown, words, lang)),
         (shown.when.uncertain, words.uncertain),
         (shown.when.approximate, words.approximate),
         (closing and bool(text) and "T" not in text, words.some_time),
@@ -184,6 +192,13 @@ def _certainty(planned: Planned, shown: Shown, words: Words) -> tuple[str, ...]:
     )
     said = [note for holds, note in facts if holds]
     return (*said, plain(shown.close_text)) if shown.close_text else tuple(said)
+
+
+def _disputed(shown: Shown, words: Words, lang: Language) -> str:
+    """That sources disagree, and about dates what they say."""
+    disputes = (each for each in evidence.disputes(shown.event) if each.field in ("start", "end"))
+    said = [_date(value, lang) for each in disputes for value in each.values]
+    return f"{words.disputed}: {' / '.join(said)}" if said else words.disputed
 
 
 def _lateness(planned: Planned, words: Words, *, now: datetime) -> tuple[str, ...]:

@@ -7,6 +7,7 @@
   date that many days earlier. Where zones differ so much that this day would already be over where the
   event is, it is due a day earlier: a D-1 reminder never arrives on the day itself. An offset with hours
   counts back from the first instant of the day where the event is, the earliest the moment can be.
+- Where sources disagree about a deadline it is the earliest of theirs, as in feeds and in `phase`.
 - A wall time that a clock change skips or repeats is read as RFC 5545 3.3.5 says: the offset before the
   gap, the first of the two.
 - A reminder is useful until its moment: the minute, or the start of the day. One due at the moment itself
@@ -20,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from service.catalogue import dates
+from service.catalogue import dates, evidence
 from service.catalogue.event import Event
 from service.reminders.offsets import Offset
 from service.reminders.rules import Anchor
@@ -72,8 +73,17 @@ def anchors(event: Event) -> tuple[Anchor, ...]:
 def moment(event: Event, anchor: Anchor) -> Moment | Untimed:
     """When the event has this moment, or why nobody can say."""
     opening = anchor in ("start", "opens")
-    text = event.start if opening else event.end
+    text = event.start if opening else deadline(event) if anchor == "closes" else event.end
     return "no_date" if text is None else _moment(anchor, text, event.timezone, opening)
+
+
+def deadline(event: Event) -> str | None:
+    """The close to be reminded of: the earliest that sources in dispute name, else the one stated (C14)."""
+    earliest = evidence.earliest_close(event)
+    if earliest is None or earliest == event.end:
+        return event.end
+    known = isinstance(_moment("closes", earliest, event.timezone, False), Moment)
+    return earliest if known else event.end
 
 
 @lru_cache(maxsize=65_536)

@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event, Source
 from service.catalogue.revisions import Change
+from service.reminders import moments
 from service.store import facets, revisions
 from service.store.instants import millis
 from service.store.records import Saved, Stored, encode_steps
@@ -140,7 +141,9 @@ def _columns(kept: Stored) -> dict[str, Any]:
 
 
 def _index_columns(event: Event) -> dict[str, Any]:
-    bounds = windows.bounds(event)
+    # Where reminders look for it: a deadline in dispute stands at the earliest of its dates.
+    close = moments.deadline(event) if event.is_window else event.end
+    bounds = windows.bounds(event if close == event.end else msgspec.structs.replace(event, end=close))
     return {
         "starts": None if bounds.earliest is None else millis(bounds.earliest),
         "ends": None if bounds.latest is None else millis(bounds.latest),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from service.catalogue import dates
-from service.catalogue.event import Event, Text
+from service.catalogue.event import Event, Evidence, Text
 from service.reminders import moments, offsets
 from service.reminders.moments import Moment
 from tests.service.reminders import oracle
@@ -166,6 +166,28 @@ def test_what_is_not_known_to_the_day_has_a_reason_and_no_moment(text: str | Non
 
 def test_an_uncertain_day_is_a_day() -> None:
     assert moment("2025-03-12?", "Asia/Seoul").at == datetime(2025, 3, 11, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("other", "day"),
+    [("2026-03-25", 25), ("2026-03-30", 27), ("2026-02", 27), ("2026-03-25T12:00", 25)],
+)
+def test_where_sources_disagree_about_a_deadline_the_earliest_day_counts(other: str, day: int) -> None:
+    said = (
+        Evidence(field="end", value="2026-03-27", source="a"),
+        Evidence(field="end", value=other, source="b"),
+    )
+    event = Event(
+        id="e",
+        kind="application_window",
+        name=Text(ko="e"),
+        end="2026-03-27",
+        close_rule="fixed",
+        evidence=said,
+    )
+    found = moments.moment(event, "closes")
+    assert isinstance(found, Moment)
+    assert found.day.day == day
 
 
 def test_an_end_at_24_00_is_the_next_midnight() -> None:

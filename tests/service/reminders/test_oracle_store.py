@@ -9,15 +9,18 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from service.catalogue.event import Evidence, Source
 from service.reminders import fanout, secrets
 from service.reminders.answers import Answer
 from service.reminders.prepare import prepare
 from service.reminders.retry import Verdict
 from service.reminders.subscribers import Subscribers
-from service.store import claims, events, results, waiting, webhooks
+from service.store import claims, deliveries, events, nouns, results, waiting, webhooks
 from service.store.engine import Store
 from service.store.results import Result
+from tests.service.reminders import making
 from tests.service.reminders.driver import candidate, webhook
+from tests.service.reminders.making import LONG_AGO, call, utc
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent, sends
 from tests.service.reminders.test_oracle import Chance
 
@@ -125,6 +128,27 @@ def mismatch(seed: int, url: str) -> str | None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_store_the_passes_and_the_claims_send_what_the_oracle_says(seed: int, sqlite_url: str) -> None:
     assert mismatch(seed, sqlite_url) is None
+
+
+def test_a_deadline_in_dispute_is_planned_at_its_earliest_however_far_apart_they_are(store: Store) -> None:
+    said = {"2026-03-27": "a", "2026-05-27": "b"}
+    evidence = tuple(Evidence(field="end", value=value, source=source) for value, source in said.items())
+    window = call(start="2026-03-02", end="2026-05-27", evidence=evidence)
+    sources = [Source(id=key, title=key, kind="news") for key in said.values()]
+
+    def work(c: Connection) -> None:
+        for source in sources:
+            nouns.put(c, source, now=LONG_AGO, cause="test")
+        events.put(c, window, now=LONG_AGO, cause="test")
+        webhooks.create(c, hook, sealed=[], now=LONG_AGO)
+
+    hook = making.webhook("closes P7D")
+    store.write(work)
+    due = utc("2026-03-20 00:00")
+    for now in (due - timedelta(hours=1), due):
+        fanout.run_once(store, now=now, look_ahead=timedelta(minutes=1))
+    [planned] = store.read(lambda c: deliveries.unsent_of_webhook(c, hook.id))
+    assert planned.due_at == due
 
 
 @pytest.mark.campaign
