@@ -26,13 +26,13 @@ HEADERS: Mapping[int, Mapping[str, Any]] = {
 
 
 def document(routes: Iterable[BaseRoute], *, version: str, url: str) -> dict[str, Any]:
-    """The whole document. Routes whose handlers promise nothing (static files, pages) are left out."""
+    """The whole document. Pages and static files are left out."""
     found = [
         (route.path, method, handler, promised)
         for route in sorted(routes, key=lambda route: route.path)
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
-        if (promised := handler.opt.get("operation")) is not None
+        if (promised := handler.opt.get("operation")) is not None and promised.published
         for method in sorted(handler.http_methods)
     ]
     schemas = _Schemas(promised for _, _, _, promised in found)

@@ -33,7 +33,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameters=None` takes any query (feeds ignore what they do not know). `cached` answers carry an ETag
     and honour If-None-Match, `guarded` writes honour If-Match, `once` honours Idempotency-Key, `limited`
-    counts against the caller's rate. `single` and `many` are the names of the parameters.
+    counts against the caller's rate, `published` operations are in the document. `single` and `many` are the
+    names of the parameters.
     """
 
     summary: str
@@ -48,6 +49,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     guarded: bool = False
     once: bool = False
     limited: bool = True
+    published: bool = True
     single: frozenset[str] = frozenset()
     many: frozenset[str] = frozenset()
 
