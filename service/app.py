@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
 
 from service.api import (
@@ -15,7 +16,6 @@ from service.api import (
     events,
     feedlist,
     health,
-    home,
     keys,
     metrics,
     nouns,
@@ -33,6 +33,8 @@ from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
 from service.feedcache.cache import FeedCache
+from service.pages import answers as page_answers
+from service.pages import routes as pages
 from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
@@ -51,7 +53,7 @@ HANDLERS: Sequence[Any] = (
     *signing_keys.HANDLERS,
     *webhook_trials.HANDLERS,
     *deliveries.HANDLERS,
-    home.home,
+    *pages.HANDLERS,
     problems.explain,
 )
 
@@ -70,7 +72,7 @@ def build(service: Service) -> Litestar:
         route_handlers=list(HANDLERS),
         request_class=Call,
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
-        exception_handlers=problems.HANDLERS,
+        exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
         state=State(
             {

@@ -1,0 +1,87 @@
+"""Pages as HTTP answers: an ETag on every one, 304 for who has it, and no script may ever run."""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from service.api import etags, problems
+from service.catalogue.event import Language
+from service.errors import MethodNotAllowed, NoRoute, NotFound, Problem
+from service.pages.frame import Frame
+from service.pages.phrases import PHRASES
+from service.pages.templating import render
+
+# JSON-LD is a data block, which script-src does not concern: tests/e2e/test_pages.py looks in a browser.
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HTML = "text/html"
+_log = logging.getLogger("dday.pages")
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A page that says what is not possible."""
+
+    frame: Frame
+    about: str
+
+
+def language(path: str) -> Language:
+    """The language that an address is in."""
+    return "en" if path == "/en" or path.startswith("/en/") else "ko"
+
+
+def shown(body: bytes, *, lang: Language, held: str | None) -> Response[bytes]:
+    """The page; 304 without a body for a caller who holds it. Phases turn at any minute, so it is asked for
+    again each time."""
+    etag = etags.of_bytes(body)
+    headers = {
+        "etag": etag,
+        "cache-control": "no-cache",
+        "content-language": lang,
+        "content-security-policy": CSP,
+    }
+    if etags.none_match(held, etag):
+        return Response(b"", status_code=304, headers=headers, media_type=HTML)
+    return Response(body, headers=headers, media_type=HTML)
+
+
+def refused(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """The problem as a page in the language of the address."""
+    path = request.scope["path"]
+    lang = language(path)
+    say = PHRASES[lang]
+    title, about = (
+        (say.not_found, say.not_found_about)
+        if isinstance(problem, NotFound | NoRoute)
+        else (say.failed, problem.title)
+    )
+    base_url = request.app.state.service.settings.base_url
+    frame = Frame(lang=lang, path="/", title=title, description=about, base_url=base_url)
+    headers = {**problem.headers, "content-language": lang, "content-security-policy": CSP, "vary": "Accept"}
+    body = render("refusal.html", Refusal(frame=frame, about=about))
+    return Response(body, status_code=problem.status, headers=headers, media_type=HTML)
+
+
+def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's own refusals of an address of ours; a 405 is for machines, which want the methods."""
+    if error.status_code == MethodNotAllowed.status:
+        return problems.of_framework(request, error)
+    return refused(request, NoRoute() if error.status_code == NoRoute.status else Problem())
+
+
+def of_failure(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    _log.error("%s failed", request.scope["path"], exc_info=error)
+    return refused(request, Problem())
+
+
+def no_such_address(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """An address that nobody serves: a page for browsers, the problem for everybody else."""
+    asked = request.headers.get("accept", "")
+    if HTML in asked and not request.scope["path"].startswith("/v1/"):
+        return refused(request, NoRoute())
+    return problems.of_framework(request, error)

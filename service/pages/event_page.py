@@ -1,0 +1,224 @@
+"""The page of one event, put into words."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from service.catalogue import dates, labels
+from service.catalogue.entry_lines import when_label
+from service.catalogue.entry_words import KINDS, pick
+from service.catalogue.event import Language, Place, PreviousDates
+from service.catalogue.view import Document
+from service.pages import evidence_box, linked_data, words
+from service.pages.countdown import Badge, badge
+from service.pages.evidence_box import Field
+from service.pages.frame import Frame, feed_box
+from service.pages.reading import EventMaterial
+from service.pages.shown import Line, Link, Said, line, link, outside, said
+from service.pages.shown import words as ours
+
+COARSE = ("month", "year", "decade", "century", "unknown")
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the facts: texts, or links, below one name."""
+
+    name: str
+    texts: tuple[Said, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+class Ties(msgspec.Struct, frozen=True, kw_only=True):
+    """Events that belong to this one in one way."""
+
+    title: str
+    lines: tuple[Line, ...]
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    frame: Frame
+    name: Said
+    other_name: Said | None
+    kind: str
+    badge: Badge
+    when: str
+    notices: tuple[str, ...]
+    disputes: tuple[str, ...]
+    summary: Said | None
+    facts: tuple[Fact, ...]
+    actions: tuple[Link, ...]
+    files: tuple[Link, ...]
+    fields: tuple[Field, ...]
+    previous: tuple[str, ...]
+    groups: tuple[Ties, ...]
+    updated: str
+    jsonld: str
+
+
+def page(found: EventMaterial, *, now: datetime, lang: Language, base_url: str) -> EventPage:
+    document = found.seen.document
+    name = said(document.name, lang)
+    frame = _frame(document, name.text, lang, base_url)
+    return EventPage(
+        frame=frame,
+        name=name,
+        other_name=_other_name(document, name),
+        kind=pick(KINDS[document.kind], lang),
+        badge=badge(document, found.seen.phase, now=now, lang=lang),
+        when=when_label(document, lang),
+        notices=tuple(_notices(document, frame)),
+        disputes=evidence_box.disputes(document, lang),
+        summary=said(document.summary, lang) if document.summary else None,
+        facts=tuple(_facts(found, frame)),
+        actions=tuple(_actions(document, frame)),
+        files=tuple(_files(document, frame)),
+        fields=evidence_box.fields(document, found.sources, lang=lang),
+        previous=tuple(_previous(document, one, frame) for one in document.previous_dates),
+        groups=tuple(_groups(found, frame, now)),
+        updated=frame.say.updated.format(_day(document.updated_at, lang), document.revision),
+        jsonld=linked_data.node(
+            document,
+            uid=found.uid,
+            around=found.around,
+            parent=found.parent.document if found.parent else None,
+            lang=lang,
+            base_url=base_url,
+        ),
+    )
+
+
+def _frame(document: Document, name: str, lang: Language, base_url: str) -> Frame:
+    feed = f"/feeds/{lang}/events/{document.id}.ics"
+    summary = pick(document.summary, lang) if document.summary else ""
+    return Frame(
+        lang=lang,
+        path=f"/events/{document.id}",
+        title=name,
+        description=" · ".join(part for part in (when_label(document, lang), summary) if part)[:300],
+        base_url=base_url,
+        feeds=(feed_box(feed, title=name, lang=lang, base_url=base_url),),
+        json_path=f"/v1/events/{document.id}",
+    )
+
+
+def _other_name(document: Document, shown: Said) -> Said | None:
+    other = said(document.name, "en" if shown.lang == "ko" else "ko")
+    return other if other.lang != shown.lang else None
+
+
+def _day(instant: datetime, lang: Language) -> str:
+    edtf = dates.parse(instant.astimezone(dates.zone("Asia/Seoul")).date().isoformat())
+    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+
+
+def _notices(document: Document, frame: Frame) -> Iterator[str]:
+    say, when = frame.say, document.when
+    yield from (getattr(say, document.status),) if document.status != "scheduled" else ()
+    yield from (say.disputed,) if document.disputed else ()
+    yield from (say.uncertain,) if when.uncertain else ()
+    yield from (say.approximate,) if when.approximate else ()
+    if document.is_window and when.end_precision == "day":
+        yield say.day_only
+    if (
+        document.is_window
+        and when.end_precision is None
+        and document.close_rule in (None, "unknown", "fixed")
+    ):
+        yield say.closing_unknown
+
+
+def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
+    document, say, lang = found.seen.document, frame.say, frame.lang
+    if document.when.precision in COARSE:
+        yield _fact(say.precision, pick(words.PRECISIONS[document.when.precision], lang), lang)
+    if document.is_window:
+        yield _fact(say.closes, pick(words.CLOSE_RULES[document.close_rule or "unknown"], lang), lang)
+    if document.close_text:
+        yield Fact(name=say.close_text, texts=(Said(text=document.close_text, lang="ko"),))
+    yield from _place(document.place, frame)
+    yield from _roles(found, frame)
+    if found.parent:
+        above = found.parent.document
+        yield Fact(name=say.part_of, links=(link("events", above.id, above.name, lang),))
+    if found.series:
+        yield Fact(name=say.series_one, links=(link("series", found.series.id, found.series.name, lang),))
+    if document.edition and (document.edition.label or document.edition.number):
+        yield _fact(say.edition, _edition(document.edition.label, document.edition.number, lang), lang)
+    if found.program:
+        yield Fact(name=say.program, links=(link("programs", found.program.id, found.program.name, lang),))
+    if document.tags:
+        yield _fact(say.tags, ", ".join(document.tags), lang)
+
+
+def _fact(name: str, text: str, lang: Language) -> Fact:
+    return Fact(name=name, texts=(ours(text, lang),))
+
+
+def _edition(label: str | None, number: int | None, lang: Language) -> str:
+    count = "" if number is None else f"{number}회" if lang == "ko" else f"no. {number}"
+    return " · ".join(part for part in (label or "", count) if part)
+
+
+def _place(place: Place | None, frame: Frame) -> Iterator[Fact]:
+    if place is None:
+        return
+    texts = [said(place.name, frame.lang)] if place.name else []
+    texts += [Said(text=part, lang="ko") for part in (place.address, place.city) if part]
+    if texts:
+        yield Fact(name=frame.say.place, texts=tuple(texts))
+    if online := outside(place.online_url):
+        yield Fact(name=frame.say.online, links=(Link(said=Said(text=online, lang="en"), href=online),))
+
+
+def _roles(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
+    for role, name in words.ROLES.items():
+        bodies = (
+            found.organizations.get(one.id) for one in found.seen.document.organizations if one.role == role
+        )
+        links = tuple(link("organizations", body.id, body.name, frame.lang) for body in bodies if body)
+        if links:
+            yield Fact(name=pick(name, frame.lang), links=links)
+
+
+def _actions(document: Document, frame: Frame) -> Iterator[Link]:
+    for text, url in ((frame.say.apply, document.apply_url), (frame.say.website, document.url)):
+        if href := outside(url):
+            yield Link(said=ours(text, frame.lang), href=href)
+
+
+def _files(document: Document, frame: Frame) -> Iterator[Link]:
+    say, lang = frame.say, frame.lang
+    yield Link(said=ours(say.add, lang), href=f"/feeds/{lang}/events/{document.id}.ics")
+    yield Link(said=ours(say.json, lang), href=f"/v1/events/{document.id}")
+    yield Link(said=ours(say.history, lang), href=f"/v1/events/{document.id}/revisions")
+
+
+def _previous(document: Document, dated: PreviousDates, frame: Frame) -> str:
+    start = dates.parse(dated.start) if dated.start else None
+    end = dates.parse_end(dated.end) if dated.end else None
+    text = pick(labels.label(start, end, timezone=document.timezone), frame.lang)
+    until = dated.until_revision
+    since = frame.say.previous_at.format(until) if until else frame.say.previous_before
+    return f"{text} ({since})"
+
+
+def _groups(found: EventMaterial, frame: Frame, now: datetime) -> Iterator[Ties]:
+    say, lang = frame.say, frame.lang
+    for title, seen in (
+        (say.sub_events, found.children),
+        (say.calls, found.calls),
+        (say.editions, found.editions),
+    ):
+        if seen:
+            yield Ties(title=title, lines=tuple(line(one, now=now, lang=lang) for one in seen))
+    if found.ties:
+        related = tuple(
+            line(tie.seen, now=now, lang=lang, news=_relation(tie.relation, tie.backward, lang))
+            for tie in found.ties
+        )
+        yield Ties(title=say.related, lines=related)
+
+
+def _relation(relation: str, backward: bool, lang: Language) -> str:
+    return pick((words.RELATED_BY if backward else words.RELATIONS)[relation], lang)

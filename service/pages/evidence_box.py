@@ -1,0 +1,151 @@
+"""The evidence of an event as it is shown: by field and value, with who said it and how many on their own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from service.catalogue import dates, evidence, labels
+from service.catalogue.entry_words import pick
+from service.catalogue.event import Evidence, EvidenceField, Language, Rank, Source
+from service.catalogue.view import Document
+from service.pages import words
+from service.pages.phrases import PHRASES
+from service.pages.shown import Said, outside
+
+DATED: tuple[EvidenceField, ...] = ("start", "end", "contains")
+
+
+class Citation(msgspec.Struct, frozen=True, kw_only=True):
+    """One source that says so. `href` is null where the source has no address."""
+
+    title: Said
+    href: str | None
+    about: str
+    quote: str | None
+    note: Said | None
+    same_origin: bool
+
+
+class Statement(msgspec.Struct, frozen=True, kw_only=True):
+    """One value and everybody behind it."""
+
+    value: str
+    raw: str
+    rank: Rank
+    rank_word: str
+    witnesses: str
+    citations: tuple[Citation, ...]
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything said about one field; `disputed` where the best of it contradicts itself."""
+
+    name: str
+    disputed: bool
+    statements: tuple[Statement, ...]
+
+
+def fields(document: Document, sources: Mapping[str, Source], *, lang: Language) -> tuple[Field, ...]:
+    """In the order of the model; of a field the best-ranked values first."""
+    disputed = {dispute.field for dispute in evidence.disputes(document)}
+    found = []
+    for field in words.FIELDS:
+        about = [item for item in document.evidence if item.field == field]
+        if about:
+            name = pick(words.FIELDS[field], lang)
+            made = tuple(_statements(about, sources, lang))
+            found.append(Field(name=name, disputed=field in disputed, statements=made))
+    return tuple(found)
+
+
+def disputes(document: Document, lang: Language) -> tuple[str, ...]:
+    """A sentence for each field in dispute, with all that is said for it."""
+    return tuple(
+        PHRASES[lang].disputed_field.format(
+            pick(words.FIELDS[dispute.field], lang),
+            " ↔ ".join(value_words(dispute.field, value, lang) for value in dispute.values),
+        )
+        for dispute in evidence.disputes(document)
+    )
+
+
+def value_words(field: EvidenceField, value: str, lang: Language) -> str:
+    """A date in words, a code by its name, anything else as it is."""
+    table = {"status": words.STATUSES, "close_rule": words.CLOSE_RULES}.get(field, {})
+    if value in table:
+        return pick(table[value], lang)
+    if field not in DATED:
+        return value
+    edtf = dates.parse_end(value)
+    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+
+
+_ORDER: Mapping[Rank, int] = {"preferred": 0, "normal": 1, "deprecated": 2}
+
+
+def _statements(
+    about: Sequence[Evidence], sources: Mapping[str, Source], lang: Language
+) -> Iterator[Statement]:
+    groups: dict[tuple[str | None, Rank], list[Evidence]] = {}
+    for item in about:
+        groups.setdefault((item.value, item.rank), []).append(item)
+    for (value, rank), items in sorted(groups.items(), key=lambda group: _ORDER[group[0][1]]):
+        origins = [_origin(item.source, sources) for item in items]
+        yield Statement(
+            value=value_words(items[0].field, value, lang) if value is not None else "—",
+            raw=value or "",
+            rank=rank,
+            rank_word=pick(words.RANKS[rank], lang),
+            witnesses=_witnesses(len(set(origins)), lang),
+            citations=tuple(
+                _citation(item, sources, lang, same_origin=origins[index] in origins[:index])
+                for index, item in enumerate(items)
+            ),
+        )
+
+
+def _witnesses(count: int, lang: Language) -> str:
+    phrases = PHRASES[lang]
+    return phrases.witnesses_one if count == 1 else phrases.witnesses.format(count)
+
+
+def _origin(source: str, sources: Mapping[str, Source]) -> str:
+    return (sources[source].origin or source) if source in sources else source
+
+
+def _citation(
+    item: Evidence, sources: Mapping[str, Source], lang: Language, *, same_origin: bool
+) -> Citation:
+    source = sources.get(item.source)
+    if source is None:
+        title, href, about = Said(text=item.source, lang="en"), None, ""
+    else:
+        title = Said(text=source.title, lang=source.language)
+        href, about = outside(source.url), _about(source, lang)
+    return Citation(
+        title=title,
+        href=href,
+        about=about,
+        quote=item.quote,
+        note=_note(item.note, lang),
+        same_origin=same_origin,
+    )
+
+
+def _about(source: Source, lang: Language) -> str:
+    phrases = PHRASES[lang]
+    parts = [source.publisher or "", pick(words.SOURCES[source.kind], lang)]
+    if source.published:
+        parts.append(phrases.published.format(value_words("start", source.published, lang)))
+    if source.retrieved:
+        parts.append(phrases.retrieved.format(value_words("start", source.retrieved, lang)))
+    return " · ".join(part for part in parts if part)
+
+
+def _note(note: str | None, lang: Language) -> Said | None:
+    if note is None:
+        return None
+    known = words.NOTES.get(note)
+    if known is not None:
+        return Said(text=pick(known, lang), lang=lang)
+    return Said(text=note, lang="ko" if any("가" <= c <= "힣" for c in note) else "en")

@@ -1,0 +1,145 @@
+"""The first page: what closes soon, what is open, what comes next, what changed, and how to subscribe."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import get_args
+
+import msgspec
+from sqlalchemy import Connection
+
+from service.catalogue.event import Kind, Language, Organization, Program, Series
+from service.catalogue.filters import EventFilter
+from service.catalogue.windows import Phase
+from service.pages import reading
+from service.pages.frame import Frame, feed_box
+from service.pages.phrases import PHRASES
+from service.pages.shown import Line, Link, Noun, Seen, line, link
+from service.store import nouns, revisions
+from service.store.listing import Sort
+from service.store.revisions import Revision
+
+CALLS: tuple[Kind, ...] = ("application_window",)
+EVENTS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in CALLS)
+LONG, SHORT, NAMES = 30, 10, 200
+LOG = 300
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A list under a heading; `empty` is what to say when there is nothing, "" to leave the section out."""
+
+    id: str
+    title: str
+    lines: tuple[Line, ...]
+    empty: str = ""
+
+
+class Shelf(msgspec.Struct, frozen=True, kw_only=True):
+    """Links to browse."""
+
+    title: str
+    links: tuple[Link, ...]
+
+
+class HomeMaterial(msgspec.Struct, frozen=True, kw_only=True):
+    closing: tuple[Seen, ...]
+    open: tuple[Seen, ...]
+    opening: tuple[Seen, ...]
+    upcoming: tuple[Seen, ...]
+    past: tuple[Seen, ...]
+    changed: tuple[tuple[Revision, Seen], ...]
+    shelves: tuple[tuple[Noun, tuple[Series | Program | Organization, ...]], ...]
+
+
+class HomePage(msgspec.Struct, frozen=True, kw_only=True):
+    frame: Frame
+    sections: tuple[Section, ...]
+    later: tuple[Section, ...]
+    shelves: tuple[Shelf, ...]
+
+
+def read(c: Connection, *, now: datetime) -> HomeMaterial:
+    def listed(
+        phases: tuple[Phase, ...], kinds: tuple[Kind, ...], sort: Sort, limit: int
+    ) -> tuple[Seen, ...]:
+        return reading.listed(c, EventFilter(phase=phases, kind=kinds), now=now, sort=sort, limit=limit)
+
+    return HomeMaterial(
+        closing=listed(("closing_soon",), (), "end", LONG),
+        open=listed(("open",), CALLS, "end", LONG),
+        opening=listed(("upcoming",), CALLS, "start", SHORT),
+        upcoming=listed(("ongoing", "upcoming"), EVENTS, "start", LONG),
+        past=listed(("ended", "closed"), (), "-end", SHORT),
+        changed=_changed(c, now),
+        shelves=(
+            ("series", _all(c, "series")),
+            ("programs", _all(c, "program")),
+            ("organizations", _all(c, "organization")),
+        ),
+    )
+
+
+def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, Seen], ...]:
+    """The newest change of each of the last events that were written."""
+    log = revisions.since(c, max(0, revisions.head(c) - LOG), LOG)
+    newest: dict[str, Revision] = {}
+    for revision in reversed(log):
+        newest.setdefault(revision.id, revision)
+    found = reading.many(c, list(newest)[: SHORT * 2], now=now)
+    kept = [(revision, found[name]) for name, revision in newest.items() if name in found]
+    return tuple(kept[:SHORT])
+
+
+def _all(c: Connection, kind: nouns.NounKind) -> tuple[Series | Program | Organization, ...]:
+    found = (one.noun for one in nouns.listed(c, kind, limit=NAMES).items)
+    return tuple(one for one in found if isinstance(one, Series | Program | Organization))
+
+
+def page(found: HomeMaterial, *, now: datetime, lang: Language, base_url: str) -> HomePage:
+    say = PHRASES[lang]
+
+    def lines(seen: Iterable[Seen]) -> tuple[Line, ...]:
+        return tuple(line(one, now=now, lang=lang) for one in seen)
+
+    changed = tuple(line(one, now=now, lang=lang, news=_news(log, lang)) for log, one in found.changed)
+    return HomePage(
+        frame=_frame(lang, base_url),
+        sections=(
+            Section(id="closing", title=say.closing_soon, lines=lines(found.closing), empty=say.none_closing),
+            Section(id="open", title=say.open_calls, lines=lines(found.open), empty=say.none_open),
+            Section(id="opening", title=say.opening, lines=lines(found.opening)),
+            Section(id="upcoming", title=say.upcoming, lines=lines(found.upcoming), empty=say.none_upcoming),
+        ),
+        later=(
+            Section(id="changed", title=say.changed, lines=changed),
+            Section(id="past", title=say.past, lines=lines(found.past)),
+        ),
+        shelves=tuple(_shelf(noun, shelf, lang) for noun, shelf in found.shelves if shelf),
+    )
+
+
+def _frame(lang: Language, base_url: str) -> Frame:
+    say = PHRASES[lang]
+    feeds = (
+        ("deadlines", say.subscribe_deadlines),
+        ("events", say.subscribe_events),
+        ("calendar", say.subscribe_all),
+    )
+    boxes = tuple(
+        feed_box(f"/feeds/{lang}/{name}.ics", title=title, lang=lang, base_url=base_url)
+        for name, title in feeds
+    )
+    return Frame(
+        lang=lang, path="/", title=say.tagline, description=say.about, base_url=base_url, feeds=boxes
+    )
+
+
+def _news(revision: Revision, lang: Language) -> str:
+    say = PHRASES[lang]
+    if revision.revision == 1:
+        return say.new
+    return say.moved if {"start", "end"} & set(revision.changed) else say.edited
+
+
+def _shelf(noun: Noun, shelf: Sequence[Series | Program | Organization], lang: Language) -> Shelf:
+    links = sorted((link(noun, one.id, one.name, lang) for one in shelf), key=lambda one: one.said.text)
+    return Shelf(title=getattr(PHRASES[lang], noun), links=tuple(links))

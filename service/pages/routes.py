@@ -1,0 +1,99 @@
+"""The pages over HTTP. Korean ones have no prefix, English ones begin with /en."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from litestar import Response, get
+from litestar.exceptions import HTTPException
+from litestar.params import FromPath
+from sqlalchemy import Connection
+
+from service.api.call import Call
+from service.api.operations import Media, operation
+from service.catalogue.event import SLUG_PATTERN
+from service.errors import NotFound, Problem
+from service.pages import answers, assets, event_page, group_page, home_page, reading
+from service.pages.group_page import Kind
+from service.pages.templating import render
+
+T = TypeVar("T")
+_SLUG = re.compile(SLUG_PATTERN)
+_PAGE: dict[str, Any] = {
+    "exception_handlers": {
+        Problem: answers.refused,
+        HTTPException: answers.of_framework,
+        Exception: answers.of_failure,
+    },
+    # Pages take any query: people share links with marks of their mail programs on them.
+    "opt": operation(
+        "A page", tag="Pages", answers={200: Media(type="text/html")}, parameters=None, published=False
+    ),
+}
+
+
+@get(["/", "/en"], **_PAGE)
+async def home(request: Call) -> Response[bytes]:
+    """What closes soon, what is open, what comes next."""
+    return await _answer(request, "home.html", lambda c: home_page.read(c, now=request.now), home_page.page)
+
+
+@get(["/events/{event_id:str}", "/en/events/{event_id:str}"], **_PAGE)
+async def event(request: Call, event_id: FromPath[str]) -> Response[bytes]:
+    """One event with its evidence."""
+    domain = request.service.settings.uid_domain
+    _check("event", event_id)
+    return await _answer(
+        request,
+        "event.html",
+        lambda c: reading.event(c, event_id, now=request.now, uid_domain=domain),
+        event_page.page,
+    )
+
+
+def _group(kind: Kind) -> Any:
+    noun = group_page.NOUNS[kind]
+
+    @get([f"/{noun}/{{noun_id:str}}", f"/en/{noun}/{{noun_id:str}}"], **_PAGE)
+    async def group(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
+        """It, its events and its feed."""
+        _check(kind, noun_id)
+        return await _answer(
+            request,
+            "group.html",
+            lambda c: group_page.read(c, kind, noun_id, now=request.now),
+            group_page.page,
+        )
+
+    return group
+
+
+@get("/static/{name:str}")
+async def static(name: FromPath[str]) -> Response[bytes]:
+    """The style sheet and the icon. A name is of one content, so it is never asked for twice."""
+    asset = assets.BY_NAME.get(name)
+    if asset is None:
+        raise NotFound("file", name[:60])
+    return Response(asset.body, media_type=asset.media_type, headers={"cache-control": assets.FOREVER})
+
+
+def _check(noun: str, identifier: str) -> None:
+    """Nothing that is no id gets near the store."""
+    if not _SLUG.fullmatch(identifier):
+        raise NotFound(noun, identifier[:60])
+
+
+async def _answer(
+    request: Call, template: str, read: Callable[[Connection], T], page: Callable[..., Any]
+) -> Response[bytes]:
+    """Read on one snapshot, put into words and write, all in one thread beside the event loop."""
+    lang, base_url = answers.language(request.scope["path"]), request.service.settings.base_url
+
+    def work(c: Connection) -> bytes:
+        return render(template, page(read(c), now=request.now, lang=lang, base_url=base_url))
+
+    body = await request.service.store.reading(work)
+    return answers.shown(body, lang=lang, held=request.headers.get("if-none-match"))
+
+
+HANDLERS = (home, event, *(_group(kind) for kind in ("series", "program", "organization")), static)
