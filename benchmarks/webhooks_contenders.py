@@ -1,0 +1,175 @@
+"""One contender of `benchmarks.webhooks` in a process of its own: reads its task from stdin as JSON.
+
+Each sends `count` signed messages of the same size to the sink, spread over its destinations, all due at one
+instant, and records the result of each in its database. It prints when it began and what CPU it used.
+"""
+
+import asyncio
+import json
+import os
+import sqlite3
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from service.reminders import signing
+
+BODY = b'{"type":"event.reminder","data":"' + b"x" * 560 + b'"}'
+KEY = signing.SigningKey(version="v1", key=bytes(32))
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    contender: str
+    url: str
+    port: int
+    count: int
+    destinations: int
+    future: int = 0
+    folder: str = ""
+
+    def target(self, n: int) -> str:
+        # 127.x.y.z: as many hosts as there are destinations, each with connections of its own.
+        n %= self.destinations
+        return f"http://127.{1 + n // 62_500}.{n // 250 % 250}.{1 + n % 250}:{self.port}/"
+
+
+def say(**facts: Any) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+def wait_for_start() -> None:
+    """Everything is ready; the clock of the measurement starts with the parent's word."""
+    say(ready=True)
+    sys.stdin.readline()
+
+
+# Dday
+
+
+def dday(task: Task) -> None:
+    from benchmarks.webhooks_dday import run
+
+    run(task)
+
+
+# Plain httpx: no schedule, no claims; one row a result.
+
+
+def httpx_loop(task: Task) -> None:
+    asyncio.run(_httpx_loop(task))
+
+
+async def _httpx_loop(task: Task) -> None:
+    book = sqlite3.connect(f"{task.folder}/httpx.db", isolation_level=None)
+    book.execute("PRAGMA journal_mode=WAL")
+    book.execute("PRAGMA synchronous=FULL")
+    book.execute("CREATE TABLE result (id TEXT PRIMARY KEY, status INTEGER)")
+    slots = asyncio.Semaphore(64)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        wait_for_start()
+        began, cpu = time.time(), time.process_time()
+
+        async def one(n: int) -> None:
+            async with slots:
+                status = await post(client, task, n)
+                book.execute("INSERT INTO result VALUES (?, ?)", (f"m{n}", status))
+
+        await asyncio.gather(*(one(n) for n in range(task.count)))
+    say(began=began, cpu=time.process_time() - cpu)
+
+
+async def post(client: httpx.AsyncClient, task: Task, n: int) -> int:
+    headers = signing.headers(f"m{n}", BODY, keys=[KEY], now=datetime.now(UTC))
+    return (await client.post(task.target(n), content=BODY, headers=headers)).status_code
+
+
+# APScheduler: one job a reminder, in its SQLAlchemy store, as its documentation suggests.
+
+
+def apscheduler(task: Task) -> None:
+    asyncio.run(_apscheduler(task))
+
+
+async def _apscheduler(task: Task) -> None:
+    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    store = SQLAlchemyJobStore(url=f"sqlite:///{task.folder}/jobs.db")
+    scheduler = AsyncIOScheduler(
+        jobstores={"default": store}, job_defaults={"misfire_grace_time": None, "max_instances": 10_000}
+    )
+    global CLIENT, TASK
+    CLIENT, TASK = httpx.AsyncClient(trust_env=False), task
+    scheduler.start(paused=True)
+    due = datetime.now(UTC) + timedelta(seconds=1)
+    adding = time.time()
+    for n in range(task.count):
+        scheduler.add_job("benchmarks.webhooks_contenders:apscheduler_job", "date", run_date=due, args=[n])
+    say(planning=time.time() - adding)
+    wait_for_start()
+    began, cpu = time.time(), time.process_time()
+    scheduler.resume()
+    while DONE[0] < task.count and time.time() - began < 120:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    say(began=max(began, due.timestamp()), cpu=time.process_time() - cpu)
+    scheduler.shutdown(wait=False)
+
+
+DONE = [0]
+
+
+async def apscheduler_job(n: int) -> None:
+    try:
+        await post(CLIENT, TASK, n)
+    finally:
+        DONE[0] += 1
+
+
+# procrastinate on PostgreSQL, 64 at once.
+
+
+def procrastinate(task: Task) -> None:
+    asyncio.run(_procrastinate(task))
+
+
+async def _procrastinate(task: Task) -> None:
+    import procrastinate as lib
+
+    app = lib.App(connector=lib.PsycopgConnector(conninfo=task.url))
+    async with app.open_async(), httpx.AsyncClient(trust_env=False) as client:
+        await app.schema_manager.apply_schema_async()
+
+        @app.task(name="send")
+        async def send(n: int) -> None:
+            await post(client, task, n)
+
+        far = datetime.now(UTC) + timedelta(days=300)
+        for start in range(0, task.future, 5000):
+            later = app.tasks["send"].configure(schedule_at=far)
+            await later.batch_defer_async(*({"n": n} for n in range(start, start + 5000)))
+        adding = time.time()
+        for start in range(0, task.count, 1000):
+            end = min(start + 1000, task.count)
+            await app.tasks["send"].batch_defer_async(*({"n": n} for n in range(start, end)))
+        say(planning=time.time() - adding)
+        wait_for_start()
+        began, cpu = time.time(), time.process_time()
+        await app.run_worker_async(concurrency=64, wait=False, install_signal_handlers=False)
+        say(began=began, cpu=time.process_time() - cpu)
+
+
+CONTENDERS = {
+    "dday": dday,
+    "httpx": httpx_loop,
+    "apscheduler": apscheduler,
+    "procrastinate": procrastinate,
+}
+
+if __name__ == "__main__":
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    asked = msgspec.json.decode(sys.stdin.readline(), type=Task)
+    CONTENDERS[asked.contender](asked)

@@ -1,0 +1,116 @@
+"""Dday in `benchmarks.webhooks`: events in the store, the planner, the sender, each with its own measure."""
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import uvloop
+from msgspec.structs import replace
+
+from benchmarks.store import rows
+from benchmarks.webhooks_contenders import Task, say, wait_for_start
+from service.addresses import Policy
+from service.catalogue.event import Event, Text
+from service.clock import SystemClock
+from service.egress import Egress
+from service.metrics import Metrics
+from service.reminders import deliver, fanout, outbox, secrets
+from service.reminders.rules import NewWebhook, Rule, created
+from service.reminders.tempo import Tempo
+from service.store import events, webhooks
+from service.store.engine import Store
+from service.store.tables import event as event_table
+
+MASTER = bytes(32)
+LEAD = timedelta(minutes=10)
+
+
+def run(task: Task) -> None:
+    store = Store.open(task.url)
+    fill(store, task.future)
+    due = prepare(store, task)
+    uvloop.run(send(store, task, due))
+    store.close()
+
+
+def fill(store: Store, future: int) -> None:
+    """Events that are not due: each stands for at least one reminder to come."""
+    if not future:
+        return
+    made = 0
+    for batch, _ in rows(future):
+        for row in batch:
+            row["starts"] = row["ends"] = 4_000_000_000_000 + made
+            made += 1
+        store.write(lambda c, batch=batch: c.execute(event_table.insert(), batch))
+
+
+def prepare(store: Store, task: Task) -> datetime:
+    """As many webhooks as destinations, and so many events that `count` reminders fall due at one minute."""
+    now = datetime.now(UTC)
+    for n in range(task.destinations):
+        body = NewWebhook(url=task.target(n), name="sink", reminders=(Rule(anchor="start", before="PT10M"),))
+        hook = created(body, webhook_id=f"whk_{n:05}", owner="bench", now=now - LEAD)
+        key = secrets.generate("v1", randomness=os.urandom)
+        sealed = secrets.seal(key, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
+        store.write(lambda c, hook=hook, sealed=sealed: webhooks.create(c, hook, sealed=[sealed], now=now))
+    due = (now + timedelta(minutes=1)).replace(second=0, microsecond=0)
+    many = max(1, task.count // task.destinations)
+    text = (due + LEAD).strftime("%Y-%m-%dT%H:%M")
+    event = Event(id="e", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")
+    written = [replace(event, id=f"due-{n:06}") for n in range(many)]
+    fanout.run_once(store, now=now)
+    for start in range(0, many, 1000):
+        batch = written[start : start + 1000]
+        store.write(lambda c, batch=batch: events.put_many(c, batch, now=now, cause="bench"))
+    began, cpu = time.time(), time.process_time()
+    planned = fanout.run_once(store, now=now).planned
+    say(planned=planned, planning=time.time() - began, planning_cpu=time.process_time() - cpu)
+    return due
+
+
+class Share:
+    """CPU of one function, wherever it runs."""
+
+    def __init__(self, work: Any) -> None:
+        self.work, self.cpu = work, 0.0
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        began = time.thread_time()
+        try:
+            return self.work(*args, **kwargs)
+        finally:
+            self.cpu += time.thread_time() - began
+
+
+async def send(store: Store, task: Task, due: datetime) -> None:
+    egress, metrics = Egress(Policy(allow=(ip_network("127.0.0.0/8"),))), Metrics()
+    masters = {secrets.key_id(MASTER): MASTER}
+    deliver.turn, outbox.prepare = Share(deliver.turn), Share(outbox.prepare)  # type: ignore[assignment]
+    sender = deliver.Deliverer(
+        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=Tempo()
+    )
+    wait_for_start()
+    wait = (due - datetime.now(UTC)).total_seconds()
+    await asyncio.sleep(max(0.0, wait - 1))
+    await sender.start()
+    await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
+    began, cpu = time.time(), time.process_time()
+    while sent(metrics) < task.count and time.time() - began < 120:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    spent = time.process_time() - cpu
+    await sender.drain()
+    await egress.aclose()
+    say(
+        began=due.timestamp(),
+        cpu=spent,
+        store_share=deliver.turn.cpu / spent,  # type: ignore[attr-defined]
+        prepare_share=outbox.prepare.cpu / spent,  # type: ignore[attr-defined]
+    )
+
+
+def sent(metrics: Metrics) -> float:
+    return sum(child._value.get() for child in metrics.attempts._metrics.values())
