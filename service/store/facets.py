@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert
+from sqlalchemy import Connection, bindparam, delete, insert, text
 
 from service.catalogue import evidence, windows, words
 from service.catalogue.event import Event
@@ -127,7 +127,23 @@ def replace(c: Connection, *, before: Iterable[Row], after: Iterable[Row]) -> No
         c.execute(_FORGET, [_key(row) for row in gone])
     if added := new - old:
         # In key order the pages of the index are filled one after another.
-        c.execute(insert(facet), [row._asdict() for row in sorted(added, key=_order)])
+        _insert(c, sorted(added, key=_order))
+
+
+def _insert(c: Connection, rows: list[Row]) -> None:
+    if c.dialect.name == "sqlite":
+        c.execute(insert(facet), [row._asdict() for row in rows])
+    else:
+        # One statement for all rows: a round trip each would cost more than the rows.
+        c.execute(_UNNEST, {name: list(column) for name, column in zip(Row._fields, zip(*rows, strict=True), strict=True)})
+
+
+_UNNEST = text(
+    "INSERT INTO facet (facet, shelf, lo, number, hi, signature, updated, home, begins) SELECT * FROM unnest("
+    "cast(:facet AS text[]), cast(:shelf AS smallint[]), cast(:lo AS bigint[]), cast(:number AS bigint[]), "
+    "cast(:hi AS bigint[]), cast(:signature AS bigint[]), cast(:updated AS bigint[]), "
+    "cast(:home AS smallint[]), cast(:begins AS bigint[]))"
+)
 
 
 def _key(row: Row) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+"""A process that writes events and says so, one line an event, until it is killed or done.
+
+python writer.py <database url> <first> <count>
+"""
+
+import sys
+from datetime import UTC, datetime
+
+from service.catalogue.event import Event, Text
+from service.store import events
+from service.store.engine import Store
+
+NOW = datetime(2025, 8, 1, tzinfo=UTC)
+
+
+def main(url: str, first: int, count: int) -> None:
+    store = Store.open(url)
+    for index in range(first, first + count):
+        event = Event(id=f"e{index}", kind="summit", name=Text(ko=f"서밋 {index}"), start="2025-09-05")
+        store.write(lambda c, e=event: events.put(c, e, now=NOW, cause="writer"))  # type: ignore[misc]
+        # One write call: a line that is there is whole.
+        sys.stdout.buffer.raw.write(f"{event.id}\n".encode())  # type: ignore[attr-defined]
+    store.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
