@@ -35,4 +35,4 @@ def message(webhook_id: str, kind: str, *, nonce: str) -> str:
 def _name(*parts: str | int) -> str:
     # A JSON array keeps the parts apart: ("a", "bc") and ("ab", "c") are two names.
     digest = sha256(msgspec.json.encode(parts)).digest()
-    return "dlv_" + b32encode(digest).decode("ascii")[:32].lower()
+    return "dlv_" + b32encode(digest[:20]).decode("ascii").lower()
