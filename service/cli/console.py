@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import rich_click as click
@@ -57,12 +57,20 @@ class Commands(click.RichGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (Refused, Misused) as error:
+            _fail(ctx, error.message, code=error.exit_code)
         except SettingsError as error:
-            raise Misused(str(error)) from None
+            _fail(ctx, str(error), code=Misused.exit_code)
         except StoreBusy as error:
-            raise Refused(str(error)) from None
+            _fail(ctx, str(error), code=Refused.exit_code)
         except Problem as error:
-            raise Refused(error.detail or error.title) from None
+            _fail(ctx, error.detail or error.title, code=Refused.exit_code)
+
+
+def _fail(ctx: click.Context, sentence: str, *, code: int) -> NoReturn:
+    """One line, not a box: it may be grepped, and end in a log."""
+    err.print(f"Error: {sentence}", markup=False)
+    ctx.exit(code)
 
 
 def show_json(value: object) -> None:

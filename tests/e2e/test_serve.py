@@ -36,7 +36,7 @@ class Served:
             )
 
     def wait(self, path="/readyz"):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             try:
@@ -61,19 +61,34 @@ class Served:
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
+
+    def refusal(self):
+        """The exit code and the words of a start that is refused."""
+        return self.process.wait(timeout=60), self.log.read_text()
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    service = Served(tmp_path_factory.mktemp("served"), free_port())
-    try:
-        service.wait()
-        yield service
-        assert service.stop() == 0
-    finally:
+def start():
+    """Start a service; whatever is left of it afterwards is killed."""
+    started = []
+
+    def start(folder, port, *flags, **env):
+        started.append(Served(folder, port, *flags, **env))
+        return started[-1]
+
+    yield start
+    for service in started:
         service.process.kill()
         service.process.wait()
+
+
+@pytest.fixture(scope="module")
+def served(start, tmp_path_factory):
+    service = start(tmp_path_factory.mktemp("served"), free_port())
+    service.wait()
+    yield service
+    assert service.stop() == 0
 
 
 def test_an_empty_folder_becomes_a_service_with_its_seeds(served):
@@ -122,41 +137,40 @@ def test_a_webhook_is_tested_and_the_message_is_genuine(served):
     assert [(json.loads(one.body)["type"], one.fault) for one in arrived] == [("webhook.test", None)]
 
 
-def test_a_second_service_on_the_same_file_is_refused_in_a_sentence(served):
-    second = Served(served.folder, free_port())
-    assert second.process.wait(timeout=30) == 1
-    assert "Another Dday service" in second.log.read_text()
+def test_a_second_service_on_the_same_file_is_refused_in_a_sentence(served, start, tmp_path):
+    database = f"sqlite:///{served.folder}/dday.db"
+    code, words = start(tmp_path, free_port(), DDAY_DATABASE_URL=database).refusal()
+    assert (code, words.startswith("Error: Another Dday service (process ")) == (1, True)
 
 
-def test_a_second_service_on_the_same_port_is_refused_in_a_sentence(served, tmp_path):
-    second = Served(tmp_path, served.port)
-    assert second.process.wait(timeout=30) == 2
-    assert f"DDAY_PORT {served.port} on 127.0.0.1 is in use" in second.log.read_text()
-    assert not (tmp_path / "dday.db").exists()
+def test_a_second_service_on_the_same_port_is_refused_in_a_sentence(served, start, tmp_path):
+    code, words = start(tmp_path, served.port).refusal()
+    assert (code, words) == (
+        2,
+        f"Error: DDAY_PORT {served.port} on 127.0.0.1 is in use by another process.\n",
+    )
+    assert {file.name for file in tmp_path.iterdir()} == {"log"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_told_and_keeps_what_it_knew(tmp_path, number):
-    first = Served(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
+def test_it_stops_when_told_and_keeps_what_it_knew(start, tmp_path, number):
+    first = start(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
     first.wait()
-    event = {"kind": "showcase", "name": {"ko": "데모데이"}, "start": "2027-01-01"}
-    made = first.send("POST", "/v1/events", event)
+    made = first.send(
+        "POST", "/v1/events", {"kind": "showcase", "name": {"ko": "데모데이"}, "start": "2027-01-01"}
+    )
     assert first.stop(number) == 0
-    again = Served(tmp_path, free_port(), "--no-deliver")
-    try:
-        again.wait()
-        assert [each["id"] for each in again.json("/v1/events")["items"]] == [made["id"]]
-    finally:
-        again.stop()
+    again = start(tmp_path, free_port(), "--no-deliver")
+    again.wait()
+    assert [each["id"] for each in again.json("/v1/events")["items"]] == [made["id"]]
 
 
-def test_a_missing_key_file_is_not_made_anew_over_secrets(tmp_path):
-    first = Served(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
+def test_a_missing_key_file_is_not_made_anew_over_secrets(start, tmp_path):
+    first = start(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
     first.wait()
     first.send("POST", "/v1/webhooks", {"url": "http://127.0.0.1:9/", "name": "x"})
     assert first.stop() == 0
     (tmp_path / "dday.key").unlink()
-    again = Served(tmp_path, free_port())
-    assert again.process.wait(timeout=30) == 2
-    assert "dday.key is missing" in again.log.read_text()
+    code, words = start(tmp_path, free_port()).refusal()
+    assert (code, "dday.key is missing" in words) == (2, True)
     assert not (tmp_path / "dday.key").exists()
