@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from service.store import dialects, glance, schema
+from service.store import dialects, glance, rebuild, schema
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
 
 __all__ = ["Store", "StoreBusy"]
@@ -65,13 +65,19 @@ class Store:
 
     def _prepare(self, *, migrate: bool) -> None:
         try:
-            if not self.write(schema.is_current) and migrate:
-                with self._locks.sole():
-                    self.write(schema.upgrade)
+            current = self.write(schema.is_current)
+            if migrate and not current:
+                self._alone(schema.upgrade)
+            if migrate and not self.write(rebuild.is_current):
+                self._alone(rebuild.run)
             self.instance = self.read(schema.instance)
         except BaseException:
             self._dispose()
             raise
+
+    def _alone(self, work: Work[None]) -> None:
+        with self._locks.sole():
+            self.write(work)
 
     def read(self, work: Work[T]) -> T:
         """Run `work` on one snapshot. It is repeated when the connection breaks, so it must only read."""

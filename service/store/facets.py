@@ -135,7 +135,10 @@ def _insert(c: Connection, rows: list[Row]) -> None:
         c.execute(insert(facet), [row._asdict() for row in rows])
     else:
         # One statement for all rows: a round trip each would cost more than the rows.
-        c.execute(_UNNEST, {name: list(column) for name, column in zip(Row._fields, zip(*rows, strict=True), strict=True)})
+        c.execute(
+            _UNNEST,
+            {name: list(column) for name, column in zip(Row._fields, zip(*rows, strict=True), strict=True)},
+        )
 
 
 _UNNEST = text(

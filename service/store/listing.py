@@ -1,4 +1,4 @@
-"""A page of events: filtered, sorted and continued by index (docs/decisions/0012-listing.md).
+"""A page of events: filtered, sorted and continued by index (docs/decisions/0042-listing.md).
 
 One group of facets drives, the others are looked up for each candidate. Events without a known start come
 last in both orders of start, and those without a known end in both orders of end; events of one instant come

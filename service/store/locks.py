@@ -48,7 +48,7 @@ class WriteLock:
     """One writing process at a time, service or command line, for the length of one unit of work.
 
     SQLite before 3.51.3 can corrupt the log when two connections write or checkpoint at one instant
-    (docs/decisions/0011-one-writer.md); its own locks do not prevent that, this one does.
+    (docs/decisions/0041-one-writer.md); its own locks do not prevent that, this one does.
     """
 
     def __init__(self, database: Path) -> None:

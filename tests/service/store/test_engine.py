@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, select
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import dialects, events, revisions, schema
+from service.store import dialects, events, rebuild, revisions, schema
 from service.store.engine import Store, StoreBusy
 from service.store.feed_tables import feed_state
 from service.store.locks import refuse_network_path
 from service.store.reminder_tables import webhook
 from service.store.schema import SchemaMismatch
-from service.store.tables import metadata
+from service.store.tables import facet, meta, metadata
 
 NOW = datetime(2025, 8, 1, tzinfo=UTC)
 
@@ -201,3 +201,16 @@ def test_a_newer_schema_is_refused_in_a_sentence(store_url: str) -> None:
     store.close()
     with pytest.raises(SchemaMismatch, match="schema 9999, which this version of Dday does not know"):
         Store.open(store_url)
+
+
+def test_index_rows_of_another_version_are_made_anew(store_url: str) -> None:
+    store = Store.open(store_url)
+    store.write(lambda c: events.put_many(c, [event("one"), event("two")], now=NOW, cause="test"))
+    right = store.read(lambda c: set(c.execute(select(facet)).all()))
+    store.write(lambda c: c.execute(facet.delete().where(facet.c.facet != "*")))
+    store.write(lambda c: c.execute(meta.update().where(meta.c.name == "facets").values(value="0")))
+    store.close()
+    again = Store.open(store_url)
+    assert again.read(lambda c: set(c.execute(select(facet)).all())) == right
+    assert again.read(rebuild.is_current)
+    again.close()
