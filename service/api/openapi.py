@@ -9,7 +9,7 @@ import msgspec
 from litestar.routes import BaseRoute, HTTPRoute
 
 from service import errors
-from service.api.operations import Media, Operation, Parameter
+from service.api.operations import IDENTIFIER, Media, Operation, Parameter
 
 REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -116,7 +116,7 @@ def _identifier(method: str, path: str) -> str:
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[A-Za-z0-9._~-]+$"}
+    schema = {"type": "string", "pattern": IDENTIFIER}
     return [
         {"name": name, "in": "path", "required": True, "schema": schema}
         for name in _PATH_PARAMETER.findall(path)

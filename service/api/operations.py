@@ -9,6 +9,9 @@ import msgspec
 from service.api.bodies import LIMIT
 from service.errors import Problem
 
+# What may stand for an id in a path: slugs, `whk_…`, `dlv_…`.
+IDENTIFIER = r"^[A-Za-z0-9._~-]{1,200}$"
+
 Scope = Literal["catalogue", "webhooks", "admin"]
 
 

@@ -84,9 +84,9 @@ def test_answers_are_as_documented(schema: Any) -> None:
 
 @pytest.mark.campaign
 def test_answers_are_as_documented_at_length(schema: Any) -> None:
-    assert sent(schema, examples=60, headers=KEY) >= 2000
+    assert sent(schema, examples=30, headers=KEY) >= 2000
 
 
 @pytest.mark.campaign
 def test_answers_without_a_key_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=15, headers={}) >= 500
+    assert sent(schema, examples=8, headers={}) >= 500
