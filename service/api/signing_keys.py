@@ -1,7 +1,7 @@
 """Signing secrets: changed without a gap, and the public halves of `v1a` for everybody."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from secrets import token_bytes
@@ -21,9 +21,11 @@ from service.api.operations import operation
 from service.api.webhooks import sealed
 from service.errors import At, Unprocessable
 from service.reminders import offsets, secrets
+from service.reminders.secrets import Unsealable
 from service.reminders.signing import SigningKey
 from service.store import secrets as kept
 from service.store import webhooks
+from service.store.secrets import Secret
 
 LONGEST_OVERLAP = timedelta(days=7)
 
@@ -97,12 +99,19 @@ async def jwks(request: Call) -> Response[bytes]:
 
     def work(c: Connection) -> tuple[PublicKey, ...]:
         live = (s for s in kept.every(c) if s.expires_at is None or now < s.expires_at)
-        pairs = (s for s in live if s.sealed.version == "v1a")
-        opened = (secrets.unseal(s.sealed, webhook_id=s.webhook_id, masters=masters) for s in pairs)
-        return tuple(sorted((_public(key) for key in opened), key=lambda key: key.kid))
+        pairs = (_opened(s, masters) for s in live if s.sealed.version == "v1a")
+        return tuple(sorted((_public(key) for key in pairs if key), key=lambda key: key.kid))
 
     keys = await request.service.store.reading(work)
     return request.shown(answers.tagged(msgspec.json.encode(KeySet(keys=keys))))
+
+
+def _opened(secret: Secret, masters: Mapping[str, bytes]) -> SigningKey | None:
+    """What does not open signs nothing either."""
+    try:
+        return secrets.unseal(secret.sealed, webhook_id=secret.webhook_id, masters=masters)
+    except Unsealable:
+        return None
 
 
 def _overlap(wanted: Rotation) -> timedelta:

@@ -19,7 +19,7 @@ from service.api.call import Call
 from service.api.deliveries import TAG, owner
 from service.api.etags import Precondition, Version
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
-from service.errors import At
+from service.errors import At, Conflict
 from service.parts import Service
 from service.reminders import rules, secrets
 from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
@@ -27,6 +27,9 @@ from service.reminders.secrets import Sealed
 from service.reminders.signing import SigningKey
 from service.store import secrets as kept
 from service.store import webhooks
+
+# The planner looks at every webhook; one key must not make work for all.
+MOST = 1000
 
 
 class After(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +47,7 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
         scope="webhooks",
         body=NewWebhook,
         answers={201: WebhookView},
-        problems=(DestinationNotAllowed,),
+        problems=(DestinationNotAllowed, Conflict),
         once=True,
     ),
 )
@@ -59,6 +62,8 @@ async def create(request: Call) -> Response[bytes]:
     made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
 
     def work(c: Connection) -> Answer:
+        if webhooks.count(c, made.owner) >= MOST:
+            raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
         fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
         webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
         body = msgspec.json.encode(with_secrets(rules.view(made), fresh))

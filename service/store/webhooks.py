@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from service.errors import NotFound
 from service.reminders.rules import Webhook
@@ -86,6 +86,11 @@ def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) 
     deliveries.withdraw(c, webhook_id, now=now)
     secrets.forget(c, webhook_id)
     c.execute(delete(webhook).where(webhook.c.id == webhook_id))
+
+
+def count(c: Connection, owner: str) -> int:
+    """How many this key has, in whatever state."""
+    return int(c.execute(select(func.count()).where(webhook.c.owner == owner)).scalar_one())
 
 
 def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[Kept, ...]:

@@ -9,8 +9,10 @@ import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import Connection
 
 from service.reminders import fanout
+from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key
 
 Client = TestClient[Litestar]
@@ -227,6 +229,21 @@ def test_webhooks_are_listed_by_pages(client: Client, key: dict[str, str]) -> No
         cursor = f"&cursor={page['next']}" if page["next"] else None
     assert sorted(found) == sorted(ids) and len(found) == 5
     assert client.get("/v1/webhooks?cursor=forged", headers=key).status_code == 400
+
+
+def test_one_key_cannot_make_work_without_end(
+    client: Client, key: dict[str, str], hook: dict[str, Any]
+) -> None:
+    store = client.app.state.service.store
+    kept = store.read(lambda c: webhooks.get(c, hook["id"], owner=None))
+
+    def fill(c: Connection) -> None:
+        for number in range(999):
+            webhooks.create(c, msgspec.structs.replace(kept, id=f"whk_{number}"), sealed=[], now=NOW)
+
+    store.write(fill)
+    assert client.post("/v1/webhooks", json=BODY, headers=key).status_code == 409
+    assert client.post("/v1/webhooks", json=BODY, headers=new_key(client, "webhooks")).status_code == 201
 
 
 def test_the_preview_is_what_gets_planned(
