@@ -52,9 +52,12 @@ async def _delivering(service: Service) -> None:
     stopped = asyncio.Event()
     for number in server.STOPPED_BY:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with delivering(service):
-        err.print("Dday delivers reminders (Ctrl-C stops it)")
-        await stopped.wait()
+    try:
+        async with delivering(service):
+            err.print("Dday delivers reminders (Ctrl-C stops it)")
+            await stopped.wait()
+    finally:
+        await service.egress.aclose()
 
 
 def opened(settings: Settings) -> Service:
