@@ -35,6 +35,7 @@ from service.clock import Clock
 from service.feedcache.cache import FeedCache
 from service.pages import answers as page_answers
 from service.pages import routes as pages
+from service.pages.copies import Copies
 from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
@@ -80,6 +81,7 @@ def build(service: Service) -> Litestar:
                 "cursors": Cursors(service.secret),
                 "box": Box(service.secret),
                 "feeds": feeds,
+                "pages": Copies(),
             }
         ),
         # Our own document says more than the generated one (service.api.openapi).

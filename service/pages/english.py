@@ -22,6 +22,7 @@ ENGLISH = Phrases(
     none_open="No call is known to be open now.",
     none_upcoming="No upcoming event has a known date.",
     subscribe="Subscribe a calendar",
+    subscribe_short="Subscribe",
     subscribe_about="You need the address, nothing else: no account, no key.",
     subscribe_deadlines="Calls and deadlines",
     subscribe_events="Events",

@@ -16,6 +16,7 @@ from service.pages.evidence_box import Field
 from service.pages.frame import Frame, feed_box
 from service.pages.reading import EventMaterial
 from service.pages.shown import Line, Link, Said, line, link, outside, said
+from service.pages.shown import found as text_of
 from service.pages.shown import words as ours
 
 COARSE = ("month", "year", "decade", "century", "unknown")
@@ -134,8 +135,8 @@ def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
         yield _fact(say.precision, pick(words.PRECISIONS[document.when.precision], lang), lang)
     if document.is_window:
         yield _fact(say.closes, pick(words.CLOSE_RULES[document.close_rule or "unknown"], lang), lang)
-    if document.close_text:
-        yield Fact(name=say.close_text, texts=(Said(text=document.close_text, lang="ko"),))
+    if words_of := text_of(document.close_text):
+        yield Fact(name=say.close_text, texts=(words_of,))
     yield from _place(document.place, frame)
     yield from _roles(found, frame)
     if found.parent:
@@ -164,9 +165,13 @@ def _place(place: Place | None, frame: Frame) -> Iterator[Fact]:
     if place is None:
         return
     texts = [said(place.name, frame.lang)] if place.name else []
-    texts += [Said(text=part, lang="ko") for part in (place.address, place.city) if part]
-    if texts:
-        yield Fact(name=frame.say.place, texts=tuple(texts))
+    texts += [part for part in (text_of(place.address), text_of(place.city)) if part]
+    # "서울 광진구" needs no "서울" of its own.
+    shown = [
+        one for index, one in enumerate(texts) if not any(one.text in other.text for other in texts[:index])
+    ]
+    if shown:
+        yield Fact(name=frame.say.place, texts=tuple(shown))
     if online := outside(place.online_url):
         yield Fact(name=frame.say.online, links=(Link(said=Said(text=online, lang="en"), href=online),))
 

@@ -10,7 +10,7 @@ from service.catalogue.event import Evidence, EvidenceField, Language, Rank, Sou
 from service.catalogue.view import Document
 from service.pages import words
 from service.pages.phrases import PHRASES
-from service.pages.shown import Said, outside
+from service.pages.shown import Said, found, outside
 
 DATED: tuple[EvidenceField, ...] = ("start", "end", "contains")
 
@@ -48,14 +48,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 def fields(document: Document, sources: Mapping[str, Source], *, lang: Language) -> tuple[Field, ...]:
     """In the order of the model; of a field the best-ranked values first."""
     disputed = {dispute.field for dispute in evidence.disputes(document)}
-    found = []
+    made = []
     for field in words.FIELDS:
         about = [item for item in document.evidence if item.field == field]
         if about:
             name = pick(words.FIELDS[field], lang)
-            made = tuple(_statements(about, sources, lang))
-            found.append(Field(name=name, disputed=field in disputed, statements=made))
-    return tuple(found)
+            statements = tuple(_statements(about, sources, lang))
+            made.append(Field(name=name, disputed=field in disputed, statements=statements))
+    return tuple(made)
 
 
 def disputes(document: Document, lang: Language) -> tuple[str, ...]:
@@ -148,4 +148,4 @@ def _note(note: str | None, lang: Language) -> Said | None:
     known = words.NOTES.get(note)
     if known is not None:
         return Said(text=pick(known, lang), lang=lang)
-    return Said(text=note, lang="ko" if any("가" <= c <= "힣" for c in note) else "en")
+    return found(note)

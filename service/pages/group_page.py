@@ -17,6 +17,7 @@ from service.pages.event_page import Fact, Ties
 from service.pages.frame import Frame, feed_box
 from service.pages.reading import MOST
 from service.pages.shown import Link, Noun, Said, Seen, line, link, outside, said
+from service.pages.shown import found as text_of
 from service.pages.shown import words as ours
 from service.store import names, nouns, references
 
@@ -130,9 +131,8 @@ def _kind(noun: Series | Program | Organization, lang: Language) -> str:
 def _facts(found: GroupMaterial, frame: Frame) -> Iterator[Fact]:
     noun, say, lang = found.noun, frame.say, frame.lang
     if noun.aliases:
-        yield Fact(
-            name=say.known_as, texts=tuple(Said(text=a.text, lang=_script(a.text)) for a in noun.aliases)
-        )
+        texts = tuple(one for alias in noun.aliases if (one := text_of(alias.text)))
+        yield Fact(name=say.known_as, texts=texts)
     if isinstance(noun, Program):
         selection = pick(words.SELECTIONS[noun.selection], lang)
         yield Fact(name=say.selection, texts=(ours(selection, lang),))
@@ -145,10 +145,6 @@ def _facts(found: GroupMaterial, frame: Frame) -> Iterator[Fact]:
         links = tuple(link("organizations", body.id, body.name, lang) for body in bodies if body)
         if links:
             yield Fact(name=pick(name, lang), links=links)
-
-
-def _script(text: str) -> Language:
-    return "ko" if any("가" <= character <= "힣" for character in text) else "en"
 
 
 def _actions(url: str | None, frame: Frame) -> Iterator[Link]:

@@ -67,7 +67,7 @@ def read(c: Connection, *, now: datetime) -> HomeMaterial:
         closing=listed(("closing_soon",), (), "end", LONG),
         open=listed(("open",), CALLS, "end", LONG),
         opening=listed(("upcoming",), CALLS, "start", SHORT),
-        upcoming=listed(("ongoing", "upcoming"), EVENTS, "start", LONG),
+        upcoming=_outermost(listed(("ongoing", "upcoming"), EVENTS, "start", LONG)),
         past=listed(("ended", "closed"), (), "-end", SHORT),
         changed=_changed(c, now),
         shelves=(
@@ -76,6 +76,12 @@ def read(c: Connection, *, now: datetime) -> HomeMaterial:
             ("organizations", _all(c, "organization")),
         ),
     )
+
+
+def _outermost(found: tuple[Seen, ...]) -> tuple[Seen, ...]:
+    """Without what is part of another one among them, whose page lists it."""
+    shown = {one.document.id for one in found}
+    return tuple(one for one in found if one.document.part_of not in shown)
 
 
 def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, Seen], ...]:

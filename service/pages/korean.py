@@ -22,6 +22,7 @@ KOREAN = Phrases(
     none_open="지금 열려 있다고 확인된 접수가 없습니다.",
     none_upcoming="날짜가 알려진 다가오는 행사가 없습니다.",
     subscribe="달력으로 구독하기",
+    subscribe_short="구독",
     subscribe_about="주소만 있으면 됩니다. 가입도 열쇠도 필요 없습니다.",
     subscribe_deadlines="접수와 마감만",
     subscribe_events="행사만",

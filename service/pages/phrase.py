@@ -25,6 +25,7 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     none_open: str
     none_upcoming: str
     subscribe: str
+    subscribe_short: str
     subscribe_about: str
     subscribe_deadlines: str
     subscribe_events: str

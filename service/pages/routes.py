@@ -87,12 +87,13 @@ async def _answer(
     request: Call, template: str, read: Callable[[Connection], T], page: Callable[..., Any]
 ) -> Response[bytes]:
     """Read on one snapshot, put into words and write, all in one thread beside the event loop."""
-    lang, base_url = answers.language(request.scope["path"]), request.service.settings.base_url
+    path, now, base_url = request.scope["path"], request.now, request.service.settings.base_url
+    lang, copies = answers.language(path), request.app.state.pages
 
-    def work(c: Connection) -> bytes:
-        return render(template, page(read(c), now=request.now, lang=lang, base_url=base_url))
+    def make(c: Connection) -> bytes:
+        return render(template, page(read(c), now=now, lang=lang, base_url=base_url))
 
-    body = await request.service.store.reading(work)
+    body = await request.service.store.reading(lambda c: copies.get(c, path, make, now=now))
     return answers.shown(body, lang=lang, held=request.headers.get("if-none-match"))
 
 

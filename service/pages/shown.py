@@ -40,12 +40,11 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     href: str
     when: str
     kind: str
-    city: str
+    city: Said | None
     badge: Badge
     disputed: bool
-    closing: str = ""
+    closing: Said | None = None
     news: str = ""
-    at: datetime | None = None
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +64,13 @@ def said(text: Text, lang: Language) -> Said:
 def words(text: str, lang: Language) -> Said:
     """A text of our own."""
     return Said(text=text, lang=lang)
+
+
+def found(text: str | None) -> Said | None:
+    """A text that says nothing of its language; its script does."""
+    if not text:
+        return None
+    return Said(text=text, lang="ko" if any("가" <= character <= "힣" for character in text) else "en")
 
 
 def local(path: str, lang: Language) -> str:
@@ -93,10 +99,12 @@ def line(seen: Seen, *, now: datetime, lang: Language, news: str = "") -> Line:
         href=page_of("events", document.id, lang),
         when=when_label(document, lang),
         kind=pick(KINDS[document.kind], lang),
-        city=(place.city or "") if place else "",
+        city=found(place.city) if place else None,
         badge=badge(document, seen.phase, now=now, lang=lang),
         disputed=document.disputed,
-        closing=(document.close_text or "") if seen.phase in ("open", "closing_soon", "upcoming") else "",
+        closing=found(document.close_text) if seen.phase in AHEAD else None,
         news=news,
-        at=document.updated_at if news else None,
     )
+
+
+AHEAD = ("upcoming", "open", "closing_soon")

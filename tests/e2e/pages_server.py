@@ -1,0 +1,34 @@
+"""`python pages_server.py <folder> <port> <instant>`: the seeds, served as if it were that instant."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from service import seeding, server
+from service.app import build
+from service.catalogue import seeds
+from service.clock import SimulatedClock
+from service.parts import open_service
+from service.settings import Settings
+
+
+def main(folder: str, port: str, instant: str) -> None:
+    now = datetime.fromisoformat(instant)
+    settings = Settings(
+        database_url=f"sqlite:///{Path(folder) / 'dday.db'}",
+        port=int(port),
+        public_url="https://dday.example",
+        rate_limit=0,
+        deliver=False,
+        seeds=None,
+    )
+    service = open_service(settings, clock=SimulatedClock(now))
+    seeding.load(service.store, seeds.parse(seeding.read_folder(seeding.FOLDER)), now=now)
+    answering = server.serve(
+        build(service), host="127.0.0.1", port=settings.port, ready=lambda: print("ready", flush=True)
+    )
+    server.run(answering)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
