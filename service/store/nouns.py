@@ -101,17 +101,7 @@ def put(
     _check_revision(kind, noun.id, current, if_revision=if_revision, create_only=create_only)
     if current is not None and current.noun == noun:
         return SavedNoun(stored=current, outcome="unchanged")
-    before = current.revision if current else revisions.last_numbers(c, kind, [noun.id]).get(noun.id, 0)
-    at = instant(millis(now))
-    kept = StoredNoun(
-        kind=kind,
-        id=noun.id,
-        noun=noun,
-        revision=before + 1,
-        seq=revisions.draw(c, 1),
-        created_at=current.created_at if current else at,
-        updated_at=at,
-    )
+    kept = _next(c, kind, noun, current, now=instant(millis(now)))
     _save(c, kept, new=current is None)
     revisions.append(c, [_entry(kept, _changes(current, noun), cause)])
     references.replace(c, [(kind, noun.id, noun)])
@@ -190,6 +180,22 @@ def _entry(kept: StoredNoun, changes: tuple[Change, ...], cause: str) -> Revisio
         document=kept.body(),
         cause=cause,
         at=kept.updated_at,
+    )
+
+
+def _next(
+    c: Connection, kind: NounKind, noun: Noun, current: StoredNoun | None, *, now: datetime
+) -> StoredNoun:
+    """The next revision; a noun made anew counts on from its tombstone."""
+    before = current.revision if current else revisions.last_numbers(c, kind, [noun.id]).get(noun.id, 0)
+    return StoredNoun(
+        kind=kind,
+        id=noun.id,
+        noun=noun,
+        revision=before + 1,
+        seq=revisions.draw(c, 1),
+        created_at=current.created_at if current else now,
+        updated_at=now,
     )
 
 

@@ -8,10 +8,10 @@ from typing import cast
 from sqlalchemy import Connection, TextClause, text
 
 from service.store import candidates
-from service.store.candidates import Way
 from service.store.facets import EVERY
 from service.store.instants import FIRST, LAST
 from service.store.wanted import LIVE, Group, Sort, Wanted
+from service.store.way import Way
 
 # Up to this many candidates are cheaper to gather and sort than to look for in the order of the page.
 ENOUGH = 1000
