@@ -173,3 +173,18 @@ def test_v1a_can_be_asked_for_later_and_both_pairs_are_public_while_they_sign(
     assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 2
     clock.advance(timedelta(hours=2))
     assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 1
+
+
+def test_a_secret_is_in_no_log_and_in_no_other_answer(
+    client: Client, key: dict[str, str], receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    hook = Hook(client, key, receiver.url, signing=["v1", "v1a"])
+    secrets = [hook.made["secret"]]
+    hook.tried()
+    secrets.append(hook.post("rotate-secret", {}).json()["secret"])
+    reads = [hook.path, "/v1/webhooks", f"{hook.path}/deliveries", f"{hook.path}/upcoming", "/metrics"]
+    shown = [client.get(path, headers=key).text for path in reads]
+    shown += [hook.post("test", {"event": 5}).text, caplog.text, repr(receiver.requests)]
+    for secret in secrets:
+        assert not any(secret.removeprefix("whsec_") in text for text in shown)
