@@ -32,7 +32,7 @@ def render(entry: Entry, *, profile: Profile) -> Fragment:
     return Fragment(body="\n".join(filter(None, parts)).encode() + b"\n", order=newest_first(entry))
 
 
-def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> bytes:
+def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> bytes:
     """The feed around its entries. The author is the feed's: RFC 4287 wants one where an entry has none."""
     parts = [
         '<?xml version="1.0" encoding="utf-8"?>',
@@ -47,7 +47,7 @@ def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> 
         f"<generator>{GENERATOR}</generator>",
     ]
     head = "\n".join(parts).encode() + b"\n"
-    return b"".join([head, *(fragment.body for fragment in fragments), b"</feed>\n"])
+    return b"".join([head, *bodies, b"</feed>\n"])
 
 
 def _identifier(uid: str) -> str:

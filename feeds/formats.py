@@ -18,7 +18,7 @@ class Render(Protocol):
 
 
 class Assemble(Protocol):
-    def __call__(self, feed: Feed, fragments: Sequence[Fragment], /, *, profile: Profile) -> bytes: ...
+    def __call__(self, feed: Feed, bodies: Sequence[bytes], /, *, zones: frozenset[str]) -> bytes: ...
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -41,4 +41,5 @@ def document(suffix: str, feed: Feed, entries: Sequence[Entry], *, profile: Prof
     form = FORMATS[suffix]
     rendered = [form.render(entry, profile=profile) for entry in entries]
     fragments = sorted((f for f in rendered if f is not None), key=lambda fragment: fragment.order)
-    return form.assemble(feed, fragments, profile=profile)
+    zones = frozenset(fragment.zone for fragment in fragments if fragment.zone)
+    return form.assemble(feed, [fragment.body for fragment in fragments], zones=zones)

@@ -58,13 +58,11 @@ def render(entry: Entry, *, profile: Profile) -> Fragment | None:
     return Fragment(body=_bytes(event), order=(_instant(entry.start), entry.uid), zone=zone)
 
 
-def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> bytes:
-    """The calendar around rendered entries; they are joined in the order given."""
-    zones = {fragment.zone for fragment in fragments} - {None}
+def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> bytes:
+    """The calendar around rendered entries, in the order given; `zones` are those they are told in."""
     # RFC 5545 3.6 wants at least one component, so an empty feed carries its zone.
-    known = sorted(zone for zone in zones or {feed.zone} if zone is not None)
-    header = _header(feed) + b"".join(map(vtimezone, known))
-    return b"".join([header, *(fragment.body for fragment in fragments), FOOTER])
+    known = sorted(zones) or [feed.zone]
+    return b"".join([_header(feed), *map(vtimezone, known), *bodies, FOOTER])
 
 
 def _header(feed: Feed) -> bytes:

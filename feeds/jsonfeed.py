@@ -79,7 +79,7 @@ def render(entry: Entry, *, profile: Profile) -> Fragment:
     return Fragment(body=body, order=newest_first(entry))
 
 
-def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> bytes:
+def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> bytes:
     """The feed around its items, newest change first."""
     head = ENCODER.encode(
         Head(
@@ -91,7 +91,7 @@ def assemble(feed: Feed, fragments: Sequence[Fragment], *, profile: Profile) -> 
             language=feed.language,
         )
     )
-    return b"".join([head[:-1], b',"items":[', b",\n".join(f.body for f in fragments), b"]}\n"])
+    return b"".join([head[:-1], b',"items":[', b",\n".join(bodies), b"]}\n"])
 
 
 def newest_first(entry: Entry) -> tuple[str, str]:

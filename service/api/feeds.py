@@ -4,10 +4,12 @@ Ready bytes, ETag first (notes/performance.md section 8). `Feeds` wraps the app 
 """
 
 import logging
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Send
 
 from feeds.formats import FORMATS
 from service.clock import Clock
@@ -42,13 +44,13 @@ _log = logging.getLogger("dday.feeds")
 
 
 class Hot(msgspec.Struct, frozen=True, kw_only=True):
-    """An edition with the headers of every answer that can be given from it."""
+    """An edition with the start of every answer that can be given from it, so that none is put together."""
 
     edition: Edition
     tags: tuple[bytes, bytes]
-    common: Headers
-    whole: Headers
-    packed: Headers | None = None
+    whole: Any
+    held: Mapping[bytes, Any]
+    packed: Any = None
     packed_body: bytes = b""
 
 
@@ -65,52 +67,56 @@ class Feeds:
         self._links = (b"link", links.encode())
         self._hot: dict[tuple[str, bytes], Hot] = {}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind: str = scope["type"]
-        path = scope["path"] if kind == "http" else ""
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
         if not path.startswith("/feeds/") and path != "/robots.txt":
-            return await self._inner(scope, receive, send)
+            return await self._hand_on(scope, receive, send)
         try:
-            await self._answer(scope, send)
+            place = (path, scope["query_string"])
+            hot, now = self._hot.get(place), self._clock.now()
+            if hot is None or scope["method"] != "GET" or not self._cache.fresh(hot.edition, now=now):
+                return await self._answer(place, scope, send, now=now)
+            await self._give(hot, place, scope, send, now=now)
         except Problem as problem:
             await self._refuse(problem, scope, send)
         except Exception:
             _log.exception("%s failed", path)
             await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
 
-    async def _answer(self, scope: Any, send: Send) -> None:
+    async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
+        await self._inner(scope, receive, send)
+        if scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS"):
+            self._cache.wrote()
+
+    async def _answer(self, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime) -> None:
         method = scope["method"]
         if method == "OPTIONS":
             return await _send(send, 204, [*self._always, *_PREFLIGHT], b"")
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowed(method, METHODS)
-        if scope["path"] == "/robots.txt":
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._always]
-            headers.append((b"content-length", str(len(ROBOTS)).encode()))
+        if place[0] == "/robots.txt":
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._always, _length(ROBOTS)]
             return await _send(send, 200, headers, ROBOTS if method == "GET" else b"")
-        place = (scope["path"], scope["query_string"])
-        hot = self._hot.get(place)
-        if hot is None or not self._cache.fresh(hot.edition):
-            hot = await self._warm(place, hot)
-        await self._give(hot, place, scope, send)
+        await self._give(await self._warm(place, self._hot.get(place)), place, scope, send, now=now)
 
-    async def _give(self, hot: Hot, place: tuple[str, bytes], scope: Any, send: Send) -> None:
+    async def _give(
+        self, hot: Hot, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime
+    ) -> None:
         wanted = condition(scope["headers"])
-        now, modified = int(self._clock.now().timestamp()), hot.edition.modified
-        common = hot.common
-        if modified > now:
-            # RFC 9110 8.8.2.1: never later than Date. An older date only makes the reader ask once more.
-            modified = now
-            common = [(n, http_date(now) if n == b"last-modified" else v) for n, v in common]
-        if tag := is_held(wanted, tags=hot.tags, modified=hot.edition.modified, now=now):
-            return await _send(send, 304, [*common, (b"etag", tag)], b"")
-        headers, body = hot.whole, hot.edition.body
-        if wanted.gzip:
+        seconds, modified = int(now.timestamp()), hot.edition.modified
+        start, body = hot.whole, hot.edition.body
+        if tag := is_held(wanted, tags=hot.tags, modified=modified, now=seconds):
+            start, body = hot.held[tag], b""
+        elif wanted.gzip:
             if hot.packed is None:
                 hot = await self._pack(hot, place)
             if hot.packed is not None:
-                headers, body = hot.packed, hot.packed_body
-        await _send(send, 200, common + headers, body if scope["method"] == "GET" else b"")
+                start, body = hot.packed, hot.packed_body
+        if modified > seconds:
+            start = _dated(start, seconds)
+        await send(start)
+        body = body if scope["method"] == "GET" else b""
+        await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
         found = asked.read(*place)
@@ -130,9 +136,9 @@ class Feeds:
         body = await self._cache.packed(hot.edition)
         if body is None:
             return hot
-        length = (b"content-length", str(len(body)).encode())
-        headers = [(b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), length]
-        packed = msgspec.structs.replace(hot, packed=headers, packed_body=body)
+        kept = [pair for pair in hot.whole["headers"] if pair[0] not in (b"etag", b"content-length")]
+        headers = [*kept, (b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), _length(body)]
+        packed = msgspec.structs.replace(hot, packed=_start(200, headers), packed_body=body)
         current = self._hot.get(place)
         if current is not None and current.edition.etag == hot.edition.etag:
             self._hot[place] = packed
@@ -140,25 +146,31 @@ class Feeds:
 
     def _made(self, found: Asked, edition: Edition) -> Hot:
         tags = (f'"{edition.etag}"'.encode(), f'"{edition.etag}.gz"'.encode())
+        # What RFC 9110 15.4.5 wants on a 304; everything else is known from the 200.
         common: Headers = [
-            (b"content-type", FORMATS[found.suffix].media_type.encode()),
             (b"last-modified", http_date(edition.modified)),
             (b"cache-control", b"public, max-age=900, stale-if-error=86400"),
             (b"vary", b"Accept-Encoding"),
+            *self._always[:2],
+            *_notes(found, edition),
+        ]
+        whole = [
+            (b"content-type", FORMATS[found.suffix].media_type.encode()),
+            *common,
             (b"content-disposition", f'inline; filename="{found.name}.{found.suffix}"'.encode()),
             (b"content-language", found.lang.encode()),
             self._links,
-            *self._always,
-            *_notes(found, edition),
+            *self._always[2:],
+            (b"etag", tags[0]),
+            _length(edition.body),
         ]
-        length = (b"content-length", str(len(edition.body)).encode())
-        return Hot(edition=edition, tags=tags, common=common, whole=[(b"etag", tags[0]), length])
+        held = {tag: _start(304, [*common, (b"etag", tag)]) for tag in tags}
+        return Hot(edition=edition, tags=tags, whole=_start(200, whole), held=held)
 
     async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
         body = document(problem)
         named = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *self._always]
-        headers.append((b"content-length", str(len(body)).encode()))
+        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *self._always, _length(body)]
         await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
 
 
@@ -174,6 +186,20 @@ def _notes(found: Asked, edition: Edition) -> Headers:
     return notes
 
 
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return (b"content-length", str(len(body)).encode())
+
+
+def _start(status: int, headers: Headers) -> Any:
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+def _dated(start: Any, seconds: int) -> Any:
+    """RFC 9110 8.8.2.1: Last-Modified is never after Date. An older one only makes a reader ask again."""
+    date = http_date(seconds)
+    return {**start, "headers": [(n, date if n == b"last-modified" else v) for n, v in start["headers"]]}
+
+
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send(_start(status, headers))
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -9,6 +9,8 @@ import gzip
 import logging
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from time import monotonic
 
 from service.clock import Clock
 from service.errors import Problem, Unavailable
@@ -23,6 +25,9 @@ MOST_BYTES = 256 * 1024 * 1024
 MOST_FEEDS = 2_000
 MOST_WAITING = 200
 GZIP_LEVEL = 6
+# After a write, the feeds read last are made anew before anybody asks, but not after each write of many.
+QUIET, BETWEEN_ROUNDS = 0.02, 0.5
+MADE_AHEAD = 20
 # A first reader does not wait for a long feed to be packed; it is sent as it is meanwhile.
 PACKED_AT_ONCE = 1024 * 1024
 
@@ -40,22 +45,51 @@ class FeedCache:
         self._packed: dict[str, tuple[str, bytes]] = {}
         self._making: dict[str, asyncio.Task[Edition]] = {}
         self._packing: dict[str, asyncio.Task[bytes]] = {}
+        self._ahead: asyncio.Task[None] | None = None
         self._bytes = 0
         self._head = -1
         self._commits = -1
         self._looked = float("-inf")
 
     def close(self) -> None:
+        if self._ahead is not None:
+            self._ahead.cancel()
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def fresh(self, edition: Edition) -> bool:
+    def fresh(self, edition: Edition, *, now: datetime) -> bool:
         """Whether it may be sent without asking anybody."""
         return (
             edition.seq == self._head
             and self._commits == self._store.commits
-            and asyncio.get_running_loop().time() - self._looked < LOOK_EVERY
-            and edition.season.has(self._clock.now())
+            and monotonic() - self._looked < LOOK_EVERY
+            and edition.season.has(now)
         )
+
+    def wrote(self) -> None:
+        """Somebody has written something: make what people read before they ask again."""
+        if self._ahead is None or self._ahead.done():
+            self._ahead = asyncio.create_task(self._make_ahead())
+
+    async def _make_ahead(self) -> None:
+        await asyncio.sleep(QUIET)
+        while True:
+            commits = self._store.commits
+            for path in list(self._editions)[: -MADE_AHEAD - 1 : -1]:
+                if edition := self._editions.get(path):
+                    await self._refresh(edition)
+            if self._store.commits == commits:
+                return
+            await asyncio.sleep(BETWEEN_ROUNDS)
+
+    async def _refresh(self, edition: Edition) -> None:
+        packed = edition.asked.path in self._packed
+        try:
+            made = await self.get(edition.asked)
+            if packed:
+                await self.packed(made)
+        except Problem:
+            # Whoever asks for it next is told.
+            return
 
     async def get(self, asked: Asked) -> Edition:
         """The feed as it is now. NotFound for one that cannot be; an older copy while the store is away."""
@@ -91,12 +125,8 @@ class FeedCache:
             task.add_done_callback(lambda _: self._packing.pop(edition.etag, None))
         return await asyncio.shield(task) if len(edition.body) <= PACKED_AT_ONCE else None
 
-    def packed_already(self, edition: Edition) -> bytes | None:
-        etag, ready = self._packed.get(edition.asked.path, ("", b""))
-        return ready if etag == edition.etag else None
-
     async def _look(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = monotonic()
         commits = self._store.commits
         if commits == self._commits and now - self._looked < LOOK_EVERY:
             return

@@ -1,6 +1,6 @@
 """Which rendered pieces a feed shows, and in which order; a small change touches only its own places."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -18,19 +18,42 @@ def made(
 ) -> Layer:
     """The layer of these rows; with a `base`, that one with changed rows put in and the gone ones out."""
     if base is None:
-        ordered = sorted(shown(rows.values(), found, asked, now=now), key=_order)
-        return Layer(rows=rows, ordered=ordered, size=sum(len(piece.fragment.body) for piece in ordered))
-    ordered, size = list(base.ordered), base.size
+        return _whole(rows, sorted(shown(rows.values(), found, asked, now=now), key=_order))
     old = [base.rows[name] for name in (*rows, *found.gone) if name in base.rows]
-    for piece in shown(old, found, asked, now=now):
-        place = bisect_left(ordered, piece.order, key=_order)
+    out, into = shown(old, found, asked, now=now), shown(rows.values(), found, asked, now=now)
+    kept = dict(base.rows)
+    for name in found.gone:
+        kept.pop(name, None)
+    kept.update(rows)
+    return _patched(kept, base, out=out, into=into)
+
+
+def _whole(rows: Mapping[str, Rendered], ordered: list[Piece]) -> Layer:
+    return Layer(
+        rows=rows,
+        ordered=ordered,
+        bodies=[piece.fragment.body for piece in ordered],
+        digests=[piece.digest for piece in ordered],
+        zones=[piece.fragment.zone for piece in ordered],
+    )
+
+
+def _patched(
+    rows: Mapping[str, Rendered], base: Layer, *, out: Iterable[Piece], into: Iterable[Piece]
+) -> Layer:
+    ordered, bodies = list(base.ordered), list(base.bodies)
+    digests, zones = list(base.digests), list(base.zones)
+    for piece in out:
         # The day has not changed since, so what was shown then is shown now, at exactly this place.
-        size -= len(ordered.pop(place).fragment.body)
-    for piece in shown(rows.values(), found, asked, now=now):
-        insort(ordered, piece, key=_order)
-        size += len(piece.fragment.body)
-    kept = {name: row for name, row in base.rows.items() if name not in found.gone}
-    return Layer(rows={**kept, **rows}, ordered=ordered, size=size)
+        place = bisect_left(ordered, piece.order, key=_order)
+        del ordered[place], bodies[place], digests[place], zones[place]
+    for piece in into:
+        place = bisect_left(ordered, piece.order, key=_order)
+        ordered.insert(place, piece)
+        bodies.insert(place, piece.fragment.body)
+        digests.insert(place, piece.digest)
+        zones.insert(place, piece.fragment.zone)
+    return Layer(rows=rows, ordered=ordered, bodies=bodies, digests=digests, zones=zones)
 
 
 def shown(rows: Iterable[Rendered], found: Material, asked: Asked, *, now: datetime) -> Iterable[Piece]:

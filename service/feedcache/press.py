@@ -108,10 +108,11 @@ class Press:
         feed = self._head(
             asked, title, heads.notice(asked.lang, shortened=short is not None, over_budget=over)
         )
-        digest = edition.digest_of(feed, shown.ordered, asked)
+        digest = edition.digest_of(feed, shown, asked)
         state = found.state
         if state is None or state.digest != digest:
-            state = self._note(asked, digest, found.seq, shown, now=now)
+            newest = None if state else max((piece.updated for piece in shown.ordered), default=None)
+            state = self._note(asked, digest, found.seq, newest, now=now)
         feed = msgspec.structs.replace(feed, modified=datetime.fromtimestamp(state.modified, UTC))
         return Edition(
             asked=asked,
@@ -121,13 +122,14 @@ class Press:
             full=full,
             short=short,
             over_budget=over,
-            body=edition.assemble(feed, shown.ordered, asked),
+            body=edition.assemble(feed, shown, asked),
             etag=_hash(f"{digest} {state.modified}"),
             modified=state.modified,
         )
 
-    def _note(self, asked: Asked, digest: str, seq: int, shown: Layer, *, now: datetime) -> FeedState:
-        newest = max((piece.updated for piece in shown.ordered), default=None)
+    def _note(
+        self, asked: Asked, digest: str, seq: int, newest: datetime | None, *, now: datetime
+    ) -> FeedState:
         return self._store.write(
             lambda c: feedstate.note(c, asked.path, digest=digest, seq=seq, newest=newest, now=now)
         )

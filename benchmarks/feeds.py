@@ -1,0 +1,200 @@
+"""What a feed costs, beside Radicale, Xandikos and a raw ASGI application, all in one run.
+
+    uv sync --group bench
+    python benchmarks/feeds.py                       # 1,000 and 10,000 events
+    python benchmarks/feeds.py --sizes 1000 --peers raw radicale
+
+Every server has its own process and answers the same calendar. `cpu` is what the server itself spent a
+request, measured in nanoseconds by the kernel, which other work on the machine disturbs least; ratios are
+of that. `wall` is what one client waited. Rounds are interleaved, the medians are shown.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
+from pathlib import Path
+
+import msgspec
+
+# This folder would hide the package `feeds` behind this very file.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+from benchmarks.feeds_servers import PATH, Server, dday, radicale, raw_asgi, xandikos  # noqa: E402
+
+PEERS = {"raw": raw_asgi, "radicale": radicale, "xandikos": xandikos}
+CONNECTIONS = 8
+# "edited" is the first GET at once after an edit was answered, "later" the first one after this pause.
+PAUSE = 0.2
+WHAT = ("200", "304", "edited", "later")
+
+
+class Cost(msgspec.Struct):
+    """Milliseconds a request: of the server's CPU, and of one client's waiting."""
+
+    cpu: float
+    wall: float
+
+
+async def _reader(server: Server, request: bytes, count: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=2**24)
+    for _ in range(count):
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        lower = head.lower()
+        if b"content-length:" in lower and b" 304 " not in head.split(b"\r\n")[0]:
+            length = int(lower.split(b"content-length:")[1].split(b"\r\n")[0])
+            left = length
+            while left:
+                left -= len(await reader.read(left))
+    writer.close()
+
+
+def many(server: Server, path: str, headers: dict[str, str], count: int) -> float:
+    """CPU milliseconds a request over several connections that are kept open."""
+    lines = [
+        f"GET {path} HTTP/1.1",
+        "host: localhost",
+        *(f"{n}: {v}" for n, v in {**server.headers, **headers}.items()),
+    ]
+    request = ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(_reader(server, request, count // CONNECTIONS) for _ in range(CONNECTIONS)))
+
+    before = server.cpu()
+    asyncio.run(all_of_them())
+    return (server.cpu() - before) * 1000 / (count // CONNECTIONS * CONNECTIONS)
+
+
+def one(server: Server, **headers: str) -> Cost:
+    before, begun = server.cpu(), time.perf_counter()
+    server.get(**headers)
+    return Cost((server.cpu() - before) * 1000, (time.perf_counter() - begun) * 1000)
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    return Cost(statistics.median(c.cpu for c in costs), statistics.median(c.wall for c in costs))
+
+
+def measure(servers: list[Server], size: int, rounds: int) -> dict[str, dict[str, Cost]]:
+    found: dict[str, dict[str, list[Cost]]] = {s.name: {what: [] for what in WHAT} for s in servers}
+    for turn in range(rounds):
+        for server in servers:
+            fast = server.name in ("dday", "raw")
+            costs = found[server.name]
+            waited = one(server)
+            costs["200"].append(
+                Cost(many(server, server.path, {}, 800_000 // size), waited.wall) if fast else waited
+            )
+            if fast or turn == 0:
+                costs["304"].append(not_modified(server, fast=fast))
+            if server.edit and (fast or size < 10_000 or turn < 2):
+                server.edit(turn)
+                costs["edited"].append(one(server))
+                server.edit(turn + rounds)
+                time.sleep(PAUSE)
+                costs["later"].append(one(server))
+    return {name: {what: median(c) for what, c in costs.items() if c} for name, costs in found.items()}
+
+
+def not_modified(server: Server, *, fast: bool) -> Cost:
+    _, _, headers = server.get()
+    held = {"if-none-match": headers.get("etag", '"a"')}
+    waited = one(server, **held)
+    if not fast:
+        return waited
+    return Cost(many(server, server.held_path or server.path, held, 8_000), waited.wall)
+
+
+def neighbours(server: Server) -> tuple[float, float, float]:
+    """Seconds of the first build of the feed; p50 and p99 ms of /v1/events meanwhile."""
+    waits: list[float] = []
+    done = threading.Event()
+    took: list[float] = []
+
+    def build() -> None:
+        begun = time.perf_counter()
+        server.get()
+        took.append(time.perf_counter() - begun)
+        done.set()
+
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for _ in range(20):
+        connection.request("GET", "/v1/events?limit=20")
+        connection.getresponse().read()
+    thread = threading.Thread(target=build)
+    thread.start()
+    while not done.is_set():
+        begun = time.perf_counter()
+        connection.request("GET", "/v1/events?limit=20")
+        connection.getresponse().read()
+        waits.append((time.perf_counter() - begun) * 1000)
+    thread.join()
+    waits.sort()
+    return took[0], waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
+
+
+def show(size: int, found: dict[str, dict[str, Cost]]) -> None:
+    heads = [f"{what} {kind}" for what in WHAT for kind in ("cpu", "wall")]
+    print(f"\n{f'{size} events':<14}", *(f"{head:>11}" for head in heads), " (ms)")
+    for name, costs in found.items():
+        cells = [
+            f"{getattr(costs[w], k):11.3f}" if w in costs else f"{'-':>11}"
+            for w in WHAT
+            for k in ("cpu", "wall")
+        ]
+        print(f"{name:<14}", *cells)
+    ours = found["dday"]
+    for name, costs in found.items():
+        if name != "dday":
+            ratios = [f"{what} {costs[what].cpu / ours[what].cpu:,.2f}x" for what in WHAT if what in costs]
+            print(f"dday against {name}: " + ", ".join(ratios))
+
+
+def run(size: int, peers: Sequence[str], rounds: int) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="dday-feeds-") as place:
+        folder = Path(place)
+        ours = dday(folder, size)
+        took, p50, p99 = neighbours(ours)
+        _, calendar, _ = ours.get(PATH)
+        count = calendar.count(b"BEGIN:VEVENT")
+        print(f"\n{size} events: {count} entries, {len(calendar):,} bytes, first built in {took:.2f} s;")
+        print(f"meanwhile /v1/events answers in {p50:.1f} ms (p50), {p99:.1f} ms (p99)")
+        servers = [ours, *(PEERS[name](folder, ours) for name in peers)]
+        try:
+            found = measure(servers, size, rounds)
+        finally:
+            for server in servers:
+                server.stop()
+        show(size, found)
+        return {
+            "size": size,
+            "bytes": len(calendar),
+            "build_s": took,
+            "neighbour_p99_ms": p99,
+            "costs": msgspec.to_builtins(found),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--peers", nargs="*", choices=list(PEERS), default=list(PEERS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the numbers there")
+    arguments = parser.parse_args()
+    results = [run(size, arguments.peers, arguments.rounds) for size in arguments.sizes]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
