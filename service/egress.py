@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import aiohttp
 import certifi
@@ -30,6 +31,7 @@ CONNECT_SECONDS = 5.0
 DNS_THREADS = 64
 # Shorter than the idle limit of common servers (5 s and more), so that a kept connection is rarely dead.
 IDLE_SECONDS = 4.0
+EXTENSIONS = {"timeout": {"connect": CONNECT_SECONDS}}
 HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Dday/1 (webhook reminders)"}
 
 
@@ -57,8 +59,11 @@ class Egress:
         self.deadline = deadline
         # One context for all: building one costs 25 ms. The bundled roots, not SSL_CERT_FILE's.
         self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._known = lru_cache(maxsize=4096)(self.check)
         self._threads = ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="dns")
-        self._client: httpx.AsyncClient | None = None
+        # Transports without a client above them: nothing there follows, retries, remembers or asks the
+        # environment, and a request costs a third less.
+        self._transports: dict[str, httpx.AsyncBaseTransport] = {}
 
     def check(self, url: str) -> Destination:
         """Refuse a URL when it is entered, as far as that can be told without DNS."""
@@ -69,7 +74,7 @@ class Egress:
         started = time.monotonic()
         seen = Seen()
         try:
-            destination = self.check(request.url)
+            destination = self._known(request.url)
             async with asyncio.timeout(self.deadline):
                 await self._exchange(destination, request, seen)
         except Exception as error:
@@ -77,28 +82,22 @@ class Egress:
         return seen.answer(milliseconds=round((time.monotonic() - started) * 1000))
 
     async def _exchange(self, destination: Destination, request: Request, seen: "Seen") -> None:
-        client = self._client or self._open()
-        async with client.stream(
-            "POST", destination.url, content=request.body, headers=request.headers
-        ) as response:
+        transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
+        response = await transport.handle_async_request(_message(destination, request))
+        try:
             seen.status = response.status_code
             seen.headers = response.headers
             async for chunk in response.aiter_raw():
                 seen.body += chunk[: BODY_LIMIT - len(seen.body)]
                 if len(seen.body) >= BODY_LIMIT:
                     break
+        finally:
+            await response.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self, scheme: str) -> httpx.AsyncBaseTransport:
         # aiohttp's connector belongs to the running loop, so it is made on the first request.
-        self._client = httpx.AsyncClient(
-            mounts={f"{scheme}://": self._transport(scheme) for scheme in ("https", "http")},
-            transport=httpx.AsyncBaseTransport(),
-            trust_env=False,
-            follow_redirects=False,
-            headers=HEADERS,
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-        )
-        return self._client
+        self._transports[scheme] = self._transport(scheme)
+        return self._transports[scheme]
 
     def _transport(self, scheme: str) -> httpx.AsyncBaseTransport:
         gate = Gate(self.policy, scheme=scheme)
@@ -119,9 +118,9 @@ class Egress:
         return AiohttpTransport(verify=self._tls, trust_env=False, retries=0, client=session)
 
     async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -143,6 +142,24 @@ class Seen:
             bytes=len(self.body),
             excerpt=excerpt(self.body),
         )
+
+
+def _message(destination: Destination, request: Request) -> httpx.Request:
+    message = httpx.Request(
+        "POST",
+        _url(destination.url),
+        headers={**HEADERS, **request.headers},
+        content=request.body,
+        extensions=EXTENSIONS,
+    )
+    # Said once, or httpx tries out encodings for every header that aiohttp asks for.
+    message.headers.encoding = "ascii"
+    return message
+
+
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)
 
 
 def _blame(error: Exception | None) -> Outcome:

@@ -15,25 +15,25 @@ from service.store.waiting import Due
 
 
 class ToDo(Struct, kw_only=True):
-    """What has to be written: results, bodies of what is to be sent, and what is not to be sent after all."""
+    """What has to be written: results, what is about to be sent, and what is not to be sent after all."""
 
     results: list[Result]
-    fresh: list[Outbound]
+    armed: list[Outbound]
     dropped: list[Dropped]
     released: list[Claimed]
 
     @staticmethod
     def nothing() -> "ToDo":
-        return ToDo(results=[], fresh=[], dropped=[], released=[])
+        return ToDo(results=[], armed=[], dropped=[], released=[])
 
     def __bool__(self) -> bool:
-        return bool(self.results or self.fresh or self.dropped or self.released)
+        return bool(self.results or self.armed or self.dropped or self.released)
 
     def before(self, later: "ToDo") -> "ToDo":
         """Both, in this order: what could not be written is written with the next."""
         return ToDo(
             results=self.results + later.results,
-            fresh=self.fresh + later.fresh,
+            armed=self.armed + later.armed,
             dropped=self.dropped + later.dropped,
             released=self.released + later.released,
         )
@@ -73,7 +73,7 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     """All of it or nothing; run again after a failure it comes to the same."""
     recorded = results.record(c, todo.results)
     disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
-    claims.keep_bodies(c, {each.key: each.body for each in todo.fresh})
+    claims.arm(c, [each.armed for each in todo.armed], worker=who.worker, now=who.now)
     claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
     claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
     recovered = claims.recover(c, now=who.now, chance=who.chance) if housekeeping else 0

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 1.0
 # After a failure of the store; what was to be written is kept and written later.
 PAUSE_SECONDS = 0.5
-# Rows one claim looks at, where much is due.
-GLANCE = 1024
+# The fewest rows a claim looks at: enough to see past a few long queues.
+GLANCE = 64
 
 
 class Deliverer:
@@ -97,7 +97,7 @@ class Deliverer:
             done = await self._turn(claiming=True)
             await self._outbox.prepared()
             sent += await self._outbox.sent()
-            if not (done.claimed or self._outbox.todo):
+            if not (done.claimed or self._outbox.todo or self._outbox.lanes.held):
                 return sent
 
     @property
@@ -139,6 +139,7 @@ class Deliverer:
     async def _turn(self, *, claiming: bool) -> Turn:
         """One transaction, then its consequences in memory."""
         means, outbox, began = self._means, self._outbox, time.monotonic()
+        outbox.arm()
         todo, outbox.todo = outbox.todo, ToDo.nothing()
         housekeeping = claiming and began - self._kept_house >= HOUSEKEEPING_SECONDS
         wish = self._wish() if claiming else None
@@ -163,9 +164,10 @@ class Deliverer:
         # Few large claims cost less than many small ones, as long as no slot is idle.
         if room < tempo.ahead // 2 and lanes.held >= 2 * tempo.concurrency:
             return None
+        glance = max(GLANCE, 2 * room)
         return Wish(
-            limit=GLANCE,
-            depth=max(1, min(DEEPEST, GLANCE // self._queues)),
+            limit=glance,
+            depth=max(1, min(DEEPEST, glance // self._queues)),
             without=lanes.full(),
             choose=partial(lanes.choose, room=room),
         )

@@ -11,8 +11,9 @@ from service.store.waiting import Due
 
 # A receiver that answers within this is believed to go on so.
 QUICK_SECONDS = 2.0
-# As much may be claimed for a webhook as it is likely to take within this time.
+# As much may be claimed for a webhook as it is likely to take within this time, and armed within that.
 AHEAD_SECONDS = 0.3
+ARMED_SECONDS = 0.08
 DEEPEST = 256
 # Webhooks whose pace is remembered though nothing is under way.
 MOST = 10_000
@@ -22,7 +23,9 @@ class Lane:
     """The queue of one webhook. Until it has answered quickly once, it is sent one request at a time."""
 
     def __init__(self) -> None:
-        self.queue: deque[Outbound] = deque()
+        self.waiting: deque[Outbound] = deque()
+        self.ready: deque[Outbound] = deque()
+        self.arming = 0
         self.in_flight = 0
         self.seconds: float | None = None
         self.in_turn = False
@@ -40,9 +43,16 @@ class Lane:
 
     def depth(self, most: int) -> int:
         """How many may be claimed and unfinished at once."""
+        return self._within(AHEAD_SECONDS, most)
+
+    def room(self, most: int) -> int:
+        """How many more may be written down as about to be sent."""
+        return self._within(ARMED_SECONDS, most) - len(self.ready) - self.arming - self.in_flight
+
+    def _within(self, seconds: float, most: int) -> int:
         if self.seconds is None or self.slow:
             return 1
-        return max(most, min(DEEPEST, int(most * AHEAD_SECONDS / max(self.seconds, 0.001))))
+        return max(most, min(DEEPEST, int(most * seconds / max(self.seconds, 0.001))))
 
 
 class Started(Struct, frozen=True, kw_only=True):
@@ -60,6 +70,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._turn: deque[Lane] = deque()
         self._slow_turn: deque[Lane] = deque()
+        self._unarmed: deque[Lane] = deque()
         self.in_flight = 0
         self._slow = 0
         self._claimed: dict[str, int] = {}
@@ -101,9 +112,34 @@ class Lanes:
         self.quarantined -= abandons >= QUARANTINE
 
     def add(self, outbound: Outbound) -> None:
+        """It is to be sent, and nothing about that is written down yet."""
         lane = self._lane(outbound.claimed.planned.webhook)
-        lane.queue.append(outbound)
-        self._take_turn(lane)
+        lane.waiting.append(outbound)
+        if len(lane.waiting) == 1:
+            self._unarmed.append(lane)
+
+    def arm(self) -> list[Outbound]:
+        """What is about to be sent, lane by lane in turn; `armed` follows once it is written down."""
+        chosen: list[Outbound] = []
+        full: list[Lane] = []
+        while self._unarmed:
+            lane = self._unarmed.popleft()
+            if lane.room(self._most) <= 0:
+                full.append(lane)
+                continue
+            chosen.append(lane.waiting.popleft())
+            lane.arming += 1
+            if lane.waiting:
+                self._unarmed.append(lane)
+        self._unarmed.extend(full)
+        return chosen
+
+    def armed(self, outbounds: Iterable[Outbound]) -> None:
+        for outbound in outbounds:
+            lane = self._lanes[outbound.claimed.planned.webhook]
+            lane.arming -= 1
+            lane.ready.append(outbound)
+            self._take_turn(lane)
 
     def next(self) -> Started | None:
         """The next to send, webhook by webhook in turn; None if none may be sent now."""
@@ -115,7 +151,7 @@ class Lanes:
             return None
         lane = turn.popleft()
         lane.in_turn = False
-        outbound = lane.queue.popleft()
+        outbound = lane.ready.popleft()
         lane.in_flight += 1
         self.in_flight += 1
         self._slow += slow
@@ -139,19 +175,20 @@ class Lanes:
         self._slow -= started.slow
 
     def _take_turn(self, lane: Lane) -> None:
-        if lane.queue and not lane.in_turn and lane.in_flight < lane.limit(self._most):
+        if lane.ready and not lane.in_turn and lane.in_flight < lane.limit(self._most):
             lane.in_turn = True
             (self._slow_turn if lane.slow else self._turn).append(lane)
 
     def clear(self) -> list[Outbound]:
         """Take back everything that has not begun."""
-        waiting = [outbound for lane in self._lanes.values() for outbound in lane.queue]
+        left = [outbound for lane in self._lanes.values() for outbound in (*lane.waiting, *lane.ready)]
         for lane in self._lanes.values():
-            lane.queue.clear()
+            lane.waiting.clear()
+            lane.ready.clear()
             lane.in_turn = False
-        self._turn.clear()
-        self._slow_turn.clear()
-        return waiting
+        for turn in (self._turn, self._slow_turn, self._unarmed):
+            turn.clear()
+        return left
 
     def _depth(self, webhook: str) -> int:
         lane = self._lanes.get(webhook)
@@ -165,6 +202,6 @@ class Lanes:
         return self._lanes[webhook]
 
     def _forget(self) -> None:
-        idle = [key for key, lane in self._lanes.items() if not lane.queue and not lane.in_flight]
+        idle = [key for key, lane in self._lanes.items() if not self._claimed.get(key)]
         for key in idle:
             del self._lanes[key]

@@ -14,7 +14,7 @@ from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.subscribers import Subscriber, Subscribers
 from service.store import claims, deliveries, results
-from service.store.claims import Claimed
+from service.store.claims import Armed, Claimed
 from service.store.engine import Store
 
 LEASE = timedelta(minutes=1)
@@ -43,5 +43,7 @@ def _placed(
 ) -> tuple[Claimed, Subscriber]:
     now = clock.now()
     deliveries.insert(c, [planned], now=now, body=body)
-    [claimed] = claims.claim(c, [planned.id], worker=f"wrk_{token_hex(8)}", now=now, lease=LEASE)
+    worker = f"wrk_{token_hex(8)}"
+    [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
+    claims.arm(c, [Armed(delivery=planned.id, fence=claimed.fence, body=None)], worker=worker, now=now)
     return claimed, Subscribers(masters).load(c, [planned.webhook])[planned.webhook]

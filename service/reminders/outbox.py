@@ -56,10 +56,14 @@ class Outbox:
         if claimed:
             _keep(self._preparing, self._prepare(claimed, began=began))
 
+    def arm(self) -> None:
+        """What is sent next is to be written down with the next transaction."""
+        if not self._stopping:
+            self.todo.armed += self.lanes.arm()
+
     def committed(self, todo: ToDo) -> None:
-        """This is written, so what it holds the bytes of may go."""
-        for outbound in todo.fresh:
-            self.lanes.add(outbound)
+        """This is written, so what it arms may go."""
+        self.lanes.armed(todo.armed)
         self._begin()
 
     async def prepared(self) -> None:
@@ -79,9 +83,9 @@ class Outbox:
         """Begin nothing more; what has not begun is given back."""
         self._stopping = True
         await self.prepared()
-        for outbound in (*self.lanes.clear(), *self.todo.fresh):
+        for outbound in (*self.lanes.clear(), *self.todo.armed):
             self._give_back(outbound.claimed)
-        self.todo.fresh = []
+        self.todo.armed = []
 
     async def _prepare(self, claimed: Sequence[Claimed], *, began: float) -> None:
         means = self._means
@@ -101,13 +105,11 @@ class Outbox:
                 self._give_back(each)
 
     def _sort(self, prepared: Prepared) -> None:
-        for outbound in prepared.repeated:
+        for outbound in prepared.ready:
             self.lanes.add(outbound)
         for each in prepared.dropped:
             self.lanes.settled(each.claimed.planned.webhook, abandons=each.claimed.abandons)
-        self.todo.fresh += prepared.fresh
         self.todo.dropped += prepared.dropped
-        self._begin()
         self.woken.set()
 
     def _begin(self) -> None:

@@ -13,7 +13,7 @@ from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
 from service.store import events, history
-from service.store.claims import Claimed
+from service.store.claims import Armed, Claimed
 from service.store.instants import millis
 from service.store.records import Stored
 from service.store.revisions import Revision
@@ -31,8 +31,10 @@ class Outbound(Struct, frozen=True, kw_only=True):
     began: float
 
     @property
-    def key(self) -> tuple[str, int]:
-        return self.claimed.planned.id, self.claimed.fence
+    def armed(self) -> Armed:
+        """What is written down before it is sent."""
+        fresh = self.body if self.claimed.body is None else None
+        return Armed(delivery=self.claimed.planned.id, fence=self.claimed.fence, body=fresh)
 
 
 class Dropped(Struct, frozen=True, kw_only=True):
@@ -48,10 +50,9 @@ class Dropped(Struct, frozen=True, kw_only=True):
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """`fresh` wait until their bodies are written down, `repeated` can go at once."""
+    """What is to be sent, and what is not."""
 
-    fresh: tuple[Outbound, ...]
-    repeated: tuple[Outbound, ...]
+    ready: tuple[Outbound, ...]
     dropped: tuple[Dropped, ...]
 
 
@@ -76,10 +77,8 @@ def prepare(
     sources = _read(c, claimed)
     look = partial(_one, c, sources=sources, page=page, began=began, now=now)
     made = [look(each, known.get(each.planned.webhook)) for each in claimed]
-    ready = [each for each in made if isinstance(each, Outbound)]
     return Prepared(
-        fresh=tuple(each for each in ready if each.claimed.body is None),
-        repeated=tuple(each for each in ready if each.claimed.body is not None),
+        ready=tuple(each for each in made if isinstance(each, Outbound)),
         dropped=tuple(each for each in made if isinstance(each, Dropped)),
     )
 

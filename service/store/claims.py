@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
 
 from service.reminders.plan import Planned
+from service.store import among
 from service.store.delivery_records import planned_of
 from service.store.instants import millis
 from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery
@@ -36,26 +37,41 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
 def claim(
     c: Connection, ids: Sequence[str], *, worker: str, now: datetime, lease: timedelta
 ) -> tuple[Claimed, ...]:
-    """T2: take these, if they are still to be had, and open an attempt for each."""
+    """T2: take these, if they are still to be had. Nothing is sent before it is also armed."""
     if not ids:
         return ()
-    taken = {"ids": list(ids), "worker": worker, "until": millis(now + lease)}
-    rows = c.execute(_CLAIM, taken).all()
-    if rows:
-        opened = [
-            {"delivery_id": row.id, "fence": row.fence, "worker": worker, "started_at": millis(now)}
-            for row in rows
-        ]
-        c.execute(insert(attempt), opened)
+    taken = {"ids": among.ids(c, ids), "worker": worker, "until": millis(now + lease)}
+    rows = c.execute(_CLAIM[c.dialect.name], taken).all()
     place = {identifier: n for n, identifier in enumerate(ids)}
     return tuple(_claimed(row) for row in sorted(rows, key=lambda row: place[row.id]))
 
 
-def keep_bodies(c: Connection, bodies: Mapping[tuple[str, int], bytes]) -> None:
-    """Write down what will be sent, before it is: a repeated attempt repeats the bytes, whoever makes it."""
-    rows = [{"the_id": key, "my": fence, "body": body} for (key, fence), body in bodies.items()]
-    if rows:
-        c.execute(_BODY, rows)
+class Armed(msgspec.Struct, frozen=True, kw_only=True):
+    """A claimed delivery that is about to be sent; `body` is None where it is kept already."""
+
+    delivery: str
+    fence: int
+    body: bytes | None
+
+
+def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) -> None:
+    """Open an attempt for each and write down its bytes, before anything is sent.
+
+    So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
+    """
+    opened = [
+        {"delivery_id": each.delivery, "fence": each.fence, "worker": worker, "started_at": millis(now)}
+        for each in armed
+    ]
+    bodies = [
+        {"the_id": each.delivery, "my": each.fence, "body": each.body}
+        for each in armed
+        if each.body is not None
+    ]
+    if opened:
+        c.execute(insert(attempt), opened)
+    if bodies:
+        c.execute(_BODY, bodies)
 
 
 def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime) -> None:
@@ -87,17 +103,19 @@ def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
 
 
 def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
-    """Deliveries whose lease ran out; `everything` at a start that no other worker can share."""
-    query = select(delivery.c.id, delivery.c.fence, delivery.c.abandons, delivery.c.drop_flag).where(
-        IS_LEASED
-    )
+    """Deliveries whose lease ran out, and which were begun; `everything` where nobody else can hold any."""
+    columns = (delivery.c.id, delivery.c.fence, delivery.c.abandons, delivery.c.drop_flag, delivery.c.next_at)
+    query = select(*columns, _BEGUN.label("begun")).where(IS_LEASED)
     if not everything:
         query = query.where(delivery.c.lease_until <= millis(now)).limit(limit)
     return tuple(c.execute(query.with_for_update(skip_locked=True)))
 
 
 def recover(c: Connection, *, now: datetime, chance: float, everything: bool = False) -> int:
-    """T3, T10: what a dead worker held may be claimed again, later each time, and at last not at all."""
+    """T3, T10: what a dead worker held may be claimed again.
+
+    What it had begun only later, the more often this happens, and at last not at all: it may be what kills.
+    """
     rows = lost(c, now=now, everything=everything)
     if not rows:
         return 0
@@ -107,18 +125,19 @@ def recover(c: Connection, *, now: datetime, chance: float, everything: bool = F
 
 
 def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]:
-    abandons = row.abandons + 1
+    abandons = row.abandons + row.begun
     state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
     if row.drop_flag:
         state, reason = "superseded", "withdrawn"
     pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
+    next_at = millis(now + pause) if row.begun else row.next_at
     return {
         "the_id": row.id,
         "my": row.fence,
         "state": state,
         "reason": reason,
         "abandons": abandons,
-        "next_at": millis(now + pause),
+        "next_at": next_at,
         "finished_at": None if state == "pending" else millis(now),
     }
 
@@ -137,13 +156,19 @@ def _claimed(row: Row[Any]) -> Claimed:
 
 _MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
-_CLAIM = (
-    update(delivery)
-    .where(delivery.c.id.in_(bindparam("ids", expanding=True)), IS_PENDING)
-    .values(
-        state="leased", fence=delivery.c.fence + 1, owner=bindparam("worker"), lease_until=bindparam("until")
-    )
-    .returning(*delivery.c)
+_CLAIM = among.prepared(
+    delivery.c.id,
+    lambda chosen: (
+        update(delivery)
+        .where(chosen, IS_PENDING)
+        .values(
+            state="leased",
+            fence=delivery.c.fence + 1,
+            owner=bindparam("worker"),
+            lease_until=bindparam("until"),
+        )
+        .returning(*delivery.c)
+    ),
 )
 _BODY = update(delivery).where(_MINE, IS_LEASED).values(body=bindparam("body"))
 _DROP = (
@@ -166,6 +191,11 @@ _RECOVER = (
     )
 )
 _THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
+_BEGUN = exists().where(
+    attempt.c.delivery_id == delivery.c.id,
+    attempt.c.fence == delivery.c.fence,
+    attempt.c.finished_at.is_(None),
+)
 _NO_ATTEMPT = delete(attempt).where(_THAT, attempt.c.finished_at.is_(None))
 _ABANDON = (
     update(attempt)

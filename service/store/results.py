@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
+from service.store import among
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
 
@@ -58,8 +59,8 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
 
 def _held(c: Connection, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Fence and state, with the rows locked until the end of the transaction."""
-    query = select(delivery.c.id, delivery.c.fence, delivery.c.state).where(delivery.c.id.in_(ids))
-    return {row.id: (row.fence, row.state) for row in c.execute(query.with_for_update())}
+    rows = c.execute(_HELD[c.dialect.name], {"ids": among.ids(c, ids)})
+    return {row.id: (row.fence, row.state) for row in rows}
 
 
 def _counts(result: Result, held: tuple[int, str] | None) -> bool:
@@ -112,7 +113,7 @@ def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
     well = {r.webhook for r in results if r.answer.succeeded}
     failures = Counter(r.webhook for r in results if not r.answer.succeeded and r.webhook not in well)
     if well:
-        c.execute(_WELL, {"ids": sorted(well)})
+        c.execute(_WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
     if not failures:
         return ()
     # In one order everywhere, so that two workers never wait for each other.
@@ -167,10 +168,15 @@ _CLOSE = (
         }
     )
 )
-_WELL = (
-    update(webhook)
-    .where(webhook.c.id.in_(bindparam("ids", expanding=True)), webhook.c.failures > 0)
-    .values(failures=0, failing_since=None)
+_HELD = among.prepared(
+    delivery.c.id,
+    lambda chosen: select(delivery.c.id, delivery.c.fence, delivery.c.state).where(chosen).with_for_update(),
+)
+_WELL = among.prepared(
+    webhook.c.id,
+    lambda chosen: (
+        update(webhook).where(chosen, webhook.c.failures > 0).values(failures=0, failing_since=None)
+    ),
 )
 _ILL = (
     update(webhook)

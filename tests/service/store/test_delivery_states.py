@@ -45,12 +45,22 @@ def plan(store, *rows, now=NOON):
     return store.write(lambda c: deliveries.insert(c, rows or [planned()], now=now))
 
 
-def take(store, *, worker="w1", now=NOON, depth=4, limit=100):
+def hold(store, *, worker="w1", now=NOON, depth=4, limit=100):
+    """Claim what is due."""
+
     def work(c):
         due = waiting.due(c, worker=worker, now=now, depth=depth, limit=limit)
         return claims.claim(c, [each.id for each in due], worker=worker, now=now, lease=LEASE)
 
     return store.write(work)
+
+
+def take(store, *, worker="w1", now=NOON, body=None, **options):
+    """Claim what is due, and be about to send it."""
+    claimed = hold(store, worker=worker, now=now, **options)
+    armed = [claims.Armed(delivery=each.planned.id, fence=each.fence, body=body) for each in claimed]
+    store.write(lambda c: claims.arm(c, armed, worker=worker, now=now))
+    return claimed
 
 
 def end(store, claimed, answer, verdict, *, now=NOON + SECOND):
@@ -90,7 +100,7 @@ def test_t1_planning_twice_is_planning_once(store, hook):
     assert len(take(store)) == 1
 
 
-def test_t2_a_claim_is_exclusive_and_opens_an_attempt(store, hook):
+def test_t2_a_claim_is_exclusive_and_what_is_about_to_be_sent_has_an_attempt(store, hook):
     plan(store)
     [claimed] = take(store, worker="w1")
     assert (claimed.fence, claimed.tries) == (1, 0)
@@ -133,6 +143,15 @@ def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, ho
         now = found.next_at
     assert waits == [2.0**k for k in range(1, 11)]
     assert state(store)[:2] == ("dead", "poison")
+
+
+def test_t3_what_was_claimed_and_not_begun_is_free_at_once_and_nobody_is_blamed(store, hook):
+    plan(store)
+    hold(store, worker="w1")
+    recover(store, now=NOON + LEASE, chance=1.0)
+    [claimed] = take(store, worker="w2", now=NOON + LEASE)
+    assert (claimed.fence, claimed.abandons) == (2, 0)
+    assert state(store) == ("leased", None, [None])
 
 
 def test_t4_a_success_counts_whoever_brings_it(store, hook):
@@ -282,9 +301,8 @@ def test_what_is_given_back_leaves_no_attempt(store, hook):
 
 def test_bytes_once_written_are_repeated(store, hook):
     plan(store)
-    [claimed] = take(store)
+    [claimed] = take(store, body=b"bytes")
     assert claimed.body is None
-    store.write(lambda c: claims.keep_bodies(c, {("dlv_1", claimed.fence): b"bytes"}))
     retry(store, claimed)
     assert take(store, now=NOON + MINUTE)[0].body == b"bytes"
 
