@@ -27,7 +27,8 @@ import json, sys
 from pathlib import Path
 from service import server
 body, port = Path(sys.argv[1]).read_bytes(), int(sys.argv[2])
-whole, held = ([(n.encode(), v.encode()) for n, v in part] for part in json.loads(Path(sys.argv[3]).read_text()))
+parts = json.loads(Path(sys.argv[3]).read_text())
+whole, held = ([(n.encode(), v.encode()) for n, v in part] for part in parts)
 async def app(scope, receive, send):
     if scope["type"] != "http":
         while True:
