@@ -13,11 +13,12 @@ from service.parts import Service
 from service.reminders import fanout
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
-from service.store import deliveries, secrets
+from service.store import deliveries, idempotency, secrets
 
 log = logging.getLogger(__name__)
 LAG_WARNING = timedelta(seconds=30)
 RETENTION = timedelta(days=30)
+ANSWERS_KEPT = timedelta(days=7)
 PURGES = 20
 
 
@@ -42,6 +43,7 @@ class Clockwork:
             Tick(name="measure", every=5 * second, run=self.measure),
             Tick(name="forget secrets", every=minute, run=self.forget_secrets),
             Tick(name="purge", every=10 * minute, run=self.purge),
+            Tick(name="forget answers", every=60 * minute, run=self.forget_answers),
         )
 
     async def plan(self) -> None:
@@ -74,6 +76,11 @@ class Clockwork:
         now = self._service.clock.now()
         if await self._service.store.reading(lambda c: secrets.any_expired(c, now=now)):
             await self._service.store.writing(lambda c: secrets.forget_expired(c, now=now))
+
+    async def forget_answers(self) -> None:
+        """An Idempotency-Key is remembered for a week."""
+        before = self._service.clock.now() - ANSWERS_KEPT
+        await self._service.store.writing(lambda c: idempotency.purge(c, before))
 
     async def purge(self) -> None:
         """Finished deliveries are kept for thirty days; then they go, a few hundred at a time."""
