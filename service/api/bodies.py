@@ -7,6 +7,7 @@ invalid UTF-8 with a 500 (notes/reliability.md L1-L4, L7), so handlers read thei
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,9 +15,12 @@ import msgspec
 from service.errors import At, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
 
 T = TypeVar("T")
+# Where a value stands: the trail of what holds it, and its index or key there. None is the whole body.
+Trail = tuple[Any, int | str] | None
 
 LIMIT = 256 * 1024
 BATCH_LIMIT = 4 * 1024 * 1024
+SMALL = 32 * 1024
 SECONDS = 30
 
 _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
@@ -70,25 +74,26 @@ def located(message: str, value: Any, kind: Any) -> tuple[str, str]:
         return message, ""
     steps = [index or name for index, name in _STEP.findall(found["path"] or "")]
     if "..." in steps:
-        steps[steps.index("...")] = _culprit(message, value, kind, steps[: steps.index("...")])
+        place = steps.index("...")
+        steps[place : place + 1] = _culprit(message, value, kind, steps[:place])
     if found["key"]:
-        steps.append(_culprit(message, value, kind, steps))
+        steps += _culprit(message, value, kind, steps)
     if field := _FIELD.match(found["detail"]):
         steps.append(field["name"])
     return found["detail"] + ".", "".join(f"/{_escaped(step)}" for step in steps)
 
 
-def _culprit(message: str, value: Any, kind: Any, path: list[str]) -> str:
+def _culprit(message: str, value: Any, kind: Any, path: list[str]) -> list[str]:
     """msgspec names no key of a mapping: the one that alone brings the same message is at fault."""
     mapping = _at(value, path)
-    for key in mapping:
+    for key in islice(mapping, 100):
         alone = _replaced(value, path, {key: mapping[key]})
         try:
             msgspec.convert(alone, kind, strict=True)
         except msgspec.ValidationError as error:
             if str(error) == message:
-                return str(key)
-    return "..."
+                return [str(key)]
+    return []
 
 
 def _at(value: Any, path: list[str]) -> Any:
@@ -107,29 +112,38 @@ def _replaced(value: Any, path: list[str], new: Any) -> Any:
 
 
 def refuse_controls(value: Any) -> None:
+    """Every text and key that holds a forbidden character is told, up to a hundred of them."""
     faults = [
-        At(detail=f"Character {_named(text)} is not allowed in text.", pointer=pointer)
-        for pointer, text in _texts(value)
-        if _FORBIDDEN.search(text)
+        At(detail=f"Character {_named(text)} is not allowed in text.", pointer=_pointer(trail))
+        for trail, text in islice(_forbidden(value), 100)
     ]
     if faults:
-        raise Unprocessable(errors=faults[:100])
+        raise Unprocessable(errors=faults)
 
 
-def _texts(value: Any) -> Iterator[tuple[str, str]]:
-    """Every text with its pointer, keys included. A stack of our own: a body may be 1,000 deep."""
-    pending = [("", value)]
+def _forbidden(value: Any) -> Iterator[tuple[Trail, str]]:
+    """A stack of our own, as a body may be 1,000 deep; trails share their beginnings, as it may be wide too."""
+    pending: list[tuple[Trail, Any]] = [(None, value)]
     while pending:
-        pointer, node = pending.pop()
+        trail, node = pending.pop()
         if isinstance(node, str):
-            yield pointer, node
+            if _FORBIDDEN.search(node):
+                yield trail, node
         elif isinstance(node, list):
-            pending.extend((f"{pointer}/{i}", child) for i, child in enumerate(node))
+            pending.extend(((trail, i), child) for i, child in enumerate(node))
         elif isinstance(node, dict):
             for key, child in node.items():
-                where = f"{pointer}/{_escaped(key)}"
-                yield where, key
-                pending.append((where, child))
+                pending.append(((trail, key), child))
+                if _FORBIDDEN.search(key):
+                    yield (trail, key), key
+
+
+def _pointer(trail: Trail) -> str:
+    steps: list[str] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(f"/{_escaped(str(step))}")
+    return "".join(reversed(steps))
 
 
 def _refuse_surrogates(raw: bytes) -> None:

@@ -112,7 +112,11 @@ class Call(Request[None, Key, State]):
 
     async def json(self) -> Any:
         """The body, read strictly, before it is anything."""
-        return bodies.parse(await self._raw())
+        raw = await self._raw()
+        if len(raw) <= bodies.SMALL:
+            return bodies.parse(raw)
+        # Megabytes of brackets take long to walk; others are answered meanwhile.
+        return await asyncio.to_thread(bodies.parse, raw)
 
     async def read(self, kind: type[T]) -> T:
         """The body as `kind`."""

@@ -50,13 +50,13 @@ async def ready(request: Call) -> Response[bytes]:
 )
 async def contract(request: Call) -> Response[bytes]:
     """The OpenAPI 3.1 document of this service."""
-    return request.shown(answers.tagged(msgspec.json.encode(document(request.app))))
+    return request.shown(answers.tagged(_contract(request.app).json))
 
 
 @get("/docs", opt=operation("This contract, to read", tag=TAG, answers={200: HTML}))
 async def reading(request: Call) -> Response[str]:
     """The same as a page, without script and without anything from elsewhere."""
-    page = docs.page(document(request.app))
+    page = _contract(request.app).page
     return Response(page, media_type="text/html", headers={"content-security-policy": docs.CSP})
 
 
@@ -66,13 +66,26 @@ async def style() -> Response[str]:
     return Response(docs.STYLE, media_type="text/css", headers={"cache-control": "max-age=3600"})
 
 
-def document(app: Litestar) -> dict[str, Any]:
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """The contract as machines and as people read it."""
+
+    json: bytes
+    page: str
+
+
+def _contract(app: Litestar) -> Contract:
     """Made once: the routes do not change while the app runs."""
     if "contract" not in app.state:
-        url = app.state.service.settings.base_url
-        app.state.contract = openapi.document(app.routes, version=version("dday"), url=url)
-    made: dict[str, Any] = app.state.contract
+        described = document(app)
+        app.state.contract = Contract(json=msgspec.json.encode(described), page=docs.page(described))
+    made: Contract = app.state.contract
     return made
+
+
+def document(app: Litestar) -> dict[str, Any]:
+    """The OpenAPI document of this app."""
+    url = app.state.service.settings.base_url
+    return openapi.document(app.routes, version=version("dday"), url=url)
 
 
 HANDLERS = (alive, ready, contract, reading, style)
