@@ -95,7 +95,10 @@ def _follow_webhooks(
     for kept in stale:
         hook = kept.webhook
         pending = deliveries.unsent_of_webhook(c, hook.id)
-        after = now - horizon.SLACK if hook.late == "send_now" else min(hook.since, now)
+        # What is already past and still of use was due at most the longest offset ago.
+        longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
+        made_up = now - longest - horizon.SLACK
+        after = made_up if hook.late == "send_now" else min(hook.since, now)
         candidates = _anchored(c, [hook], after=after, until=until) if hook.state != "disabled" else {}
         stored = events.get_many(c, sorted({row.event for row in pending} - candidates.keys()))
         candidates |= {each.id: history.candidate(each) for each in stored.values()}

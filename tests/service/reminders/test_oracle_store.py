@@ -20,7 +20,7 @@ from service.store.engine import Store
 from service.store.results import Result
 from tests.service.reminders import making
 from tests.service.reminders.driver import candidate, webhook
-from tests.service.reminders.making import LONG_AGO, call, utc
+from tests.service.reminders.making import LONG_AGO, call, event, utc
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent, sends
 from tests.service.reminders.test_oracle import Chance
 
@@ -149,6 +149,23 @@ def test_a_deadline_in_dispute_is_planned_at_its_earliest_however_far_apart_they
         fanout.run_once(store, now=now, look_ahead=timedelta(minutes=1))
     [planned] = store.read(lambda c: deliveries.unsent_of_webhook(c, hook.id))
     assert planned.due_at == due
+
+
+def test_a_new_webhook_that_wants_the_past_gets_what_was_due_weeks_ago_and_is_still_of_use(
+    store: Store,
+) -> None:
+    now = utc("2026-03-01 00:00")
+    hook = making.webhook("start P60D", "start P30D", "start P1D", at=now, late="send_now")
+
+    def work(c: Connection) -> None:
+        events.put(c, event(start="2026-03-11T10:00"), now=LONG_AGO, cause="test")
+        webhooks.create(c, hook, sealed=[], now=now)
+
+    fanout.run_once(store, now=now - timedelta(days=1), look_ahead=timedelta(minutes=1))
+    store.write(work)
+    fanout.run_once(store, now=now, look_ahead=timedelta(minutes=1))
+    planned = store.read(lambda c: deliveries.unsent_of_webhook(c, hook.id))
+    assert [(each.before, each.due_at) for each in planned] == [("P30D", utc("2026-02-09 01:00"))]
 
 
 @pytest.mark.campaign
