@@ -122,7 +122,7 @@ def refuse_controls(value: Any) -> None:
 
 
 def _forbidden(value: Any) -> Iterator[tuple[Trail, str]]:
-    """A stack of our own, as a body may be 1,000 deep; trails share their beginnings, as it may be wide too."""
+    """A stack of our own, as a body may be 1,000 deep; trails share beginnings, as it may be wide too."""
     pending: list[tuple[Trail, Any]] = [(None, value)]
     while pending:
         trail, node = pending.pop()
