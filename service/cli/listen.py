@@ -42,7 +42,7 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
             err.print(f"Listening at {receiver.url}", markup=False)
             _until_interrupted()
             return
-        with _own_webhook(Api(url), receiver.url) as made:
+        with Api(url) as api, _own_webhook(api, receiver.url) as made:
             found.append(str(made.secret))
             err.print(f"Listening at {receiver.url} as webhook {made.id}, secret {made.secret}", markup=False)
             _until_interrupted()

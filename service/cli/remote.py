@@ -5,7 +5,7 @@ operator points (DDAY_URL), never where a subscriber does; deliveries leave by `
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import httpx
 import msgspec
@@ -53,6 +53,12 @@ class Api:
         self.url = remote.url
         headers = {"authorization": f"Bearer {remote.api_key}"} if remote.api_key else {}
         self._client = httpx.Client(base_url=remote.url, headers=headers, trust_env=False, timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def call(
         self, method: str, path: str, *, body: object = None, params: Mapping[str, Any] | None = None

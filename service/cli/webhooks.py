@@ -49,7 +49,8 @@ def on_service(command: Callable[Concatenate[Api, bool, P], None]) -> Callable[P
     def called(*args: P.args, **kwargs: P.kwargs) -> None:
         url: Any = kwargs.pop("url")
         as_json: Any = kwargs.pop("as_json")
-        command(Api(url), bool(as_json), *args, **kwargs)
+        with Api(url) as api:
+            command(api, bool(as_json), *args, **kwargs)
 
     with_json = click.option("--json", "as_json", is_flag=True, help="For a machine.")(called)
     help = "The service to ask. [default: DDAY_URL, or this machine's port 8000]"
