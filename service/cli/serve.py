@@ -20,7 +20,7 @@ from service.store import revisions
 @settings_flags()
 @click.option("--no-deliver", is_flag=True, help="Answer requests only; `dday deliver` sends the reminders.")
 def serve(settings: Settings, no_deliver: bool) -> None:
-    """Serve JSON, feeds and their documentation, and deliver reminders, in this process.
+    """Serve pages, JSON and feeds, and deliver reminders, all in this process.
 
     In an empty folder it makes dday.db and its key file, and loads the seeds.
     """
