@@ -21,6 +21,8 @@ Trail = tuple[Any, int | str] | None
 LIMIT = 256 * 1024
 BATCH_LIMIT = 4 * 1024 * 1024
 SMALL = 32 * 1024
+# A decoder cannot be interrupted; four megabytes of brackets would hold everybody up.
+MOST_VALUES = 300_000
 SECONDS = 30
 
 _JSON_TYPE = re.compile(r'application/json\s*(;\s*charset\s*=\s*"?utf-8"?\s*)?', re.IGNORECASE)
@@ -46,6 +48,8 @@ def check_length(length: int, limit: int) -> None:
 
 def parse(raw: bytes) -> Any:
     """The JSON value; its texts hold no control characters but TAB and LF, and no lone surrogates."""
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+        raise TooLarge(f"The body has more than {MOST_VALUES:,} values.")
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -140,3 +140,8 @@ def test_any_json_is_an_event_or_a_problem_with_a_pointer_into_it(value: object)
 def test_any_bytes_are_json_or_a_problem(raw: bytes) -> None:
     with suppress(Malformed, Unprocessable):
         bodies.parse(raw)
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(TooLarge):
+        bodies.parse(b"[" + b"[]," * 200_000 + b"0]")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,18 @@ def test_a_slow_client_delays_nobody_else(port: int) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_a_body_that_takes_long_to_read_delays_nobody_else(port: int) -> None:
+    """As many values as a body may have, one of them bad, so that all are walked over."""
+    body = b"[" + b"[]," * 140_000 + b'"\\u0000"]'
+    head = b"POST /v1/events/batch HTTP/1.1\r\n" + HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
+    with ThreadPoolExecutor(1) as elsewhere:
+        hostile = elsewhere.submit(exchange, port, head + body, patience=60)
+        slowest = 0.0
+        while not hostile.done():
+            begun = time.monotonic()
+            assert status(exchange(port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")) == 200
+            slowest = max(slowest, time.monotonic() - begun)
+    assert status(hostile.result()) == 422
+    assert slowest < 1
