@@ -62,7 +62,7 @@ def replan(
         was_due = row.due_at <= since.get((row.event, row.webhook), DUSK)
         kept[row.id] = (standing if was_due else asked).get(row.id)
     past = {key for key, each in asked.items() if each.due_at <= since[each.event, each.webhook]}
-    settled = past & _before(events, hooks)  # earlier passes saw to them
+    settled = past & _before(events, hooks, standing.values())  # earlier passes saw to them
     news = [
         each for key, each in asked.items() if each.due_at <= until and key not in settled and key not in kept
     ]
@@ -114,13 +114,14 @@ def _since(event: Candidate, hook: Webhook) -> datetime:
     return max(hook.since, event.past[0].until) if event.past else hook.since
 
 
-def _before(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> frozenset[str]:
+def _before(
+    events: tuple[Candidate, ...], hooks: tuple[Webhook, ...], standing: Iterable[Planned]
+) -> frozenset[str]:
     """The reminders that the first of the changes left as they were, hour and all."""
     was = (each.past[0].was for each in events if each.past)
-    olds, timeless_hooks = timeless((each for each in was if each is not None), hooks)
-    before = {(each.id, each.due_at) for each in plan(olds, timeless_hooks, after=DAWN, until=DUSK)}
-    now = plan(*timeless(events, hooks), after=DAWN, until=DUSK)
-    return frozenset(each.id for each in now if (each.id, each.due_at) in before)
+    olds, always = timeless((each for each in was if each is not None), hooks)
+    before = {(each.id, each.due_at) for each in plan(olds, always, after=DAWN, until=DUSK)}
+    return frozenset(each.id for each in standing if (each.id, each.due_at) in before)
 
 
 def _differs(row: Planned, new: Planned) -> bool:

@@ -254,24 +254,17 @@ def instant(day: date, clock: time, zone: str) -> datetime:
     tz = ZoneInfo(zone)
     guess = wall.replace(tzinfo=UTC)
     guess -= tz.utcoffset(guess.astimezone(tz)) or timedelta()  # clocks jump by less than the search is wide
-    shown = []
-    last_offset: timedelta | None = None
-    step = guess - 4 * HOUR
-    jumped: datetime | None = None
-    while step <= guess + 4 * HOUR:
+    before, step, end = None, guess - 3 * HOUR, guess + 3 * HOUR
+    while step <= end:
         local = step.astimezone(tz).replace(tzinfo=None)
-        offset = local - step.replace(tzinfo=None)
         if local == wall:
-            shown.append(step)
-        if local > wall and jumped is None and not shown and last_offset is not None:
-            jumped = (wall - last_offset).replace(tzinfo=UTC)
-        if local <= wall:
-            last_offset = offset
+            return step
+        if local > wall and before is not None:  # the clocks have jumped over it
+            return (wall - before).replace(tzinfo=UTC)
+        if local < wall:
+            before = local - step.replace(tzinfo=None)
         step += MINUTE if abs(local - wall) <= 2 * QUARTER else QUARTER
-    if shown:
-        return shown[0]
-    assert jumped is not None
-    return jumped
+    raise AssertionError(f"{wall} in {zone} lies outside the search")
 
 
 @cache
