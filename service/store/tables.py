@@ -7,6 +7,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -97,15 +98,17 @@ revision = Table(
 facet = Table(
     "facet",
     metadata,
-    Column("facet", Text, primary_key=True),
-    Column("shelf", SmallInteger, primary_key=True),
-    Column("lo", BigInteger, primary_key=True, autoincrement=False),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("facet", Text, nullable=False),
+    Column("shelf", SmallInteger, autoincrement=False, nullable=False),
+    Column("lo", BigInteger, autoincrement=False, nullable=False),
+    Column("number", BigInteger, autoincrement=False, nullable=False),
     Column("hi", BigInteger, nullable=False),
     Column("signature", BigInteger, nullable=False),
     Column("updated", BigInteger),
     Column("home", SmallInteger, nullable=False),
     Column("begins", BigInteger),
+    # What most listings look at lies in the key's index too, so that PostgreSQL need not fetch the rows.
+    PrimaryKeyConstraint(*("facet", "shelf", "lo", "number"), postgresql_include=["hi", "home", "signature"]),
     # Only rows that carry `updated` can order a list by its end or its last change.
     Index(
         "facet_hi",

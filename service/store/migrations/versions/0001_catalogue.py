@@ -100,15 +100,18 @@ def _revisions() -> None:
 def _facets() -> None:
     op.create_table(
         "facet",
-        Column("facet", Text, primary_key=True),
-        Column("shelf", SmallInteger, primary_key=True, autoincrement=False),
-        Column("lo", BigInteger, primary_key=True, autoincrement=False),
-        Column("number", BigInteger, primary_key=True, autoincrement=False),
+        Column("facet", Text, nullable=False),
+        Column("shelf", SmallInteger, autoincrement=False, nullable=False),
+        Column("lo", BigInteger, autoincrement=False, nullable=False),
+        Column("number", BigInteger, autoincrement=False, nullable=False),
         Column("hi", BigInteger, nullable=False),
         Column("signature", BigInteger, nullable=False),
         Column("updated", BigInteger),
         Column("home", SmallInteger, nullable=False),
         Column("begins", BigInteger),
+        sa.PrimaryKeyConstraint(
+            "facet", "shelf", "lo", "number", postgresql_include=["hi", "home", "signature"]
+        ),
         sqlite_with_rowid=False,
     )
     for name, order in (
