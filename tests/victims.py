@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -60,3 +61,28 @@ async def _write(store: Store, book: int) -> None:
     event = an_event(f"e-{random.getrandbits(64):016x}", start)
     await store.writing(lambda c: events.put(c, event, now=now, cause="victim"))
     os.write(book, f"{event.id} {event.start} {now.isoformat()}\n".encode())
+
+
+def orderly(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+    """The same, but it stops when it is told to: SIGTERM."""
+    store = Store.open(url)
+    asyncio.run(_until_told(store, acknowledged, ready, writes=writes))
+    store.close()
+
+
+async def _until_told(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
+    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    await sender.start()
+    os.close(os.open(ready, os.O_CREAT))
+    book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    while not told.is_set():
+        if writes:
+            await _write(store, book)
+        await asyncio.to_thread(fanout.run_once, store, now=datetime.now(UTC), look_ahead=2 * SECOND)
+        sender.nudge()
+        await asyncio.sleep(0.02)
+    await sender.drain()
+    await egress.aclose()

@@ -18,7 +18,7 @@ from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
-from tests.victims import RULES, TEMPO, victim
+from tests.victims import RULES, TEMPO, orderly, victim
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.victims"])
@@ -32,10 +32,10 @@ class Victims:
     url: str
     folder: Path
 
-    def start(self, *, writes: bool = True) -> multiprocessing.Process:
+    def start(self, *, writes: bool = True, target=victim) -> multiprocessing.Process:
         ready = self.folder / f"ready-{random.getrandbits(32)}"
         process = CONTEXT.Process(
-            target=victim,
+            target=target,
             args=(self.url, self.folder / "book", ready),
             kwargs={"writes": writes},
             daemon=True,
@@ -81,6 +81,16 @@ def postgresql_campaign(victims: Victims, kills: int) -> None:
         kill(process)
 
 
+def orderly_campaign(victims: Victims, stops: int) -> None:
+    """Told to stop, ten times: each finishes what it has begun."""
+    for _ in range(stops):
+        process = victims.start(target=orderly)
+        time.sleep(random.uniform(0.4, 1.0))
+        os.kill(process.pid, signal.SIGTERM)
+        process.join(25)
+        assert process.exitcode == 0
+
+
 def drained(store: Store) -> bool:
     unsent = select(delivery.c.id).where(delivery.c.state.in_(("pending", "leased"))).limit(1)
     return store.read(lambda c: c.execute(unsent).one_or_none()) is None
@@ -124,7 +134,9 @@ def expected(victims: Victims) -> set[str]:
     return ids
 
 
-def judge(victims: Victims, receiver: Receiver, succeeded: set[int], *, kills: int) -> None:
+def judge(
+    victims: Victims, receiver: Receiver, succeeded: set[int], *, kills: int, most: int = TEMPO.concurrency
+) -> None:
     store = Store.open(victims.url, migrate=False, exclusive=False)
     rows = store.read(lambda c: c.execute(select(attempt)).all())
     found = store.read(lambda c: {row.id: row for row in c.execute(select(delivery))})
@@ -141,7 +153,7 @@ def judge(victims: Victims, receiver: Receiver, succeeded: set[int], *, kills: i
     good = [request for n, request in enumerate(receiver.requests) if n in succeeded]
     wanted = expected(victims)
     lost = wanted - {request.id for request in good}
-    assert [(found.get(key), [row for row in rows if row.delivery_id == key]) for key in lost] == []
+    assert [story(found.get(key), rows) for key in lost] == []
     assert {states[key] for key in wanted} == {"succeeded"}
 
     bodies = defaultdict(set)
@@ -149,7 +161,7 @@ def judge(victims: Victims, receiver: Receiver, succeeded: set[int], *, kills: i
         bodies[request.id].add(request.sha256)
     assert [key for key, hashes in bodies.items() if len(hashes) > 1] == []
     repeats = sum(count - 1 for count in Counter(request.id for request in good).values())
-    assert repeats <= kills * TEMPO.concurrency
+    assert repeats <= kills * most
 
     seen = Counter(request.id for request in receiver.requests)
     begun, answered = (
@@ -167,6 +179,16 @@ def judge(victims: Victims, receiver: Receiver, succeeded: set[int], *, kills: i
     )
 
 
+def story(row, attempts) -> str:
+    """What became of a delivery that did not arrive."""
+    if row is None:
+        return "never planned"
+    own = [a for a in attempts if a.delivery_id == row.id]
+    told = " ".join(f"{a.fence}:{a.outcome}@{a.started_at - row.due_at}" for a in own)
+    useful = row.valid_until - row.due_at
+    return f"{row.type} {row.before} {row.state} {row.reason} useful {useful} tries {row.tries}: {told}"
+
+
 def sent_after_success(rows) -> list[str]:
     """Attempts that began after a success of the same delivery was on record."""
     ends = {}
@@ -177,7 +199,7 @@ def sent_after_success(rows) -> list[str]:
     return [r.delivery_id for r in rows if r.started_at > ends.get(r.delivery_id, r.started_at) + 1000]
 
 
-def campaign(url: str, folder: Path, run, *, kills: int) -> None:
+def campaign(url: str, folder: Path, run, *, kills: int, most: int = TEMPO.concurrency) -> None:
     succeeded: set[int] = set()
 
     def decide(request):
@@ -198,7 +220,12 @@ def campaign(url: str, folder: Path, run, *, kills: int) -> None:
         victims = Victims(url, folder)
         run(victims, kills)
         finish(victims, url)
-        judge(victims, receiver, succeeded, kills=kills)
+        judge(victims, receiver, succeeded, kills=kills, most=most)
+
+
+@pytest.mark.campaign
+def test_ten_orderly_stops_lose_and_repeat_nothing(store_url, tmp_path):
+    campaign(store_url, tmp_path, orderly_campaign, kills=10, most=0)
 
 
 @pytest.mark.campaign

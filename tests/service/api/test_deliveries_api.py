@@ -169,7 +169,7 @@ def test_the_numbers_are_shown_without_a_key_and_without_names(client, sent):
     for name in (
         "dday_due_lag_seconds",
         "dday_queue_depth",
-        "dday_oldest_due_timestamp_seconds",
+        "dday_oldest_pending_timestamp_seconds",
         "dday_attempts_total",
         "dday_deliveries_superseded_total",
         "dday_deliveries_expired_total",
