@@ -134,7 +134,7 @@ class Call(Request[None, Key, State]):
             raise TooSlow from None
         except InternalServerException:
             raise Malformed("The body breaks off, or its chunks are not framed as HTTP asks.") from None
-        self.scope["state"]["fingerprint"] = sha256(f"{self.method} {self.scope['path']}\n".encode() + body)
+        self.scope["state"]["body"] = body
         return body
 
     async def _received(self, limit: int) -> bytes:
@@ -158,10 +158,17 @@ class Call(Request[None, Key, State]):
             raise BadParameters(errors=[fault])
         return answers.sent(await self.service.store.writing(self._remembered(key, work)))
 
+    @property
+    def _fingerprint(self) -> bytes:
+        """What makes two requests the same one."""
+        scope = self.scope
+        target = f"{self.method} {scope['path']}?".encode() + scope["query_string"]
+        return sha256(target + b"\n" + scope["state"].get("body", b"")).digest()
+
     def _remembered(self, key: str, work: Work[Answer]) -> Work[Answer]:
         """`work` with its answer kept in the same transaction, sealed: some answers show a secret once."""
         box: Box = self.app.state.box
-        owner, fingerprint, now = self.key.id, self.scope["state"]["fingerprint"].digest(), self.now
+        owner, fingerprint, now = self.key.id, self._fingerprint, self.now
 
         def unit(c: Connection) -> Answer:
             if (before := idempotency.begin(c, owner, key, fingerprint, now=now)) is not None:

@@ -29,8 +29,9 @@ def test_a_repeated_request_has_one_effect_and_the_same_answer(client: Client) -
 def test_a_key_with_another_request_is_a_409(client: Client) -> None:
     client.post("/v1/events", json=FORUM, headers=ONCE)
     other_body = client.post("/v1/events", json={**FORUM, "kind": "summit"}, headers=ONCE)
+    other_cause = client.post("/v1/events?cause=x", json=FORUM, headers=ONCE)
     other_path = client.post("/v1/events/batch", json=[{"put": {**FORUM, "id": "a"}}], headers=ONCE)
-    for refused in (other_body, other_path):
+    for refused in (other_body, other_cause, other_path):
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/idempotency-key-reused")
 
 
