@@ -1,0 +1,37 @@
+"""The log is one JSON object a line, with what the caller added."""
+
+import logging
+import sys
+
+import msgspec
+
+from service.logs import JsonLines
+
+
+def record(message, *args, exc_info=None, **extra):
+    made = logging.LogRecord("service.x", logging.WARNING, "x.py", 1, message, args, exc_info)
+    vars(made).update(extra)
+    return made
+
+
+def test_a_line_says_when_how_grave_who_and_what():
+    line = msgspec.json.decode(JsonLines().format(record("reminders are %d s late", 31)))
+    assert line.pop("at").endswith("+00:00")
+    assert line == {"level": "warning", "logger": "service.x", "message": "reminders are 31 s late"}
+
+
+def test_extra_fields_are_part_of_the_line():
+    line = msgspec.json.decode(JsonLines().format(record("x", webhook="whk_1", since=object)))
+    assert (line["webhook"], line["since"]) == ("whk_1", str(object))
+
+
+def test_a_line_break_does_not_make_a_second_line():
+    assert "\n" not in JsonLines().format(record("a\nb"))
+
+
+def test_a_traceback_is_in_its_line():
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        line = JsonLines().format(record("x", exc_info=sys.exc_info()))
+    assert msgspec.json.decode(line)["traceback"].endswith("ValueError: odd")

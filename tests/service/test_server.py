@@ -1,0 +1,30 @@
+"""The port is ours alone, or the start is refused in words that name the setting."""
+
+import socket
+
+import pytest
+
+from service.server import refuse_taken_port
+from service.settings import SettingsError
+from tests.e2e.ports import free_port
+
+
+def test_a_free_port_is_fine_and_stays_free():
+    port = free_port()
+    refuse_taken_port("127.0.0.1", port)
+    refuse_taken_port("127.0.0.1", port)
+
+
+def test_a_port_shared_by_others_is_still_taken():
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(SettingsError, match="is in use by another process"):
+            refuse_taken_port("127.0.0.1", other.getsockname()[1])
+
+
+@pytest.mark.parametrize("host", ["nobody.invalid", "192.0.2.1"])
+def test_an_address_that_is_not_ours_is_named(host):
+    with pytest.raises(SettingsError, match="DDAY_HOST"):
+        refuse_taken_port(host, free_port())
