@@ -28,7 +28,7 @@ def _asset(file: str, media_type: str) -> Asset:
     return Asset(name=f"{stem}-{sha256(body).hexdigest()[:16]}.{suffix}", media_type=media_type, body=body)
 
 
-STYLE = _asset("style.css", "text/css; charset=utf-8")
+STYLE = _asset("style.css", "text/css")
 ICON = _asset("icon.svg", "image/svg+xml")
 BY_NAME = {asset.name: asset for asset in (STYLE, ICON)}
 ASSETS = Assets(style=f"/static/{STYLE.name}", icon=f"/static/{ICON.name}")

@@ -30,6 +30,13 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """Dates that once held, and until when."""
+
+    dates: str
+    until: str
+
+
 class Ties(msgspec.Struct, frozen=True, kw_only=True):
     """Events that belong to this one in one way."""
 
@@ -51,7 +58,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Link, ...]
     files: tuple[Link, ...]
     fields: tuple[Field, ...]
-    previous: tuple[str, ...]
+    previous: tuple[Earlier, ...]
     groups: tuple[Ties, ...]
     updated: str
     jsonld: str
@@ -199,13 +206,13 @@ def _files(document: Document, frame: Frame) -> Iterator[Link]:
     yield Link(said=ours(say.history, lang), href=f"/v1/events/{document.id}/revisions")
 
 
-def _previous(document: Document, dated: PreviousDates, frame: Frame) -> str:
+def _previous(document: Document, dated: PreviousDates, frame: Frame) -> Earlier:
     start = dates.parse(dated.start) if dated.start else None
     end = dates.parse_end(dated.end) if dated.end else None
     text = pick(labels.label(start, end, timezone=document.timezone), frame.lang)
     until = dated.until_revision
     since = frame.say.previous_at.format(until) if until else frame.say.previous_before
-    return f"{text} ({since})"
+    return Earlier(dates=text, until=since)
 
 
 def _groups(found: EventMaterial, frame: Frame, now: datetime) -> Iterator[Ties]:

@@ -156,8 +156,9 @@ PAST = ("ended", "closed")
 
 
 def _groups(seen: tuple[Seen, ...], frame: Frame, now: datetime) -> Iterator[Ties]:
-    """What is to come in order of time, then what is past, the latest first."""
+    """What is to come in order of time, undated last; then what is past, the latest first."""
     ahead = [one for one in reversed(seen) if one.phase not in PAST]
+    ahead.sort(key=lambda one: one.document.when.earliest is None)
     past = [one for one in seen if one.phase in PAST]
     for title, found in ((frame.say.events, ahead), (frame.say.past, past)):
         if found:
