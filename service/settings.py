@@ -49,6 +49,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     deliver: bool = True
     rate_limit: int = 6000
 
+    def __repr__(self) -> str:
+        """Without the secrets: a settings value may end in a log or a traceback."""
+        shown = (f"{name}={getattr(self, name)!r}" for name in self.__struct_fields__ if name not in SECRETS)
+        return f"Settings({', '.join(shown)})"
+
     @property
     def base_url(self) -> str:
         """Where people reach this service, without a slash at the end."""

@@ -120,6 +120,16 @@ def test_a_refused_secret_is_not_repeated(variable):
     assert "hunter2" not in str(refusal.value)
 
 
+def test_settings_in_a_traceback_tell_no_secret():
+    shown = repr(
+        Settings(
+            database_url="postgresql://me:hunter2@host/x", secret_key="ab" * 32, admin_key="dday_" + "k" * 40
+        )
+    )
+    assert [secret for secret in ("hunter2", "abab", "kkkk") if secret in shown] == []
+    assert "port=8000" in shown
+
+
 def test_a_lease_shorter_than_an_attempt_is_refused():
     with pytest.raises(SettingsError, match="DDAY_LEASE must be at least 10 s longer"):
         read({"DDAY_LEASE": "20s"}, {})
