@@ -27,6 +27,8 @@ from service.store.revisions import Revision
 
 MOST = 1000
 SHOWN = 100
+# /v1/events/batch is this address.
+RESERVED = "batch"
 
 
 class BatchStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +114,8 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
         return Delete(id=bodies.convert(step["delete"], Slug, below="/delete"), prefix=f"/{index}/delete")
     written = echo.taken_apart(step["put"], below="/put")
     event = rules.check(bodies.convert(written.fields, Event, below="/put"))
+    if event.id == RESERVED:
+        raise Unprocessable(errors=[At(detail="No event could be read under this id.", pointer="/put/id")])
     if written.derived:
         derived[event.id] = written.derived
     return Put(event=event, prefix=f"/{index}/put")

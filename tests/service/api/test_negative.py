@@ -274,6 +274,7 @@ def test_a_wrong_key_is_a_422_that_points_to_the_fault(shared: Client, body: obj
         ([{"put": {**EVENT, "id": "b", "series": "nothing"}}], ["/0/put/series"]),
         ([{"put": {**EVENT, "id": "b"}}, {"put": {**EVENT, "id": "b"}}], ["/1/put/id"]),
         ([{"put": EVENT}], ["/0/put/id"]),
+        ([{"put": {**EVENT, "id": "batch"}}], ["/0/put/id"]),
     ],
 )
 def test_a_wrong_batch_says_which_step(shared: Client, steps: object, pointers: list[str]) -> None:
