@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from service.addresses import Policy
+from service.catalogue.event import Language
 from service.clock import Clock
 from service.egress import Egress
 from service.keyfile import secret_key
@@ -30,6 +31,12 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     def masters(self) -> dict[str, bytes]:
         """The keys that open signing secrets, by name."""
         return {secrets.key_id(self.secret): self.secret}
+
+    def page(self, event_id: str, lang: Language) -> str | None:
+        """The address of an event's own page, if the service has one that others can reach."""
+        prefix = "" if lang == "ko" else f"/{lang}"
+        public = self.settings.public_url
+        return f"{public}{prefix}/events/{event_id}" if public else None
 
     def close(self) -> None:
         self.store.close()

@@ -100,6 +100,7 @@ async def delivering(service: Service) -> AsyncIterator[Deliverer]:
         masters=service.masters,
         tempo=tempo(service),
         metrics=service.metrics,
+        page=service.page,
     )
     running: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(

@@ -107,7 +107,8 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> _Tri
     if chosen is None:
         detail = "It has no date that is known to the day, so there is no reminder of it."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
-    body = formats.reminder(chosen, webhook, event=stored.body(now), page=None, now=now)
+    page = request.service.page(stored.id, webhook.lang)
+    body = formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)
     return _Trial(planned=chosen, body=body)
 
 

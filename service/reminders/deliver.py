@@ -46,7 +46,7 @@ class Deliverer:
         masters: Mapping[str, bytes],
         tempo: Tempo | None = None,
         metrics: Metrics | None = None,
-        page: Page = lambda _: None,
+        page: Page = lambda _, __: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._means = Means(

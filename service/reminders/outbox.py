@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Means(Struct, frozen=True, kw_only=True):
-    """Everything sending needs. `page` gives the public address of an event, `chance` numbers in [0, 1)."""
+    """Everything sending needs. `page` gives an event's own page, `chance` numbers in [0, 1)."""
 
     store: Store
     egress: Egress

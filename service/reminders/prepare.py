@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from service.catalogue.event import Language
 from service.reminders import formats, lateness
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
@@ -18,7 +19,7 @@ from service.store.instants import millis
 from service.store.records import Stored
 from service.store.revisions import Revision
 
-Page = Callable[[str], str | None]
+Page = Callable[[str, Language], str | None]
 SUPERSEDES = ("moved", "withdrawn")
 
 
@@ -142,7 +143,9 @@ def _body(
     if stored is None:
         return None
     current = replace(planned, revision=stored.revision)
-    return formats.reminder(current, webhook, event=stored.body(now), page=page(stored.id), now=now)
+    return formats.reminder(
+        current, webhook, event=stored.body(now), page=page(stored.id, webhook.lang), now=now
+    )
 
 
 def _notice(
@@ -155,4 +158,6 @@ def _notice(
     change = formats.Change(
         changed=row.changed, previous={change.field: change.before for change in row.changes}
     )
-    return formats.notice(each.planned, webhook, event=document, change=change, page=page(row.id))
+    return formats.notice(
+        each.planned, webhook, event=document, change=change, page=page(row.id, webhook.lang)
+    )

@@ -26,7 +26,8 @@ EVENT = {"id": "summit", "kind": "summit", "name": {"ko": "서밋"}, "start": "2
 @pytest.fixture
 def client(tmp_path: Path, migrated: Path, clock: SimulatedClock) -> Iterator[Client]:
     """A service that may deliver to this machine."""
-    settings = settings_in(tmp_path, migrated, egress_allow=(ip_network("127.0.0.0/8"),))
+    allow = (ip_network("127.0.0.0/8"),)
+    settings = settings_in(tmp_path, migrated, egress_allow=allow, public_url="https://dday.example")
     with TestClient(create_app(settings, clock=clock)) as client:
         yield client
 
@@ -122,7 +123,8 @@ def test_a_chat_gets_a_message_in_its_own_form(
     client.put("/v1/events/summit", json=EVENT, headers=bearer(ADMIN))
     Hook(client, key, receiver.url, format=chat, lang="en").tried(event="summit")
     [request] = receiver.requests
-    assert "D-11" in request.body.decode() and "서밋" in request.body.decode()
+    text = request.body.decode()
+    assert "D-11" in text and "서밋" in text and "https://dday.example/en/events/summit" in text
 
 
 def test_while_a_secret_is_rotated_both_sign_and_then_only_the_new_one(

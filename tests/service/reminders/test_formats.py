@@ -29,7 +29,7 @@ from tests.service.reminders.making import (
 )
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
-PAGE = "https://dday.example/ko/events/{}"
+PAGE = "https://dday.example/events/{}"
 CHATS: tuple[Any, ...] = ("slack", "discord", "teams")
 
 CHALLENGE = call(
