@@ -136,15 +136,11 @@ def _marks(event: Component, entry: Entry) -> None:
         _put(event, "RELATED-TO", _Line(_token(entry.parent), params={"RELTYPE": "PARENT"}))
     if entry.color:
         _put(event, "COLOR", _Line(_token(entry.color)))
-    _put(event, "X-MICROSOFT-CDO-BUSYSTATUS", _Line(_outlook_busy(entry)))
+    if not entry.busy or entry.status == "tentative":
+        # Outlook takes what is OPAQUE for BUSY by itself.
+        _put(event, "X-MICROSOFT-CDO-BUSYSTATUS", _Line("TENTATIVE" if entry.busy else "FREE"))
     if not entry.timed:
         _put(event, "X-MICROSOFT-CDO-ALLDAYEVENT", _Line("TRUE"))
-
-
-def _outlook_busy(entry: Entry) -> str:
-    if not entry.busy:
-        return "FREE"
-    return "TENTATIVE" if entry.status == "tentative" else "BUSY"
 
 
 def _extras(event: Component, entry: Entry) -> None:

@@ -77,7 +77,7 @@ def _entry(document: Document, shape: Shape, *, uid: str, around: Around, style:
         zone=_zone(document, shape),
         when=when_label(document, style.lang),
         description=describe(document, shape, around=around, style=style),
-        spot=_spot(document, style.lang),
+        spot=_spot(document, style.lang, full=full),
         url=f"{style.base_url}/events/{document.id}",
         categories=(pick(KINDS[document.kind], style.lang), *document.tags) if full else (),
         status=_status(document, shape, style),
@@ -119,12 +119,12 @@ def _zone(document: Document, shape: Shape) -> str | None:
     return None if shape.edge == "closes" or online else document.timezone
 
 
-def _spot(document: Document, lang: Language) -> Spot | None:
+def _spot(document: Document, lang: Language, *, full: bool) -> Spot | None:
     place = document.place
     if place is None:
         return None
     name = pick(place.name, lang) if place.name else None
-    parts = [part for part in (name, place.address, place.city) if part]
+    parts = [part for part in (name, place.address if full else None, place.city) if part]
     # "DDP, 서울" needs no "서울" of its own when the address begins with it.
     shown = [part for index, part in enumerate(parts) if not any(part in other for other in parts[:index])]
     return Spot(
