@@ -147,6 +147,8 @@ def problem(error: DBAPIError) -> Exception:
     busy = _sqlstate(error)[:2] in BUSY or _sqlite_name(error).startswith("SQLITE_BUSY")
     if repeatable(error) or busy or _unreachable(error):
         return Unavailable("The database is busy or unreachable.")
+    if _sqlite_name(error) in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        return Unavailable("The database file is damaged, or is not a database.")
     return error
 
 
