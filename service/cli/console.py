@@ -12,7 +12,9 @@ from rich.table import Table
 
 from service.errors import Problem
 from service.settings import SettingsError
+from service.store.dialects import BadDatabaseUrl
 from service.store.engine import StoreBusy
+from service.store.schema import SchemaMismatch
 
 # Into a pipe or a file a table takes the room it needs: its ids are to be copied.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
@@ -59,12 +61,14 @@ class Commands(click.RichGroup):
             return super().invoke(ctx)
         except (Refused, Misused) as error:
             _fail(ctx, error.message, code=error.exit_code)
-        except SettingsError as error:
+        except (SettingsError, BadDatabaseUrl) as error:
             _fail(ctx, str(error), code=Misused.exit_code)
-        except StoreBusy as error:
+        except (StoreBusy, SchemaMismatch) as error:
             _fail(ctx, str(error), code=Refused.exit_code)
         except Problem as error:
             _fail(ctx, error.detail or error.title, code=Refused.exit_code)
+        except OSError as error:
+            _fail(ctx, f"{error.strerror}: {error.filename}", code=Refused.exit_code)
 
 
 def _fail(ctx: click.Context, sentence: str, *, code: int) -> NoReturn:

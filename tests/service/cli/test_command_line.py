@@ -74,3 +74,17 @@ def test_the_contract_can_be_had_without_a_service():
 )
 def test_a_countdown_reads_as_in_korea(before, shown):
     assert countdown(before) == shown
+
+
+@pytest.mark.parametrize(
+    ("database", "words"),
+    [
+        ("sqlite:////proc/dday.db", "No such file or directory: /proc/dday.db"),
+        ("sqlite:///{folder}/text.db", "The database file is damaged, or is not a database."),
+        ("postgresql://nobody@127.0.0.1:1/none", "The database is busy or unreachable."),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path, database, words):
+    (tmp_path / "text.db").write_text("Not a database at all.")
+    result = run("keys", "list", "--database-url", database.format(folder=tmp_path))
+    assert (result.exit_code, result.stderr.startswith(f"Error: {words}")) == (1, True), result.stderr
