@@ -23,6 +23,7 @@ from service.reminders.upcoming import Upcoming, upcoming
 from service.store import deliveries, events, history, webhooks
 
 MOST_DAYS = 400
+MOST_UNDATED = 200
 DAYS_PARAMETER = Parameter(
     name="days",
     description="How many days ahead.",
@@ -119,7 +120,7 @@ def _tried(c: Connection, request: Call, delivery_id: str) -> Answer:
 
 
 def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> Sequence[Candidate]:
-    """The events whose reminders these days are about: their moments lie up to the longest offset later."""
+    """The events these days are about: their moments lie up to the longest offset later, or nobody knows."""
     ahead = max((rule.offset.longest for rule in webhook.reminders), default=timedelta(0))
     after, before = now - horizon.SLACK, until + ahead + horizon.SLACK
     found = {
@@ -127,6 +128,7 @@ def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> 
         for anchor in ("start", "end")
         for stored in events.anchored(c, anchor, after=after, until=before)
     }
+    found |= {stored.id: stored for stored in events.undated(c, MOST_UNDATED)}
     return [history.candidate(stored) for stored in found.values()]
 
 

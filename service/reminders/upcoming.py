@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders
+from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders, selects
 from service.reminders.rules import Anchor, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.
@@ -41,10 +41,15 @@ def upcoming(
 ) -> Upcoming:
     """The reminders due in `(now, until]`, and the ones a rule asks for in that time that will not be sent.
 
-    What has no instant (only a month is known, no date yet) is named for every candidate: the caller passes
-    the events it concerns. What was already past is named while its moment is still to come.
+    What has no instant (only a month is known, no date yet) is named if the filter takes the event: the
+    caller passes the events it concerns. What was already past is named while its moment is still to come.
     """
-    answers = [answer for candidate in candidates for answer in reminders(candidate, webhook)]
+    answers = [
+        answer
+        for candidate in candidates
+        for answer in reminders(candidate, webhook)
+        if answer.due_at is not None or selects(webhook, candidate, at=now)
+    ]
     planned = [each for each in answers if isinstance(each, Planned) and now < each.due_at <= until]
     withheld = [each for each in answers if isinstance(each, NotPlanned) and _concerns(each, now, until)]
     planned.sort(key=lambda each: (each.due_at, each.id))

@@ -93,5 +93,12 @@ def anchored(
     return tuple(stored(row) for row in rows)
 
 
+def undated(c: Connection, limit: int) -> tuple[Stored, ...]:
+    """Events of which nobody can say when, the newest of them."""
+    never = events.c.starts.is_(None) & events.c.ends.is_(None)
+    rows = c.execute(select(*_SHOWN).where(never).order_by(events.c.number.desc()).limit(limit))
+    return tuple(stored(row) for row in rows)
+
+
 def _saved(results: Sequence[Saved | Revision]) -> tuple[Saved, ...]:
     return tuple(result for result in results if isinstance(result, Saved))

@@ -255,6 +255,8 @@ def test_the_preview_is_what_gets_planned(
         EVENT | {"id": "month", "start": "2026-03", "end": None},
         EVENT | {"id": "called-off", "status": "cancelled"},
         EVENT | {"id": "no-tag", "tags": []},
+        EVENT | {"id": "some-day", "start": None, "end": None},
+        EVENT | {"id": "some-day-no-tag", "start": None, "end": None, "tags": []},
         EVENT | {"id": "soon", "start": "2026-02-01", "end": "2026-03-04"},
     ]
     for event in events:
@@ -273,6 +275,8 @@ def test_the_preview_is_what_gets_planned(
         ("no-tag", "opens"): "filtered",
         ("no-tag", "closes"): "filtered",
         ("soon", "closes"): "already_past",
+        ("some-day", "opens"): "no_date",
+        ("some-day", "closes"): "no_date",
     }
     fanout.run_once(client.app.state.service.store, now=NOW, look_ahead=timedelta(days=30))
     planned = client.get(f"/v1/webhooks/{hook['id']}/deliveries", headers=key).json()["items"]
