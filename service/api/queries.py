@@ -16,9 +16,7 @@ def pairs_of(raw: bytes) -> Pairs:
     if not raw:
         return ()
     try:
-        pairs = parse_qsl(
-            raw.decode("ascii", "strict"), keep_blank_values=True, errors="strict", max_num_fields=_MOST
-        )
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST)
     except UnicodeDecodeError:
         raise BadParameters("The query string is not UTF-8.") from None
     except ValueError:

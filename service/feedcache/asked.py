@@ -118,10 +118,15 @@ def narrowed(asked: Asked, noun: str | None) -> EventFilter | None:
 
 
 def _pairs(query: bytes) -> tuple[Pairs, list[str]]:
-    try:
-        return tuple(parse_qsl(query[:LONGEST_QUERY].decode("ascii"), errors="strict")), []
-    except ValueError:
-        return (), ["query"]
+    """The parameters that can be read, raw Korean included, and the names of those that cannot."""
+    pairs: list[tuple[str, str]] = []
+    bad = []
+    for part in query[:LONGEST_QUERY].split(b"&"):
+        try:
+            pairs += parse_qsl(part.decode(), errors="strict")
+        except ValueError:
+            bad.append(part.partition(b"=")[0].decode("ascii", "replace"))
+    return tuple(pairs), bad
 
 
 def _options(pairs: Pairs) -> tuple[Options, list[tuple[str, str]], list[str]]:

@@ -206,3 +206,8 @@ def test_a_body_that_takes_long_to_read_delays_nobody_else(port: int) -> None:
             slowest = max(slowest, time.monotonic() - begun)
     assert status(hostile.result()) == 422
     assert slowest < 1
+
+
+def test_korean_typed_raw_into_a_query_is_understood(port: int) -> None:
+    answer = exchange(port, "GET /v1/events?q=서밋 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    assert answer.partition(b"\r\n")[0] == b"HTTP/1.1 200 OK"
