@@ -106,7 +106,7 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> _Tri
     stored = events.get(c, wanted.event)
     chosen = sample.reminder(webhook, history.candidate(stored), nonce=nonce, now=now)
     if chosen is None:
-        detail = "It has no date that is known to the day, so there is no reminder of it."
+        detail = "There is no reminder of it: no day of it is known, or it is internal."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
     page = request.service.page(stored.id, webhook.lang)
     body = formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)

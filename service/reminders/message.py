@@ -120,7 +120,7 @@ def test(*, name: str, lang: Language) -> Message:
 
 def disabled(*, name: str, reason: str, lang: Language) -> Message:
     words = wording.WORDS[lang]
-    rows = (Row(label=words.reason, text=plain(reason)),)
+    rows = (Row(label=words.reason, text=plain(words.reasons.get(reason, reason))),)
     return Message(lang=lang, tone="over", headline=f"{words.disabled} · {plain(name)}", rows=rows)
 
 

@@ -29,7 +29,7 @@ def message(webhook: Webhook, kind: Kind, *, nonce: str, now: datetime) -> Plann
 
 
 def reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: datetime) -> Planned | None:
-    """The reminder the webhook would get of this event, as if it were due now; None if it has no known day.
+    """The reminder the webhook would get of this event, as if it were due now; None if none can be.
 
     The first of its rules that fits is shown; a webhook without one for such an event is shown the day
     before.
@@ -37,7 +37,7 @@ def reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: datetim
     known = {
         anchor: found for anchor in moments.anchors(candidate.event) if (found := _known(candidate, anchor))
     }
-    if not known:
+    if not known or candidate.event.visibility == "internal":
         return None
     fitting = (rule for rule in webhook.reminders if rule.anchor in known)
     rule = next(fitting, Rule(anchor=next(iter(known)), before="P1D"))

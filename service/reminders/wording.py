@@ -27,6 +27,7 @@ class Words(Struct, frozen=True, kw_only=True):
     test: str
     test_note: str
     disabled: str
+    reasons: dict[str, str]
     day: str
     hour: str
     minute: str
@@ -91,6 +92,10 @@ WORDS: dict[Language, Words] = {
         test="시험 알림",
         test_note="이 채널로 Dday 알림이 도착합니다.",
         disabled="웹훅이 꺼졌습니다",
+        reasons={
+            "gone": "받는 쪽이 없어졌다고 답했습니다 (410)",
+            "failing": "사흘이 지나도록 한 번도 받지 못했습니다",
+        },
         day="일",
         hour="시간",
         minute="분",
@@ -144,6 +149,10 @@ WORDS: dict[Language, Words] = {
         test="Test message",
         test_note="Reminders from Dday reach this channel.",
         disabled="A webhook was switched off",
+        reasons={
+            "gone": "The receiver answered that it is gone (410)",
+            "failing": "Nothing has been taken for three days",
+        },
         day=" d",
         hour=" h",
         minute=" min",

@@ -105,13 +105,15 @@ def test_a_sample_is_the_reminder_the_webhook_would_get(
     }
 
 
-def test_there_is_no_sample_of_an_event_without_a_day_or_of_none(
+def test_there_is_no_sample_of_what_is_never_reminded(
     client: Client, key: dict[str, str], receiver: Receiver
 ) -> None:
     client.put("/v1/events/summit", json=EVENT | {"start": "2026-03"}, headers=bearer(ADMIN))
     hook = Hook(client, key, receiver.url)
     vague = hook.post("test", {"event": "summit"})
     assert (vague.status_code, vague.json()["errors"][0]["pointer"]) == (422, "/event")
+    client.put("/v1/events/summit", json=EVENT | {"visibility": "internal"}, headers=bearer(ADMIN))
+    assert hook.post("test", {"event": "summit"}).status_code == 422
     assert hook.post("test", {"event": "none"}).status_code == 404
     assert receiver.requests == []
 

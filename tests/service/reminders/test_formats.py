@@ -93,6 +93,7 @@ def noticed(made: Event, kind: Kind, previous: dict[str, object], now: datetime,
 
 MOVED: dict[str, object] = {"start": "2025-12-30", "end": None, "place": {}}
 OCTOBER = utc("2025-10-01 00:00")
+OFF = msgspec.structs.replace(webhook(webhook_id="whk_2"), state="disabled", disabled_reason="gone")
 CASES: dict[str, Any] = {
     "closes-in-a-week": partial(reminded, CHALLENGE, "closes P7D", utc("2026-03-20 09:00")),
     "closes-in-an-hour": partial(reminded, CHALLENGE, "closes PT1H", utc("2026-03-27 08:00")),
@@ -101,6 +102,7 @@ CASES: dict[str, Any] = {
     "hostile": partial(reminded, HOSTILE, "start P7D", utc("2026-02-23 00:00")),
     "rescheduled": partial(noticed, SEOULCON, "event.rescheduled", MOVED, OCTOBER),
     "cancelled": partial(noticed, SEOULCON, "event.cancelled", {"status": "scheduled"}, OCTOBER),
+    "disabled": lambda **hook: formats.disabled(webhook(**hook), other=OFF, now=OCTOBER),
     "test": lambda **hook: formats.test(webhook(**hook), now=OCTOBER),
 }
 
