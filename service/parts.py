@@ -11,10 +11,15 @@ from service.egress import Egress
 from service.keyfile import secret_key
 from service.metrics import Metrics
 from service.reminders import secrets
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 from service.store import keys
 from service.store import secrets as sealed
 from service.store.engine import Store
+
+WRONG_KEY = (
+    "The database holds webhook secrets that this secret key cannot read. DDAY_SECRET_KEY (or the key file "
+    "beside the database) must be the key they were encrypted with."
+)
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +51,10 @@ def open_service(settings: Settings, *, clock: Clock) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works."""
     store = Store.open(settings.database_url)
     try:
-        secret = secret_key(settings, has_ciphertext=store.read(sealed.any_sealed))
+        sealing = store.read(sealed.sealing_keys)
+        secret = secret_key(settings, has_ciphertext=bool(sealing))
+        if not sealing <= {secrets.key_id(secret)}:
+            raise SettingsError(WRONG_KEY)
         if settings.admin_key:
             adopt_admin(store, settings.admin_key, now=clock.now())
     except BaseException:

@@ -85,9 +85,9 @@ def forget(c: Connection, webhook_id: str) -> None:
     c.execute(delete(webhook_secret).where(webhook_secret.c.webhook_id == webhook_id))
 
 
-def any_sealed(c: Connection) -> bool:
-    """Whether a sealing key must exist: one that is missing now must not be made anew."""
-    return c.execute(select(webhook_secret.c.id).limit(1)).one_or_none() is not None
+def sealing_keys(c: Connection) -> frozenset[str]:
+    """The names of the keys that secrets are sealed with: these must exist and are never made anew."""
+    return frozenset(c.scalars(select(webhook_secret.c.key_id).distinct()))
 
 
 def _secret(row: Row[Any]) -> Secret:
