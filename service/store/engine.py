@@ -162,7 +162,9 @@ class _Locks:
         if path is None:
             return
         refuse_network_path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            # Making it would turn a mistyped path into a fresh catalogue that looks like the real one.
+            raise dialects.BadDatabaseUrl(f"There is no folder {path.parent} for the database {path.name}.")
         self._service = ServiceLock(path) if exclusive else None
         self._write = WriteLock(path)
 

@@ -103,6 +103,9 @@ def test_a_url_that_cannot_serve_is_refused_in_a_sentence(tmp_path: Path) -> Non
     for url in ("sqlite://", "sqlite:///:memory:", "mysql://x/y", "dday.db"):
         with pytest.raises(dialects.BadDatabaseUrl):
             Store.open(url)
+    with pytest.raises(dialects.BadDatabaseUrl, match="There is no folder"):
+        Store.open(f"sqlite:///{tmp_path}/mistyped/dday.db")
+    assert not (tmp_path / "mistyped").exists()
     mounts = tmp_path / "mounts"
     mounts.write_text(f"server:/x {tmp_path} nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n")
     with pytest.raises(StoreBusy, match=r"network file system \(nfs4\)"):
