@@ -1,79 +1,11 @@
 """Feeds over HTTP: what a subscribed program sees, and what it is told when nothing or something changed."""
 
-import gzip
-import shutil
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from litestar import Litestar
-from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
-from service.settings import Settings
-
-Client = TestClient[Litestar]
-PLAIN = {"accept-encoding": "identity"}
-NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
-ADMIN = "dday_admin000_" + "A" * 43
-SUMMIT = {
-    "id": "summit-2026",
-    "kind": "summit",
-    "name": {"ko": "글로벌 벤처투자 서밋", "en": "Global Venture Summit"},
-    "start": "2026-04-07T14:00",
-    "end": "2026-04-07T18:00",
-    "place": {"name": {"ko": "DDP"}, "city": "서울"},
-    "tags": ["investment"],
-}
-CALL = {
-    "id": "challenge-2026-call",
-    "kind": "application_window",
-    "name": {"ko": "스타트업 챌린지 모집", "en": "Startup Challenge: call"},
-    "start": "2026-03-02",
-    "end": "2026-03-27T18:00",
-    "close_rule": "fixed",
-}
-MONTH = {"id": "seoulcon-2026", "kind": "conference", "name": {"ko": "서울콘 2026"}, "start": "2026-11"}
-
-
-@pytest.fixture
-def filled(client: Client, curator: dict[str, str]) -> Client:
-    for event in (SUMMIT, CALL, MONTH):
-        put(client, curator, event)
-    return client
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, migrated: Path) -> Iterator[Client]:
-    """One app with the three events for all tests that only read."""
-    folder = tmp_path_factory.mktemp("feeds")
-    shutil.copy(migrated, folder / "dday.db")
-    settings = Settings(
-        database_url=f"sqlite:///{folder}/dday.db", admin_key=ADMIN, rate_limit=0, deliver=False, seeds=None
-    )
-    with TestClient(create_app(settings, clock=SimulatedClock(NOW))) as client:
-        for event in (SUMMIT, CALL, MONTH):
-            put(client, {"authorization": f"Bearer {ADMIN}"}, event)
-        yield client
-
-
-def put(client: Client, curator: dict[str, str], event: dict[str, Any]) -> None:
-    answer = client.put(f"/v1/events/{event['id']}", json=event, headers=curator)
-    assert answer.status_code in (200, 201), answer.text
-
-
-def fetch(client: Client, path: str, **headers: str) -> Any:
-    return client.get(
-        path, headers={**PLAIN, **{name.replace("_", "-"): text for name, text in headers.items()}}
-    )
-
-
-def titles(answer: Any) -> list[str]:
-    unfolded = answer.text.replace("\r\n ", "")
-    return [line[8:] for line in unfolded.split("\r\n") if line.startswith("SUMMARY:")]
+from tests.service.api.feeds.world import CALL, PLAIN, SUMMIT, Client, fetch, put, titles
 
 
 def test_the_calendar_has_events_and_the_two_edges_of_windows_but_no_months(shown: Client) -> None:
@@ -127,87 +59,11 @@ def test_the_uid_is_the_same_in_every_language_and_style(shown: Client) -> None:
     assert uids[2] <= uids[0] == uids[1]
 
 
-def test_an_unchanged_feed_is_byte_identical_and_a_304(filled: Client, clock: SimulatedClock) -> None:
-    first = fetch(filled, "/feeds/ko/calendar.ics")
-    clock.advance(timedelta(hours=3))
-    again = fetch(filled, "/feeds/ko/calendar.ics")
-    assert (again.content, again.headers["etag"]) == (first.content, first.headers["etag"])
-    held = fetch(filled, "/feeds/ko/calendar.ics", if_none_match=first.headers["etag"])
-    assert (held.status_code, held.content) == (304, b"")
-    for name in ("etag", "last-modified", "cache-control", "vary"):
-        assert held.headers[name] == first.headers[name]
-
-
 def test_a_write_is_seen_by_the_next_request(filled: Client, curator: dict[str, str]) -> None:
     first = fetch(filled, "/feeds/ko/calendar.ics")
     put(filled, curator, {**SUMMIT, "name": {"ko": "새 이름"}})
     after = fetch(filled, "/feeds/ko/calendar.ics", if_none_match=first.headers["etag"])
     assert (after.status_code, titles(after)[-1]) == (200, "새 이름")
-
-
-def test_a_deletion_moves_last_modified(filled: Client, curator: dict[str, str]) -> None:
-    first = fetch(filled, "/feeds/ko/calendar.ics")
-    assert filled.delete("/v1/events/summit-2026", headers=curator).status_code == 204
-    after = fetch(filled, "/feeds/ko/calendar.ics", if_modified_since=first.headers["last-modified"])
-    assert (after.status_code, len(titles(after))) == (200, 2)
-
-
-def test_the_last_modified_is_never_later_than_now(filled: Client, curator: dict[str, str]) -> None:
-    fetch(filled, "/feeds/ko/calendar.ics")
-    put(filled, curator, {**SUMMIT, "name": {"ko": "새 이름"}})
-    assert fetch(filled, "/feeds/ko/calendar.ics").headers["last-modified"] == "Sun, 01 Mar 2026 03:00:00 GMT"
-
-
-def test_if_none_match_decides_before_if_modified_since(shown: Client) -> None:
-    first = fetch(shown, "/feeds/ko/calendar.ics")
-    date, tag = first.headers["last-modified"], first.headers["etag"]
-    path = "/feeds/ko/calendar.ics"
-    assert fetch(shown, path, if_none_match='"other"', if_modified_since=date).status_code == 200
-    assert (
-        fetch(shown, path, if_none_match=tag, if_modified_since="Thu, 01 Jan 1970 00:00:00 GMT").status_code
-        == 304
-    )
-    assert fetch(shown, path, if_none_match=f'"other", W/{tag}').status_code == 304
-    assert fetch(shown, path, if_none_match="*").status_code == 304
-
-
-@pytest.mark.parametrize("date", ["yesterday", "", "32 Foo 2026", "Sat, 99 Jan 2026 00:00:00 GMT", "0", "é"])
-def test_a_bad_date_is_ignored(shown: Client, date: str) -> None:
-    headers = {**PLAIN, "if-modified-since": date.encode()}
-    assert shown.get("/feeds/ko/calendar.ics", headers=headers).status_code == 200  # type: ignore[arg-type]
-
-
-def test_a_date_in_the_future_says_nothing(shown: Client) -> None:
-    path = "/feeds/ko/calendar.ics"
-    assert fetch(shown, path, if_modified_since="Sun, 01 Mar 2026 02:00:00 GMT").status_code == 200
-    assert fetch(shown, path, if_modified_since="Sun, 01 Mar 2026 03:00:00 GMT").status_code == 304
-    assert fetch(shown, path, if_modified_since="Mon, 01 Mar 2027 03:00:00 GMT").status_code == 200
-
-
-def test_gzip_is_another_representation_of_the_same_bytes(shown: Client) -> None:
-    plain = fetch(shown, "/feeds/ko/calendar.ics")
-    with shown.stream("GET", "/feeds/ko/calendar.ics", headers={"accept-encoding": "br, gzip"}) as packed:
-        body = b"".join(packed.iter_raw())
-    assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(body) == plain.content
-    assert packed.headers["etag"] != plain.headers["etag"]
-    assert int(packed.headers["content-length"]) == len(body)
-    for tag in (packed.headers["etag"], plain.headers["etag"]):
-        assert fetch(shown, "/feeds/ko/calendar.ics", if_none_match=tag).status_code == 304
-
-
-@pytest.mark.parametrize(
-    ("accept", "agent"),
-    [
-        ("gzip;q=0", "x"),
-        ("identity", "x"),
-        ("br", "x"),
-        ("gzip", "Microsoft.Exchange/15.20 (Windows NT 10.0)"),
-    ],
-)
-def test_gzip_is_sent_only_to_those_who_can_read_it(shown: Client, accept: str, agent: str) -> None:
-    answer = shown.get("/feeds/ko/calendar.ics", headers={"accept-encoding": accept, "user-agent": agent})
-    assert "content-encoding" not in answer.headers
 
 
 def test_head_is_get_without_the_body(shown: Client) -> None:
@@ -302,17 +158,6 @@ def test_filters_select_as_they_do_in_the_list(shown: Client) -> None:
 def test_an_empty_feed_is_a_calendar_with_its_zone(client: Client) -> None:
     text = fetch(client, "/feeds/ko/calendar.ics").text
     assert (text.count("BEGIN:VTIMEZONE"), text.count("BEGIN:VEVENT")) == (1, 0)
-
-
-def test_an_event_leaves_when_the_day_moves_on(filled: Client, clock: SimulatedClock) -> None:
-    path = "/feeds/ko/calendar.ics?past=P30D"
-    before = fetch(filled, path)
-    clock.advance(timedelta(days=40))
-    after = fetch(filled, path, if_modified_since=before.headers["last-modified"])
-    assert (after.status_code, titles(after)) == (
-        200,
-        ["접수 마감: 스타트업 챌린지 모집", "글로벌 벤처투자 서밋"],
-    )
 
 
 def test_robots_may_read_everything(shown: Client) -> None:
