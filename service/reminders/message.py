@@ -14,7 +14,7 @@ from service.catalogue import dates, evidence, labels
 from service.catalogue.event import Event, Evidence, Language, Place, Status, Text
 from service.catalogue.event import Kind as EventKind
 from service.catalogue.view import When
-from service.reminders import offsets, wording
+from service.reminders import moments, offsets, wording
 from service.reminders.lateness import late_seconds
 from service.reminders.plan import Planned
 from service.reminders.wording import Words
@@ -49,7 +49,13 @@ class Shown(Struct, frozen=True, kw_only=True):
     def event(self) -> Event:
         """As much of the event as its dates need."""
         return Event(
-            id=self.id, kind=self.kind, name=self.name, start=self.start, end=self.end, evidence=self.evidence
+            id=self.id,
+            kind=self.kind,
+            name=self.name,
+            start=self.start,
+            end=self.end,
+            timezone=self.timezone,
+            evidence=self.evidence,
         )
 
 
@@ -151,7 +157,9 @@ def _minutes(left: timedelta) -> int:
 
 
 def _text(planned: Planned, shown: Shown) -> str:
-    return (shown.start if planned.anchor in ("start", "opens") else shown.end) or ""
+    if planned.anchor in ("start", "opens"):
+        return shown.start or ""
+    return (moments.deadline(shown.event) if planned.anchor == "closes" else shown.end) or ""
 
 
 def _name(shown: Shown, lang: Language) -> str:
