@@ -53,3 +53,10 @@ def unknown(words):
 @pytest.mark.parametrize("page", [page for page in PAGES if any(typed(page))], ids=named)
 def test_every_command_can_be_typed(page):
     assert [(words, unknown(words)) for words in typed(page) if unknown(words)] == []
+
+
+def test_the_map_of_the_house_names_rooms_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    paths = re.findall(r"`((?:service|feeds|tests|docs|seeds)/[\w/.]+)`", text)
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path).exists()] == []
