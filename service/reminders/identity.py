@@ -17,7 +17,7 @@ from service.reminders.rules import Anchor
 
 
 # The planner names the same reminders over and over while their time comes near.
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def reminder(webhook_id: str, event_id: str, *, anchor: Anchor, anchor_at: datetime, offset: Offset) -> str:
     return _name("v1", webhook_id, event_id, anchor, int(anchor_at.timestamp()), offset.text)
 

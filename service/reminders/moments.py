@@ -86,7 +86,7 @@ def deadline(event: Event) -> str | None:
     return earliest if known else event.end
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment | Untimed:
     edtf = dates.parse(text) if opening else dates.parse_end(text)
     coarse = COARSE.get(edtf.precision)
@@ -101,7 +101,7 @@ def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment 
     return Moment(anchor=anchor, at=at, over=over, day=day, clock=clock, zone=zone)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime:
     """When a reminder this long before the moment is due."""
     exact = timedelta(seconds=offset.seconds)
