@@ -22,6 +22,7 @@ CALLS: tuple[Kind, ...] = ("application_window",)
 EVENTS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind not in CALLS)
 LONG, SHORT, NAMES = 30, 10, 200
 LOG = 300
+PAST = ("ended", "closed")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,14 +86,15 @@ def _outermost(found: tuple[Seen, ...]) -> tuple[Seen, ...]:
 
 
 def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, Seen], ...]:
-    """The newest change of each of the last events that were written."""
+    """The newest change of each event written last. That a past one was added is no news."""
     log = revisions.since(c, max(0, revisions.head(c) - LOG), LOG)
     newest: dict[str, Revision] = {}
     for revision in reversed(log):
         newest.setdefault(revision.id, revision)
-    found = reading.many(c, list(newest)[: SHORT * 2], now=now)
+    found = reading.many(c, list(newest), now=now)
     kept = [(revision, found[name]) for name, revision in newest.items() if name in found]
-    return tuple(kept[:SHORT])
+    news = [(log, seen) for log, seen in kept if log.revision > 1 or seen.phase not in PAST]
+    return tuple(news[:SHORT])
 
 
 def _all(c: Connection, kind: nouns.NounKind) -> tuple[Series | Program | Organization, ...]:
