@@ -98,7 +98,10 @@ def sends(history: History) -> list[Sent]:
 
 def _sends_of(name: str, versions: list[tuple[datetime, Hook]], history: History) -> list[Sent]:
     book, sent = _Book(), []
-    moments = [(at, 0) for at, _ in versions] + [(at, 1) for at in history.wakes]
+    # The planner looks at everything whenever anybody changes a hook; only a wake-up sends.
+    others = {at for changes in history.hooks.values() for at, _ in changes} - {at for at, _ in versions}
+    moments = [(at, 0) for at, _ in versions] + [(at, 1) for at in others]
+    moments += [(at, 2) for at in history.wakes]
     hook: Hook | None = None
     for at, kind in sorted(moments):
         if kind == 0:
@@ -115,7 +118,8 @@ def _sends_of(name: str, versions: list[tuple[datetime, Hook]], history: History
             book.looked = at
         elif hook is not None:
             _look(name, hook, book, history, at)
-            sent += _send(name, hook, book, history, at)
+            if kind == 2:
+                sent += _send(name, hook, book, history, at)
     return sent
 
 
