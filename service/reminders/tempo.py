@@ -18,7 +18,7 @@ class Tempo(Struct, frozen=True, kw_only=True):
     margin: timedelta = timedelta(seconds=5)
     poll: timedelta = timedelta(seconds=1)
     # Results are written together: at most so often while there is much to do.
-    group: timedelta = timedelta(milliseconds=25)
+    group: timedelta = timedelta(milliseconds=40)
     drain: timedelta = timedelta(seconds=20)
     per_webhook: int = 4
     concurrency: int = 64

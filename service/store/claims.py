@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, selec
 
 from service.reminders.plan import Planned
 from service.store import among
+from service.store.bulk import many
 from service.store.delivery_records import planned_of
 from service.store.instants import millis
 from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery
@@ -68,10 +69,8 @@ def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) ->
         for each in armed
         if each.body is not None
     ]
-    if opened:
-        c.execute(insert(attempt), opened)
-    if bodies:
-        c.execute(_BODY, bodies)
+    many(c, _OPEN, opened)
+    many(c, _BODY, bodies)
 
 
 def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime) -> None:
@@ -80,17 +79,14 @@ def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, n
         {"the_id": key, "my": fence, "state": state, "reason": reason, "now": millis(now)}
         for (key, fence), (state, reason) in dropped.items()
     ]
-    if rows:
-        c.execute(_DROP, rows)
-        c.execute(_NO_ATTEMPT, [{"the_id": row["the_id"], "my": row["my"]} for row in rows])
+    many(c, _DROP, rows)
 
 
 def release(c: Connection, held: Sequence[tuple[str, int]]) -> None:
     """Give back what was claimed and not sent."""
     rows = [{"the_id": key, "my": fence} for key, fence in held]
-    if rows:
-        c.execute(_RELEASE, rows)
-        c.execute(_NO_ATTEMPT, rows)
+    many(c, _RELEASE, rows)
+    many(c, _NO_ATTEMPT, rows)
 
 
 def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
@@ -119,8 +115,8 @@ def recover(c: Connection, *, now: datetime, chance: float, everything: bool = F
     rows = lost(c, now=now, everything=everything)
     if not rows:
         return 0
-    c.execute(_ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
-    c.execute(_RECOVER, [_recovered(row, now=now, chance=chance) for row in rows])
+    many(c, _ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
+    many(c, _RECOVER, [_recovered(row, now=now, chance=chance) for row in rows])
     return len(rows)
 
 
@@ -191,6 +187,9 @@ _RECOVER = (
     )
 )
 _THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
+_OPEN = insert(attempt).values(
+    {name: bindparam(name) for name in ("delivery_id", "fence", "worker", "started_at")}
+)
 _BEGUN = exists().where(
     attempt.c.delivery_id == delivery.c.id,
     attempt.c.fence == delivery.c.fence,

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
 from service.store import among
+from service.store.bulk import many
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
 
@@ -53,7 +54,7 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
     _transition(c, _SUCCEED, [_success(r) for r in counted if r.answer.succeeded])
     _transition(c, _RETRY, [_retry(r) for r in counted if r.verdict.state == "retry"])
     _transition(c, _END, [_end(r) for r in counted if r.verdict.state in ("dead", "expired")])
-    c.execute(_CLOSE, [_closed(r, stale=id(r) in late and not r.answer.succeeded) for r in results])
+    many(c, _CLOSE, [_closed(r, stale=id(r) in late and not r.answer.succeeded) for r in results])
     return Recorded(stale=len(late), failing=_health(c, counted))
 
 
@@ -74,7 +75,7 @@ def _counts(result: Result, held: tuple[int, str] | None) -> bool:
 
 def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
     """The rows are locked and were looked at, so every guard holds; if not, nothing is recorded."""
-    if rows and (done := c.execute(statement, rows).rowcount) != len(rows):
+    if (done := many(c, statement, rows)) != len(rows):
         raise RuntimeError(f"{done} of {len(rows)} deliveries changed state")
 
 
@@ -117,7 +118,7 @@ def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
     if not failures:
         return ()
     # In one order everywhere, so that two workers never wait for each other.
-    c.execute(_ILL, [{"the_id": h, "more": n, "now": ends[h]} for h, n in sorted(failures.items())])
+    many(c, _ILL, [{"the_id": h, "more": n, "now": ends[h]} for h, n in sorted(failures.items())])
     query = select(webhook.c.id, webhook.c.failing_since, webhook.c.failures)
     rows = c.execute(query.where(webhook.c.id.in_(sorted(failures)), webhook.c.state == "active"))
     return tuple(Failing(webhook=r.id, since=instant(r.failing_since), failures=r.failures) for r in rows)
