@@ -30,7 +30,7 @@ from benchmarks.feeds_servers import PATH, Server, dday, radicale, raw_asgi, xan
 PEERS = {"raw": raw_asgi, "radicale": radicale, "xandikos": xandikos}
 CONNECTIONS = 8
 # "edited" is the first GET at once after an edit was answered, "later" the first one after this pause.
-PAUSE = 0.2
+PAUSE = 1.0
 WHAT = ("200", "304", "edited", "later")
 
 
