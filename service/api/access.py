@@ -9,7 +9,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from service.api import queries
 from service.api.operations import IDENTIFIER, Operation
 from service.api.rates import Rates
-from service.errors import Forbidden, NotFound, TooManyRequests, Unauthorized
+from service.errors import At, Forbidden, NoRoute, TooManyRequests, Unauthorized, Unprocessable
 from service.parts import Service
 from service.store import keys
 from service.store.keys import Key
@@ -31,7 +31,7 @@ class Access:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         promised: Operation | None = scope["route_handler"].opt.get("operation")
         if promised is not None:
-            _check_path(scope["path_params"])
+            _check_path(scope["path_params"], method=str(scope.get("method")))
             key = await self._key(scope) if promised.scope else None
             if promised.limited:
                 self._count(scope, key)
@@ -72,8 +72,11 @@ def _authorize(key: Key | None, needed: str) -> None:
         raise Forbidden(f"The key has no scope {needed!r}.")
 
 
-def _check_path(parameters: dict[str, Any]) -> None:
+def _check_path(parameters: dict[str, Any], *, method: str) -> None:
     """No identifier of ours has other characters; PostgreSQL would fail on a NUL alone."""
-    for value in parameters.values():
-        if not _IDENTIFIER.fullmatch(str(value)):
-            raise NotFound("thing", str(value)[:60])
+    if all(_IDENTIFIER.fullmatch(str(value)) for value in parameters.values()):
+        return
+    if method in ("PUT", "PATCH"):
+        fault = "An id has lower-case letters, digits and single hyphens between them."
+        raise Unprocessable(errors=[At(detail=fault, pointer="/id")])
+    raise NoRoute("No id has such characters.")

@@ -84,7 +84,7 @@ def located(message: str, value: Any, kind: Any) -> tuple[str, str]:
         steps += _culprit(message, value, kind, steps)
     if field := _FIELD.match(found["detail"]):
         steps.append(field["name"])
-    return found["detail"] + ".", "".join(f"/{_escaped(step)}" for step in steps)
+    return found["detail"] + ".", "".join(f"/{escaped(step)}" for step in steps)
 
 
 def _culprit(message: str, value: Any, kind: Any, path: list[str]) -> list[str]:
@@ -146,7 +146,7 @@ def _pointer(trail: Trail) -> str:
     steps: list[str] = []
     while trail is not None:
         trail, step = trail
-        steps.append(f"/{_escaped(str(step))}")
+        steps.append(f"/{escaped(str(step))}")
     return "".join(reversed(steps))
 
 
@@ -166,7 +166,7 @@ def _named(text: str) -> str:
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
-def _escaped(step: str) -> str:
+def escaped(step: str) -> str:
     # RFC 6901 section 3. A lone surrogate in a key cannot be sent back.
     return step.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 

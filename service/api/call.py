@@ -122,6 +122,13 @@ class Call(Request[None, Key, State]):
         """The body as `kind`."""
         return bodies.convert(await self.json(), kind)
 
+    async def read_if_sent(self, kind: type[T]) -> T:
+        """The body as `kind`; no body at all is an empty object."""
+        headers = self.headers
+        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+            return bodies.convert({}, kind)
+        return await self.read(kind)
+
     async def _raw(self) -> bytes:
         bodies.check_content_type(self.headers.get("content-type"))
         promised: Operation = self.route_handler.opt["operation"]

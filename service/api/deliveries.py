@@ -155,7 +155,7 @@ async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
 )
 async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished."""
-    await request.read(Nothing)
+    await request.read_if_sent(Nothing)
 
     def work(c: Connection) -> Answer:
         deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
@@ -177,7 +177,7 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
 )
 async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Send again what fell due in a stretch of time: after an outage of the receiver, say."""
-    span, now = await request.read(Span), request.now
+    span, now = await request.read_if_sent(Span), request.now
 
     def work(c: Connection) -> Answer:
         webhooks.get(c, webhook_id, owner=owner(request))

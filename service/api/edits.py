@@ -49,6 +49,7 @@ def apply(c: Connection, edit: Edit, patch: Any) -> Answer:
         raise NotFound("event", edit.id)
     if not isinstance(patch, dict):
         raise Unprocessable(errors=[At(detail="A patch is an object.", pointer="")])
+    _refuse_unknown(patch)
     before = current.event if "previous_dates" in patch else _without_previous_dates(current.event)
     event = bodies.convert(merged(msgspec.to_builtins(before), patch), Event)
     return _store(c, edit, event, current=current)
@@ -88,6 +89,14 @@ def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -
     if saved.outcome == "created":
         return answers.located(shown(saved.stored, now=edit.now, status=201), f"/v1/events/{edit.id}")
     return shown(saved.stored, now=edit.now)
+
+
+def _refuse_unknown(patch: dict[str, Any]) -> None:
+    """A null takes a field away; of one that does not exist it would be a misspelling nobody notices."""
+    unknown = [name for name in patch if name not in Event.__struct_fields__]
+    if unknown:
+        places = (f"/{bodies.escaped(name)}" for name in unknown)
+        raise Unprocessable(errors=[At(detail="Object contains unknown field.", pointer=p) for p in places])
 
 
 def _without_previous_dates(event: Event) -> Event:

@@ -106,8 +106,21 @@ def _operation(path: str, method: str, promised: Operation, *, schemas: _Schemas
     if promised.body is not None:
         content = {"application/json": {"schema": schemas.of(promised.body)}}
         size = f"At most {promised.body_limit // 1024} KiB."
-        entry["requestBody"] = {"required": True, "description": size, "content": content}
+        entry["requestBody"] = {
+            "required": not (method == "POST" and _may_be_empty(promised.body)),
+            "description": size,
+            "content": content,
+        }
     return entry
+
+
+def _may_be_empty(kind: Any) -> bool:
+    """A POST whose every field has a default can do without a body (`Call.read_if_sent`)."""
+    try:
+        msgspec.convert({}, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _identifier(method: str, path: str) -> str:

@@ -78,7 +78,7 @@ async def rotate(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
     Both old and new sign until the overlap is over.
     """
-    overlap, now = _overlap(await request.read(Rotation)), request.now
+    overlap, now = _overlap(await request.read_if_sent(Rotation)), request.now
 
     def work(c: Connection) -> Answer:
         webhook = webhooks.get(c, webhook_id, owner=owner(request), locked=True)

@@ -84,7 +84,7 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 )
 async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Send a test message now, once, and answer with the attempt. It is listed among the deliveries."""
-    wanted, service = await request.read(Trial), request.service
+    wanted, service = await request.read_if_sent(Trial), request.service
     trial = await service.store.reading(lambda c: _trial(c, request, webhook_id, wanted))
     await once.send(
         service.store,

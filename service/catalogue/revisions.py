@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from service.catalogue.event import Event, PreviousDates
+from service.catalogue.faults import Fault, refuse
 
 KEPT = 50
 
@@ -38,6 +39,7 @@ def with_previous_dates(old: Event | None, new: Event, revision: int) -> tuple[P
     What the body says wins. Else dates that moved are added; dates that were never known are not.
     """
     if new.previous_dates is not UNSET:
+        _refuse_the_future(old, new.previous_dates, revision)
         return new.previous_dates
     if old is None:
         return ()
@@ -47,6 +49,19 @@ def with_previous_dates(old: Event | None, new: Event, revision: int) -> tuple[P
         return kept
     left = PreviousDates(start=old.start, end=old.end, until_revision=revision)
     return (*kept, left)[-KEPT:]
+
+
+def _refuse_the_future(old: Event | None, written: tuple[PreviousDates, ...], revision: int) -> None:
+    """No dates held until a revision still to come. An event that is new here may bring a longer history."""
+    if old is None:
+        return
+    refuse(
+        [
+            Fault(pointer=f"/previous_dates/{n}/until_revision", detail=f"it has {revision} revisions so far")
+            for n, each in enumerate(written)
+            if each.until_revision is not None and each.until_revision > revision
+        ]
+    )
 
 
 def _nothing(field: msgspec.structs.FieldInfo) -> object:

@@ -19,6 +19,8 @@ Reader = Callable[[str], Edtf]
 
 # Outside these years something is mistyped, and arithmetic by days would leave the calendar.
 FIRST_YEAR, LAST_YEAR = 1000, 9998
+# /feeds/ko/<name>.ics is also the feed of a series, program or organization of that id.
+FEED_NAMES = ("calendar", "events", "deadlines")
 _READERS: dict[str, Reader] = {"start": dates.parse, "end": dates.parse_end, "contains": dates.parse}
 
 
@@ -52,6 +54,8 @@ def check_noun(noun: NounT) -> NounT:
         faults += _aliases(noun.aliases)
     if isinstance(noun, (Program, Organization)) and noun.part_of == noun.id:
         faults.append(Fault(pointer="/part_of", detail="it cannot be part of itself"))
+    if not isinstance(noun, Source) and noun.id in FEED_NAMES:
+        faults.append(Fault(pointer="/id", detail="a feed of all events has this name; choose another"))
     if isinstance(noun, (Series, Program)):
         faults += _repeated("/organizations", noun.organizations)
     if isinstance(noun, Program):
