@@ -156,7 +156,8 @@ class Chance:
         hooks = [webhook(key, hook) for key, changes in history.hooks.items() for _, hook in changes]
         until = self.start + 30 * DAY
         dues = {each.due_at for each in plan(versions, hooks, after=self.start, until=until)}
-        wakes = {due + self._delay() for due in dues} | {self.instant(16) for _ in range(self.random.randint(3, 12))}
+        wakes = {due + self._delay() for due in sorted(dues)}
+        wakes |= {self.instant(16) for _ in range(self.random.randint(3, 12))}
         for _ in range(self.random.randint(0, 3)):
             down = self.instant()
             back = down + self.random.choice([30 * MINUTE, 6 * HOUR, 2 * DAY])
