@@ -67,7 +67,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     previous_start: date | None = None
     organizers: tuple[Organizer, ...] = ()
     image: str | None = None
-    register: str | None = None
 
     @property
     def timed(self) -> bool:

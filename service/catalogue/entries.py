@@ -89,7 +89,6 @@ def _entry(document: Document, shape: Shape, *, uid: str, around: Around, style:
         state=STATES.get(document.status, "rescheduled" if shape.move else "scheduled"),
         previous_start=shape.move.before.first if shape.move else None,
         organizers=_organizers(document, around, style.lang),
-        register=document.apply_url,
     )
 
 

@@ -1,0 +1,22 @@
+"""When the store is away: what is in memory is sent, what is not is a 503 and never a 4xx."""
+
+import time
+
+from tests.service.api.feeds.world import PLAIN, Client, fetch
+
+
+def test_a_feed_goes_on_from_memory_while_the_store_is_away(filled: Client) -> None:
+    before = fetch(filled, "/feeds/ko/calendar.ics")
+    filled.app.state.service.store.close()
+    at_once = fetch(filled, "/feeds/ko/calendar.ics", if_none_match=before.headers["etag"])
+    assert at_once.status_code == 304
+    time.sleep(0.6)  # after half a second other processes' writes are looked for, in vain
+    later = fetch(filled, "/feeds/ko/calendar.ics")
+    assert (later.status_code, later.content) == (200, before.content)
+
+
+def test_a_feed_that_cannot_be_made_is_a_503_that_says_when_to_come_again(filled: Client) -> None:
+    filled.app.state.service.store.close()
+    answer = filled.get("/feeds/ko/deadlines.ics", headers=PLAIN)
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert int(answer.headers["retry-after"]) > 0
