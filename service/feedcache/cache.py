@@ -13,7 +13,7 @@ from datetime import datetime
 from time import monotonic
 
 from service.clock import Clock
-from service.errors import Problem, Unavailable
+from service.errors import NotFound, Problem, Unavailable
 from service.feedcache.asked import Asked
 from service.feedcache.edition import Edition
 from service.feedcache.press import Press
@@ -103,6 +103,9 @@ class FeedCache:
             if path in self._editions:
                 self._editions.move_to_end(path)
             return edition
+        except NotFound:
+            self._forget(path)
+            raise
         except Problem as problem:
             if problem.status < 500 or edition is None:
                 raise
@@ -164,10 +167,17 @@ class FeedCache:
         return ready
 
     def _keep(self, edition: Edition) -> None:
-        old = self._editions.pop(edition.asked.path, None)
-        self._bytes += len(edition.body) - (len(old.body) if old else 0)
+        packed = self._packed.get(edition.asked.path)
+        self._forget(edition.asked.path)
         self._editions[edition.asked.path] = edition
+        self._bytes += len(edition.body)
+        if packed:
+            # Outdated by its tag; that it is there says that somebody wants gzip.
+            self._packed[edition.asked.path] = packed
         while len(self._editions) > 1 and (self._bytes > MOST_BYTES or len(self._editions) > MOST_FEEDS):
-            path, gone = self._editions.popitem(last=False)
-            self._packed.pop(path, None)
-            self._bytes -= len(gone.body)
+            self._forget(next(iter(self._editions)))
+
+    def _forget(self, path: str) -> None:
+        gone = self._editions.pop(path, None)
+        self._packed.pop(path, None)
+        self._bytes -= len(gone.body) if gone else 0
