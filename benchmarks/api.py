@@ -90,17 +90,24 @@ def server(environ: dict[str, str]) -> Iterator[tuple[int, int]]:
         command, env={**os.environ, **environ}, preexec_fn=lambda: os.sched_setaffinity(0, {0}), **quiet
     )
     try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        time.sleep(1)
+        wait_for(port, process)
         yield port, process.pid
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+    """A database of an older version is brought up to date first, which takes minutes at 100,000 events."""
+    until = time.monotonic() + 300
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            time.sleep(1)
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"{' '.join(map(str, process.args))} did not start.")  # type: ignore[arg-type]
 
 
 def rounds(*servers: tuple[int, int], seconds: float) -> list[list[Round]]:
