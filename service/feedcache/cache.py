@@ -133,7 +133,7 @@ class FeedCache:
         commits = self._store.commits
         if commits == self._commits and now - self._looked < LOOK_EVERY:
             return
-        head = await self._store.reading(revisions.head)
+        head = await self._store.glancing(revisions.head)
         # What was committed meanwhile has a higher count and is looked for again.
         self._head, self._commits, self._looked = head, commits, now
 
