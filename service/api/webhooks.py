@@ -141,7 +141,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
             return _shown(c, current)
         fresh = _missing_keys(c, after)
         kept.add(c, webhook_id, sealed(service, webhook_id, fresh), now=request.now)
-        webhooks.replace(c, after)
+        webhooks.replace(c, after, anew=rules.begins_anew(current, after))
         return _shown(c, after, fresh)
 
     return await request.write(work)

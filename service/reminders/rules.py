@@ -43,8 +43,9 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook as the planner and the sender know it; its secrets are kept apart.
 
     `since` is the instant from which its rules hold: set at creation, when reminders, selection, zone or time
-    change, and on a resume that skips. What was due at or before it was "already past": see `late`. What
-    was due at or before `skipped_until` came while it was paused and is not sent at all.
+    change, when it is disabled, and on a resume that skips. What was due at or before it was "already
+    past": see `late`. What was due at or before `skipped_until` came while it was paused and is not sent at
+    all.
     """
 
     id: str
@@ -177,6 +178,11 @@ def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
         skipped_until=now if skips else webhook.skipped_until,
         updated_at=now,
     )
+
+
+def begins_anew(before: Webhook, after: Webhook) -> bool:
+    """Whether what is planned for it has to be worked out again; a pause only holds it back."""
+    return after.since != before.since or before.state == "disabled" != after.state
 
 
 def view(webhook: Webhook) -> WebhookView:

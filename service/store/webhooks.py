@@ -68,9 +68,14 @@ def listed(
     return tuple(_WEBHOOK.decode(row.document) for row in c.execute(query))
 
 
-def replace(c: Connection, changed: Webhook) -> None:
-    """Replace it. What is planned for it is brought in step in the planner's next pass."""
-    values: dict[str, Any] = {"document": _encode(changed), "state": changed.state, "replan": 1}
+def replace(c: Connection, changed: Webhook, *, anew: bool = True) -> None:
+    """Replace it. `anew`: what is planned for it is brought in step in the planner's next pass.
+
+    A change that leaves its rules alone must not be planned for: what was already past stays past.
+    """
+    values: dict[str, Any] = {"document": _encode(changed), "state": changed.state}
+    if anew:
+        values["replan"] = 1
     if changed.state == "active":
         values |= {"failing_since": None, "failures": 0}
     done = c.execute(
@@ -127,7 +132,9 @@ def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> We
     if row is None:
         return None
     current = _WEBHOOK.decode(row.document)
-    off = msgspec.structs.replace(current, state="disabled", disabled_reason=reason, updated_at=now)
+    off = msgspec.structs.replace(
+        current, state="disabled", disabled_reason=reason, since=now, updated_at=now
+    )
     replace(c, off)
     return off
 

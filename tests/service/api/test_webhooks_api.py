@@ -11,6 +11,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Connection
 
+from service.clock import SimulatedClock
 from service.reminders import fanout
 from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key
@@ -229,6 +230,22 @@ def test_webhooks_are_listed_by_pages(client: Client, key: dict[str, str]) -> No
         cursor = f"&cursor={page['next']}" if page["next"] else None
     assert sorted(found) == sorted(ids) and len(found) == 5
     assert client.get("/v1/webhooks?cursor=forged", headers=key).status_code == 400
+
+
+def test_a_new_name_makes_nothing_due_that_was_already_past(
+    client: Client, key: dict[str, str], curator: dict[str, str], clock: SimulatedClock, hook: dict[str, Any]
+) -> None:
+    store, path = client.app.state.service.store, f"/v1/webhooks/{hook['id']}"
+    fanout.run_once(store, now=NOW)
+    clock.advance(timedelta(days=20))
+    fanout.run_once(store, now=clock.now())
+    # A week before its close is behind it already when the call is made, but not behind the webhook.
+    assert client.put("/v1/events/call-2026", json=EVENT, headers=curator).status_code == 201
+    fanout.run_once(store, now=clock.now())
+    for change in ({"name": "new"}, {"state": "paused"}, {"state": "active", "resume": "catch_up"}):
+        assert client.patch(path, json=change, headers=key).status_code == 200
+        fanout.run_once(store, now=clock.now())
+    assert client.get(f"{path}/deliveries?type=event.reminder", headers=key).json()["items"] == []
 
 
 def test_one_key_cannot_make_work_without_end(

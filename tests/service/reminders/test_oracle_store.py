@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.catalogue.event import Evidence, Source
-from service.reminders import fanout
+from service.reminders import fanout, rules
 from service.reminders.rules import Webhook
 from service.store import deliveries, events, nouns, webhooks
 from service.store.engine import Store
@@ -63,7 +63,8 @@ class Machine:
 
 def _change(c: Connection, *, was: Webhook, new: Webhook, at: datetime) -> None:
     resumed = (was.state, new.state, new.resume) == ("paused", "active", "skip")
-    webhooks.replace(c, replace(new, skipped_until=at if resumed else was.skipped_until))
+    after = replace(new, skipped_until=at if resumed else was.skipped_until)
+    webhooks.replace(c, after, anew=rules.begins_anew(was, after))
 
 
 def play(
