@@ -29,8 +29,9 @@ TEMPO = Tempo(
     drain=5 * SECOND,
     concurrency=8,
 )
-# Each is of use for a minute and more, so that none may expire however slow the machine is.
-RULES = tuple(Rule(anchor="start", before=f"PT{seconds}S") for seconds in (65, 75, 85, 95, 105, 115))
+# One to a webhook, each of use for two minutes and more: on a slow machine none may expire, and none be
+# passed over for a tighter one.
+RULES = tuple(Rule(anchor="start", before=f"PT{seconds}S") for seconds in (125, 145, 165))
 
 
 def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
@@ -57,7 +58,7 @@ async def _live(store: Store, acknowledged: Path, ready: Path, *, writes: bool) 
 async def _write(store: Store, book: int) -> None:
     """One event some minutes ahead; a line in the book once the database has said yes."""
     now = datetime.now(UTC)
-    start = (now + timedelta(minutes=random.choice((2, 3)))).replace(second=0, microsecond=0)
+    start = (now + timedelta(minutes=random.choice((3, 4)))).replace(second=0, microsecond=0)
     event = an_event(f"e-{random.getrandbits(64):016x}", start)
     await store.writing(lambda c: events.put(c, event, now=now, cause="victim"))
     os.write(book, f"{event.id} {event.start} {now.isoformat()}\n".encode())
