@@ -23,7 +23,7 @@ EVERYTHING = filters.EventFilter()
 DAWN = datetime.min.replace(tzinfo=UTC)
 
 Withheld = Literal[
-    "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled"
+    "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
 ]
 Reason = Untimed | Withheld
 Kind = Literal[

@@ -43,6 +43,7 @@ def upcoming(
 
     What has no instant (only a month is known, no date yet) is named if the filter takes the event: the
     caller passes the events it concerns. What was already past is named while its moment is still to come.
+    While a webhook is paused nothing is sent; whether it is later depends on when it resumes, and how.
     """
     answers = [
         answer
@@ -52,6 +53,9 @@ def upcoming(
     ]
     planned = [each for each in answers if isinstance(each, Planned) and now < each.due_at <= until]
     withheld = [each for each in answers if isinstance(each, NotPlanned) and _concerns(each, now, until)]
+    if webhook.state == "paused":
+        withheld += [_held_back(each) for each in planned]
+        planned = []
     planned.sort(key=lambda each: (each.due_at, each.id))
     withheld.sort(key=lambda each: (each.due_at or until, each.event, each.anchor, each.before))
     return Upcoming(
@@ -65,6 +69,18 @@ def _concerns(each: NotPlanned, now: datetime, until: datetime) -> bool:
     if each.due_at is None or each.useful_until is None:
         return True
     return now < each.due_at <= until or (each.reason == "already_past" and now < each.useful_until)
+
+
+def _held_back(planned: Planned) -> NotPlanned:
+    return NotPlanned(
+        webhook=planned.webhook,
+        event=planned.event,
+        anchor=planned.anchor or "start",
+        before=planned.before or "",
+        reason="paused",
+        due_at=planned.due_at,
+        useful_until=planned.valid_until,
+    )
 
 
 def _item(planned: Planned) -> Item:

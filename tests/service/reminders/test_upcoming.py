@@ -1,5 +1,7 @@
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from service.catalogue.filters import FilterBody
 from service.reminders.upcoming import upcoming
 from tests.service.reminders.making import call, candidate, event, utc, webhook
@@ -76,3 +78,12 @@ def test_a_preview_of_very_many_is_cut_and_says_so() -> None:
     events = [candidate(event(f"e{number}")) for number in range(1001)]
     found = upcoming(events, webhook("start P7D"), now=NOW, until=MONTH)
     assert (len(found.items), found.truncated) == (1000, True)
+
+
+def test_a_paused_webhook_is_promised_nothing() -> None:
+    hook = replace(webhook("start P7D"), state="paused")
+    found = upcoming([candidate(event())], hook, now=NOW, until=MONTH)
+    assert found.items == ()
+    assert [(each.event, each.reason, each.due_at) for each in found.not_planned] == [
+        ("summit", "paused", utc("2025-08-29 00:00"))
+    ]
