@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from service.reminders.plan import Planned
 from service.store import among
@@ -69,7 +70,7 @@ def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) ->
         for each in armed
         if each.body is not None
     ]
-    many(c, _OPEN, opened)
+    many(c, _OPEN[c.dialect.name], opened)
     many(c, _BODY, bodies)
 
 
@@ -187,9 +188,12 @@ _RECOVER = (
     )
 )
 _THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
-_OPEN = insert(attempt).values(
-    {name: bindparam(name) for name in ("delivery_id", "fence", "worker", "started_at")}
-)
+_OPENED: dict[str, Any] = {name: bindparam(name) for name in ("delivery_id", "fence", "worker", "started_at")}
+# A commit whose answer was lost is written again: the row may be there.
+_OPEN = {
+    "sqlite": sqlite.insert(attempt).values(_OPENED).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(attempt).values(_OPENED).on_conflict_do_nothing(),
+}
 _BEGUN = exists().where(
     attempt.c.delivery_id == delivery.c.id,
     attempt.c.fence == delivery.c.fence,

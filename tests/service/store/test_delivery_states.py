@@ -307,6 +307,17 @@ def test_bytes_once_written_are_repeated(store, hook):
     assert take(store, now=NOON + MINUTE)[0].body == b"bytes"
 
 
+def test_a_commit_whose_answer_was_lost_may_be_written_again(store, hook):
+    plan(store)
+    [claimed] = take(store, body=b"bytes")
+    again = [claims.Armed(delivery="dlv_1", fence=claimed.fence, body=b"bytes")]
+    store.write(lambda c: claims.arm(c, again, worker="w1", now=NOON))
+    assert state(store) == ("leased", None, [None])
+    succeed(store, claimed)
+    succeed(store, claimed)
+    assert state(store) == ("succeeded", None, ["2xx"])
+
+
 def test_a_webhook_in_the_hands_of_one_worker_is_left_alone_by_others(store, hook):
     add(store, a_webhook("http://127.0.0.1:9/", key="whk_2"))
     plan(store, planned("dlv_1"), planned("dlv_2", due=NOON + SECOND), planned("dlv_3", webhook="whk_2"))
