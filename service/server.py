@@ -87,6 +87,18 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise SettingsError(f"DDAY_HOST {host!r} cannot be listened on: {error.strerror}.") from None
 
 
+def free_port(host: str, *, wanted: int) -> int:
+    """The port that is wanted, or another one while a service has it."""
+    try:
+        refuse_taken_port(host, wanted)
+    except SettingsError:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1]
+            return port
+    return wanted
+
+
 def _address(host: str) -> str:
     # Granian parses addresses only; a name must be resolved for it.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

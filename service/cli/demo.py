@@ -27,18 +27,19 @@ MOVED, MOVED_ON, NEW_DAY = "comeup-2025", day("2025-11-20"), "2025-12-11"
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="Where it serves."
+    "--port", type=click.IntRange(1, 65_535), show_default="8000, or a free one", help="Where it serves."
 )
 @click.option(
     "--seconds", type=click.IntRange(1, 3600), default=60, show_default=True, help="How long it takes."
 )
 @click.option("--stay", is_flag=True, help="Go on serving afterwards, until Ctrl-C.")
-def demo(port: int, seconds: int, stay: bool) -> None:
+def demo(port: int | None, seconds: int, stay: bool) -> None:
     """Live through 2025-08-01 to 2026-01-02 in a minute: serve, remind, receive, verify, show.
 
     Everything is real but the clock. Your database is not touched.
     """
     logs.configure("warning")
+    port = port or server.free_port("127.0.0.1", wanted=8000)
     server.refuse_taken_port("127.0.0.1", port)
     tally, secret = Tally(as_json=False), list[str]()
     with (

@@ -68,6 +68,7 @@ def opened(settings: Settings) -> Service:
     service = open_service(settings, clock=SystemClock())
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
+            err.print("A new catalogue: loading the seeds …")
             seeding.load(service.store, parsed(settings.seeds), now=service.clock.now())
     except BaseException:
         service.close()

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from service.server import refuse_taken_port
+from service.server import free_port, refuse_taken_port
 from service.settings import SettingsError
 from tests.e2e.ports import free_port
 
@@ -28,3 +28,14 @@ def test_a_port_shared_by_others_is_still_taken():
 def test_an_address_that_is_not_ours_is_named(host):
     with pytest.raises(SettingsError, match="DDAY_HOST"):
         refuse_taken_port(host, free_port())
+
+
+def test_a_demo_beside_a_running_service_finds_another_port() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        taken = busy.getsockname()[1]
+        other = free_port("127.0.0.1", wanted=taken)
+        assert other != taken
+        refuse_taken_port("127.0.0.1", other)
+    assert free_port("127.0.0.1", wanted=taken) == taken
