@@ -164,7 +164,7 @@ class Deliverer:
         # Few large claims cost less than many small ones, as long as no slot is idle.
         if room < tempo.ahead // 2 and lanes.held >= 2 * tempo.concurrency:
             return None
-        glance = max(GLANCE, 2 * room)
+        glance = max(GLANCE, room)
         return Wish(
             limit=glance,
             depth=max(1, min(DEEPEST, glance // self._queues)),

@@ -49,13 +49,16 @@ def _choosing_alone(c: Connection) -> bool:
 
 
 # Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
+# `owner < x` and `owner > x` are two looks into the index, `owner <> x` a walk over all that x holds.
 _OLDEST = text("""
 WITH oldest AS MATERIALIZED (
     SELECT id, webhook_id, abandons, next_at FROM delivery
      WHERE state = 'pending' AND next_at <= :now AND valid_until > :now ORDER BY next_at LIMIT :limit)
 SELECT d.id, d.webhook_id, d.abandons, (h.state = 'active' AND NOT EXISTS (
         SELECT 1 FROM delivery l
-         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner <> :worker)) AS open
+         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner < :worker) AND NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner > :worker)) AS open
   FROM oldest d LEFT JOIN webhook h ON h.id = d.webhook_id ORDER BY d.next_at""")
 # The webhooks that have something pending, by jumping through the index from one to the next. Then the first
 # few due of each: a backlog of a hundred thousand costs no more than one of a handful.
@@ -70,7 +73,9 @@ WITH RECURSIVE queue(webhook_id) AS (
     SELECT q.webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
      WHERE q.webhook_id NOT IN :without AND NOT EXISTS (
         SELECT 1 FROM delivery l
-         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner <> :worker)
+         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner < :worker) AND NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner > :worker)
 )"""
 _SQLITE = """
 SELECT d.id, d.webhook_id, d.abandons FROM open_queue q JOIN delivery d ON d.id IN (
