@@ -33,6 +33,12 @@ def test_what_we_write_we_read_back(entry):
     check_round_trip(entry)
 
 
+def test_the_longest_line_we_write_is_not_too_long_for_us():
+    long = ("👩\u200d👩\u200d👧\u200d👦" * 10_000)[:10_240]
+    [entry] = many(1, seed=1)
+    check_round_trip(msgspec.structs.replace(entry, title=long, categories=(long, long + "a", long + "b")))
+
+
 @pytest.mark.campaign
 def test_twenty_thousand_calendars_come_back():
     for entry in many(20_000, seed=11):
