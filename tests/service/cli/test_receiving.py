@@ -1,6 +1,7 @@
 """The receiver of `dday listen` and `dday demo`: an independent judge decides what is genuine."""
 
 import base64
+import http.client
 import time
 import urllib.error
 import urllib.request
@@ -70,6 +71,11 @@ def test_what_arrives_is_handed_on_with_its_verdict():
     assert seen == [("dlv_1", BODY.encode(), None), ("", b"{}", "Missing required headers")]
 
 
-def test_a_body_without_end_is_not_read():
+def test_a_body_without_end_is_refused_before_it_is_read():
     with Receiver(lambda arrival: 204, secret=lambda: SECRET) as receiver:
-        assert post(receiver.url, b"x" * (BODY_LIMIT + 1)) == 413
+        connection = http.client.HTTPConnection(receiver.url.split("/")[2], timeout=5)
+        connection.putrequest("POST", "/")
+        connection.putheader("content-length", str(BODY_LIMIT + 1))
+        connection.endheaders()
+        assert connection.getresponse().status == 413
+        connection.close()
