@@ -11,9 +11,9 @@ from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
 from service.api.shapes import page_of
 from service.catalogue.event import Language
+from service.catalogue.rules import FEED_NAMES
 from service.errors import NotFound
 from service.feedcache import asked
-from service.feedcache.asked import RESERVED
 from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
 from service.store import names
@@ -86,8 +86,8 @@ async def listed(request: Call) -> Response[bytes]:
 
 def _places(groups: set[str]) -> list[Place]:
     """Our own names first; a series or program that bears one of them has no feed of its own."""
-    ranked = [(rank, name) for rank, name in enumerate(RESERVED)]
-    ranked += [(len(RESERVED), name) for name in sorted(groups - set(RESERVED))]
+    ranked = [(rank, name) for rank, name in enumerate(FEED_NAMES)]
+    ranked += [(len(FEED_NAMES), name) for name in sorted(groups - set(FEED_NAMES))]
     return [Place(lang, rank, name) for lang in range(len(LANGUAGES)) for rank, name in ranked]
 
 

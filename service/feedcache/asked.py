@@ -14,7 +14,6 @@ from service.catalogue import filters
 from service.catalogue.event import SLUG_PATTERN, Kind, Language
 from service.catalogue.faults import Invalid
 from service.catalogue.filters import EventFilter
-from service.catalogue.rules import FEED_NAMES
 
 Suffix = Literal["ics", "json", "atom"]
 Pairs = tuple[tuple[str, str], ...]
@@ -23,7 +22,6 @@ LONGEST_QUERY = 4000
 MOST_ALARMS = 5
 FURTHEST_MONTHS = 240
 FURTHEST_ALARM = timedelta(days=90)
-RESERVED = FEED_NAMES
 DEADLINES: tuple[Kind, ...] = ("application_window", "milestone")
 EVENTS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "application_window")
 

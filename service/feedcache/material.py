@@ -9,8 +9,9 @@ from sqlalchemy import Connection
 from service.catalogue import filters
 from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
+from service.catalogue.rules import FEED_NAMES
 from service.errors import NotFound
-from service.feedcache.asked import RESERVED, Asked, narrowed
+from service.feedcache.asked import Asked, narrowed
 from service.feedcache.edition import document_of
 from service.feedcache.reach import limited
 from service.store import events, feedstate, names, references, revisions
@@ -65,7 +66,7 @@ def read(c: Connection, asked: Asked, *, since: int | None, now: datetime) -> Ma
 def _named(c: Connection, asked: Asked) -> tuple[str | None, Text | None]:
     if asked.single:
         return None, events.get(c, asked.name).event.name
-    if asked.name in RESERVED:
+    if asked.name in FEED_NAMES:
         return None, None
     group = names.group(c, asked.name)
     if group is None:
