@@ -101,7 +101,6 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from service.catalogue.filters import EventFilter
-from service.catalogue.rules import FEED_NAMES
 from service.feedcache import asked
 from service.feedcache.press import Press
 from service.store.engine import Store
