@@ -5,9 +5,10 @@ from datetime import datetime
 import msgspec
 
 from service.addresses import Policy
+from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
 from service.clock import Clock
-from service.egress import Egress
+from service.egress import Egress, Outward
 from service.keyfile import secret_key
 from service.metrics import Metrics
 from service.reminders import secrets
@@ -29,7 +30,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     store: Store
     secret: bytes
-    egress: Egress
+    egress: Outward
     metrics: Metrics
 
     @property
@@ -47,8 +48,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock) -> Service:
-    """Open the store, find the key, and make sure that the operator's admin key works."""
+def open_service(settings: Settings, *, clock: Clock, carried: bool = False) -> Service:
+    """Open the store, find the key, and make sure that the operator's admin key works.
+
+    `carried`: requests leave from a process of their own, which is worth it where many may do so at once.
+    """
     store = Store.open(settings.database_url)
     try:
         sealing = store.read(sealed.sealing_keys)
@@ -61,8 +65,10 @@ def open_service(settings: Settings, *, clock: Clock) -> Service:
         store.close()
         raise
     egress = Egress(Policy(allow=settings.egress_allow), deadline=settings.attempt_timeout.total_seconds())
+    metrics = Metrics()
+    outward = Carrier(egress, lost=metrics.lost.inc) if carried else egress
     return Service(
-        settings=settings, clock=clock, store=store, secret=secret, egress=egress, metrics=Metrics()
+        settings=settings, clock=clock, store=store, secret=secret, egress=outward, metrics=metrics
     )
 
 

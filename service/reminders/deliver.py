@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 
 from service.clock import Clock
-from service.egress import Egress
+from service.egress import Outward
 from service.metrics import Metrics
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
 from service.reminders.lanes import DEEPEST
@@ -40,7 +40,7 @@ class Deliverer:
     def __init__(
         self,
         store: Store,
-        egress: Egress,
+        egress: Outward,
         *,
         clock: Clock,
         masters: Mapping[str, bytes],

@@ -1,0 +1,44 @@
+"""What tests of sending by a child process share: a carrier at work, and what becomes of a process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from service.carrier.carrier import Carrier
+from service.egress import Egress, Request
+from tests.reminding import LOOPBACK
+
+
+@asynccontextmanager
+async def carrying(*, deadline: float = 5) -> AsyncIterator[Carrier]:
+    """A carrier whose child is at work."""
+    carrier = Carrier(Egress(LOOPBACK, deadline=deadline))
+    try:
+        await carrier.ready()
+        yield carrier
+    finally:
+        await carrier.aclose()
+
+
+def a_post(url: str, key: str = "dlv_1") -> Request:
+    return Request(url=url, headers={"webhook-id": key, "content-type": "application/json"}, body=b"{}")
+
+
+def gone(pid: int) -> bool:
+    """No such process, or one that only waits for its parent to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def environment(pid: int) -> set[str]:
+    """The names of the variables it was started with."""
+    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+
+
+async def until(fact: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
