@@ -44,7 +44,7 @@ DESTINATIONS = 100
 CYCLE = 30
 QUIET, LOADED = 6.0, 8.0
 # From the start of this program to the first backlog: planning them and starting the service.
-LEAD = timedelta(seconds=40)
+LEAD = timedelta(seconds=60)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

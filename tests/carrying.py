@@ -42,3 +42,9 @@ async def until(fact: Callable[[], object]) -> None:
     async with asyncio.timeout(30):
         while not fact():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+
+
+def children(pid: int) -> set[int]:
+    """The processes it has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for task in tasks for child in task.read_text().split()}

@@ -1,4 +1,7 @@
-"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged."""
+"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged.
+
+They send as `dday serve` does, by a child of their own.
+"""
 
 import asyncio
 import os
@@ -7,6 +10,7 @@ import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from service.carrier.carrier import Carrier
 from service.clock import SystemClock
 from service.egress import Egress
 from service.reminders import fanout
@@ -41,8 +45,9 @@ def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
 
 
 async def _live(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
-    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
-    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
+    await carrier.ready()
+    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -74,8 +79,9 @@ def orderly(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
 async def _until_told(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
-    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
+    await carrier.ready()
+    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -86,4 +92,4 @@ async def _until_told(store: Store, acknowledged: Path, ready: Path, *, writes: 
         sender.nudge()
         await asyncio.sleep(0.02)
     await sender.drain()
-    await egress.aclose()
+    await carrier.aclose()

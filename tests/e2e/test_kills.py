@@ -16,6 +16,7 @@ from sqlalchemy import select, text
 from service.reminders import identity, offsets
 from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
+from tests.carrying import children
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
 from tests.victims import RULES, TEMPO, orderly, victim
@@ -79,6 +80,19 @@ def postgresql_campaign(victims: Victims, kills: int) -> None:
         pair[which] = victims.start()
     for process in pair:
         kill(process)
+
+
+def carrier_campaign(victims: Victims, kills: int) -> None:
+    """The process that sends is killed again and again, the one that keeps the books lives."""
+    process = victims.start()
+    killed: set[int] = set()
+    while len(killed) < kills:
+        time.sleep(random.uniform(0.1, 0.4))
+        assert process.is_alive(), "it died by itself"
+        for child in children(process.pid) - killed:
+            os.kill(child, signal.SIGKILL)
+            killed.add(child)
+    kill(process)
 
 
 def orderly_campaign(victims: Victims, stops: int) -> None:
@@ -234,3 +248,8 @@ def test_sixty_kills_on_sqlite_lose_nothing(sqlite_url, tmp_path):
 @pytest.mark.campaign
 def test_sixty_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path):
     campaign(pg_url, tmp_path, postgresql_campaign, kills=int(os.environ.get("KILLS", "60")))
+
+
+@pytest.mark.campaign
+def test_killing_the_process_that_sends_loses_nothing(store_url, tmp_path):
+    campaign(store_url, tmp_path, carrier_campaign, kills=int(os.environ.get("KILLS", "20")))
