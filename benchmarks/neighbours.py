@@ -11,41 +11,24 @@ Goal (issue 4): the p99 at most doubles while the sender runs flat out.
 import argparse
 import asyncio
 import json
-import os
 import random
-import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import uvloop
-from sqlalchemy import func, select, update
 
-from benchmarks.store import NOW, TAGS, urls
+from benchmarks import backlog
+from benchmarks.store import NOW, TAGS
 from benchmarks.webhooks import Process
-from benchmarks.webhooks_dday import MASTER
-from service.catalogue.event import Event, Text
-from service.reminders import fanout, secrets
-from service.reminders.rules import NewWebhook, Rule, created
-from service.store import events, webhooks
-from service.store.engine import Store
-from service.store.tables import counter, event
 
 DESTINATIONS = 100
 # A backlog is sent within this, or the next quiet round is not quiet and the run says so.
 CYCLE = 30
 QUIET, LOADED = 6.0, 8.0
-# From the start of this program to the first backlog: planning them and starting the service.
-LEAD = timedelta(seconds=60)
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,86 +71,6 @@ class Asker:
         return await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
 
 
-def plan(url: str, sink: int, *, count: int, rounds: int) -> list[datetime]:
-    """Plan as many backlogs as rounds, a cycle apart, by the planner itself; when each is due."""
-    store = Store.open(url)
-    now = datetime.now(UTC)
-    start = (now + timedelta(minutes=30)).replace(second=0, microsecond=0)
-    first = (now + LEAD).replace(microsecond=0)
-    due = [first + n * timedelta(seconds=CYCLE) for n in range(rounds)]
-    rules = tuple(Rule(anchor="start", before=f"PT{int((start - at).total_seconds())}S") for at in due)
-    for n in range(DESTINATIONS):
-        body = NewWebhook(url=f"http://127.1.0.{n + 1}:{sink}/", name="sink", reminders=rules)
-        hook = created(body, webhook_id=f"whk_{n:03}", owner="bench", now=now)
-        key = secrets.generate("v1", randomness=os.urandom)
-        sealed = secrets.seal(key, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
-        store.write(lambda c, hook=hook, sealed=sealed: webhooks.create(c, hook, sealed=[sealed], now=now))
-    text = start.strftime("%Y-%m-%dT%H:%M")
-    one = Event(id="due", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")
-    many = [msgspec.structs.replace(one, id=f"due-{n}") for n in range(count // DESTINATIONS)]
-    # The kept events were loaded without the log: its numbers go on after theirs.
-    store.write(
-        lambda c: c.execute(update(counter).values(value=select(func.max(event.c.seq)).scalar_subquery()))
-    )
-    fanout.run_once(store, now=now)
-    store.write(lambda c: events.put_many(c, many, now=now, cause="bench"))
-    planned = fanout.run_once(store, now=now).planned
-    store.close()
-    assert planned == rounds * count, f"{planned} planned of {rounds * count}"
-    return due
-
-
-@contextmanager
-def served(database: str) -> Iterator[tuple[int, int]]:
-    """`dday serve` as an operator runs it, but for the rate limit; its port and its process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {
-        "DATABASE_URL": database,
-        "SECRET_KEY": MASTER.hex(),
-        "EGRESS_ALLOW": "127.0.0.0/8",
-        "RATE_LIMIT": "0",
-        "SEEDS": "none",
-        "LOG": "warning",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "service", "serve", "--port", str(port)],
-        env=os.environ | {f"DDAY_{name}": value for name, value in settings.items()},
-    )
-    try:
-        while process.poll() is None:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def family(pid: int) -> list[int]:
-    """The service and the processes it started."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += family(int(child))
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    stats = (Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split() for member in family(pid))
-    return sum(int(fields[11]) + int(fields[12]) for fields in stats) / TICKS
-
-
-def memory(pid: int) -> str:
-    """MiB of each process of the family, the service first."""
-    pages = (int(Path(f"/proc/{member}/statm").read_text().split()[1]) for member in family(pid))
-    return " + ".join(f"{count * os.sysconf('SC_PAGE_SIZE') / 2**20:.0f}" for count in pages)
-
-
 async def measure(
     port: int, pid: int, sink: Process, due: list[datetime], *, rate: float
 ) -> tuple[list[Round], list[Round]]:
@@ -177,23 +80,26 @@ async def measure(
     await asker.ask(seconds=2)  # warms up
     for at in due:
         late = (at - datetime.now(UTC)).total_seconds() - QUIET - 1
-        assert late > 0, "The service was not ready in time: give more LEAD."
+        assert late > 0, "The service was not ready in time: there must be more LEAD."
         await asyncio.sleep(late)
         quiet.append(await stretch(asker, pid, sink, seconds=QUIET))
         await asyncio.sleep((at - datetime.now(UTC)).total_seconds() + 0.5)
         loaded.append(await stretch(asker, pid, sink, seconds=LOADED))
-        print(f"  {memory(pid)} MiB   {told(quiet[-1])}   with the sender {told(loaded[-1])}", flush=True)
+        print(
+            f"  {backlog.memory(pid)} MiB   {told(quiet[-1])}   with the sender {told(loaded[-1])}",
+            flush=True,
+        )
     return quiet, loaded
 
 
 async def stretch(asker: Asker, pid: int, sink: Process, *, seconds: float) -> Round:
-    sent, used = count(sink), cpu_seconds(pid)
+    sent, used = count(sink), sum(backlog.cpu_seconds(pid))
     times = await asker.ask(seconds=seconds)
     return Round(
         p50=statistics.median(times),
         p99=statistics.quantiles(times, n=100)[98],
         sent=(count(sink) - sent) / seconds,
-        cpu=(cpu_seconds(pid) - used) / seconds,
+        cpu=(sum(backlog.cpu_seconds(pid)) - used) / seconds,
     )
 
 
@@ -232,11 +138,10 @@ def main() -> None:
     asked = parser.parse_args()
     sink = Process("benchmarks.webhooks_sink")
     with tempfile.TemporaryDirectory(prefix="dday-bench-", dir=asked.keep) as name:
-        folder = asked.keep or Path(name)
-        kept = urls(["sqlite"], asked.size, folder)["sqlite"].removeprefix("sqlite:///")
-        database = f"sqlite:///{shutil.copy(kept, Path(name) / 'serving.db')}"
-        due = plan(database, int(sink.hear()), count=asked.count, rounds=asked.rounds)
-        with served(database) as (port, pid):
+        database = backlog.database(asked.keep or Path(name), asked.size, Path(name) / "serving.db")
+        due = backlog.seconds_from_now(every=CYCLE, count=asked.rounds)
+        backlog.plan(database, int(sink.hear()), due, count=asked.count, destinations=DESTINATIONS)
+        with backlog.served(database) as (port, pid):
             found = uvloop.run(measure(port, pid, sink, due, rate=asked.rate))
     sink.stop()
     report(*found, rounds=asked.rounds)

@@ -6,14 +6,13 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
-from tests.carrying import children, environment, gone, until
+from tests.carrying import children, dialled, environment, files, gone, until
 from tests.e2e.ports import free_port
 from tests.e2e.served import Served
 from tests.receiver import Receiver, Reply
@@ -45,13 +44,6 @@ def held():
         free.set()
 
 
-def dialled(pid, port):
-    """Whether this process has a connection to that port."""
-    sockets = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir() if fd.is_symlink()}
-    lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
-    return bool(sockets & {f"socket:[{f[9]}]" for f in lines if f[2].endswith(f":{port:04X}")})
-
-
 def sending_child(service, receiver):
     """Try the webhook until a child has dialled; its process id, and the webhook."""
     body = {"url": receiver.url, "name": "t", "late": "send_now"}
@@ -61,7 +53,7 @@ def sending_child(service, receiver):
     while time.monotonic() < deadline:
         service.send("POST", f"/v1/webhooks/{hook['id']}/test", {})
         for child in children(service.process.pid):
-            if dialled(child, receiver.port):
+            if receiver.port in dialled(child):
                 return child
     raise AssertionError("no child has dialled")
 
@@ -107,8 +99,7 @@ def answers(service):
 def test_kill_9_ends_both_and_the_file_is_free_for_the_next(service, held):
     child = sending_child(service, held)
     assert {name for name in environment(child) if name.startswith(("DDAY_", "PG"))} == set()
-    files = {os.readlink(fd) for fd in Path(f"/proc/{child}/fd").iterdir() if fd.is_symlink()}
-    assert {file for file in files if file.startswith(str(service.folder))} <= {str(service.log)}
+    assert {file for file in files(child) if file.startswith(str(service.folder))} <= {str(service.log)}
     remind(service, held)
     service.process.kill()
     service.process.wait()
