@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from service.reminders import identity, offsets
 from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
-from tests.carrying import children
+from tests.carrying import children, dialled
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
 from tests.victims import RULES, TEMPO, orderly, victim
@@ -83,15 +83,15 @@ def postgresql_campaign(victims: Victims, kills: int) -> None:
 
 
 def carrier_campaign(victims: Victims, kills: int) -> None:
-    """The process that sends is killed again and again, the one that keeps the books lives."""
+    """The process that sends is killed while it is at it; the one that keeps the books lives."""
     process = victims.start()
-    killed: set[int] = set()
-    while len(killed) < kills:
-        time.sleep(random.uniform(0.1, 0.4))
-        assert process.is_alive(), "it died by itself"
-        for child in children(process.pid) - killed:
-            os.kill(child, signal.SIGKILL)
-            killed.add(child)
+    for _ in range(kills):
+        deadline = time.monotonic() + 60
+        while not (busy := [child for child in children(process.pid) if dialled(child)]):
+            assert process.is_alive() and time.monotonic() < deadline
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.3))
+        os.kill(busy[0], signal.SIGKILL)
     kill(process)
 
 

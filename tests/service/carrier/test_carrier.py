@@ -24,7 +24,12 @@ def under_way(carrier: Carrier, receiver: Receiver, count: int) -> list[asyncio.
     return [asyncio.create_task(carrier.post(a_post(receiver.url, key))) for key in keys]
 
 
-def test_a_request_by_the_child_is_the_one_its_parent_would_have_made(receiver):
+@pytest.mark.parametrize(
+    ("asked", "body"),
+    [("7", "나중에".encode()), ("\xff\xfe", b"\xed\xa0\x80\x00\xff")],
+    ids=["plain", "bytes"],
+)
+def test_a_request_by_the_child_is_the_one_its_parent_would_have_made(receiver, asked, body):
     async def send():
         async with carrying() as carrier:
             by_child = await carrier.post(a_post(receiver.url))
@@ -33,7 +38,7 @@ def test_a_request_by_the_child_is_the_one_its_parent_would_have_made(receiver):
         await egress.aclose()
         return by_child, by_parent
 
-    receiver.reply_with(Reply(status=429, headers={"retry-after": "7"}, body="나중에".encode()))
+    receiver.reply_with(Reply(status=429, headers={"retry-after": asked}, body=body))
     answers = asyncio.run(send())
     first, second = [(each.target, each.headers, each.body) for each in receiver.requests]
     assert first == second
