@@ -19,7 +19,8 @@ from benchmarks.webhooks import Process
 from benchmarks.webhooks_contenders import BODY, KEY
 from service.addresses import Policy
 from service.carrier.carrier import Carrier
-from service.egress import Egress, Outward, Request
+from service.egress import Egress, Request
+from service.outward import Outward
 from service.reminders import signing
 
 DESTINATIONS, IN_FLIGHT = 100, 64

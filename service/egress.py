@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Protocol
 
 import aiohttp
 import certifi
@@ -42,16 +41,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str]
     body: bytes
-
-
-class Outward(Protocol):
-    """How requests leave: by an `Egress` in this process, or by a child's (`service.carrier`)."""
-
-    def check(self, url: str) -> Destination: ...
-
-    async def post(self, request: Request) -> Answer: ...
-
-    async def aclose(self) -> None: ...
 
 
 class Egress:

@@ -8,9 +8,10 @@ from service.addresses import Policy
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
 from service.clock import Clock
-from service.egress import Egress, Outward
+from service.egress import Egress
 from service.keyfile import secret_key
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders import secrets
 from service.settings import Settings, SettingsError
 from service.store import keys

@@ -15,8 +15,8 @@ from datetime import datetime
 from functools import partial
 
 from service.clock import Clock
-from service.egress import Outward
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
 from service.reminders.lanes import DEEPEST
 from service.reminders.outbox import Means, Outbox

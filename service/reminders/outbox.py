@@ -9,8 +9,8 @@ from functools import partial
 from msgspec import Struct
 
 from service.clock import Clock
-from service.egress import Outward
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders import sending
 from service.reminders.cycle import ToDo
 from service.reminders.lanes import Lanes, Started

@@ -4,7 +4,8 @@ import hashlib
 from datetime import datetime, timedelta
 
 from service.clock import Clock
-from service.egress import Outward, Request
+from service.egress import Request
+from service.outward import Outward
 from service.reminders import retry, signing
 from service.reminders.answers import Answer
 from service.reminders.prepare import Outbound
