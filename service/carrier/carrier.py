@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from service.carrier.child import Child, ChildLost
+from service.carrier.child import Child
 from service.destinations import Destination
 from service.egress import Egress, Request
 from service.reminders.answers import Answer
@@ -75,7 +75,8 @@ class Carrier:
         """The whole life of one child; how it ended."""
         try:
             self._child = await Child.start(self._egress)
-        except (OSError, TimeoutError, ChildLost) as error:
+        except Exception as error:
+            # Whatever it is, the reminders go out without a child, and there is another try.
             return str(error) or type(error).__name__
         self._started.set()
         try:
