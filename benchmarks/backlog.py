@@ -24,7 +24,7 @@ from service.store.engine import Store
 from service.store.tables import counter, event
 
 # Between asking for them and the first of them: planning, and starting the service.
-LEAD = timedelta(seconds=60)
+LEAD = timedelta(seconds=45)
 MOST_RULES = 20
 TICKS = os.sysconf("SC_CLK_TCK")
 

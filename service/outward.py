@@ -8,9 +8,14 @@ from service.reminders.answers import Answer
 
 
 class Outward(Protocol):
-    """Either of them. `check` refuses a URL when it is entered; `post` makes exactly one request."""
+    """Either of them. `check` refuses a URL when it is entered; `post` makes exactly one request.
+
+    `expect` says that there will be some soon.
+    """
 
     def check(self, url: str) -> Destination: ...
+
+    def expect(self) -> None: ...
 
     async def post(self, request: Request) -> Answer: ...
 

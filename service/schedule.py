@@ -54,6 +54,7 @@ class Clockwork:
         metrics.superseded.inc(done.superseded)
         metrics.expired.inc(done.expired)
         if done.planned:
+            self._service.egress.expect()
             self._deliverer.nudge()
 
     async def measure(self) -> None:

@@ -32,9 +32,14 @@ class Carrier:
         """The process id of the child, while there is one at work."""
         return self._child.pid if self._child is not None and self._child.at_work else None
 
+    def expect(self) -> None:
+        """Start the child before there is anything to send: starting one takes half a second of CPU."""
+        if self._tending is None:
+            self._tending = asyncio.get_running_loop().create_task(self._tend(), name="carrier")
+
     async def ready(self) -> None:
-        """Start the child before there is anything to send, and wait until it is at work."""
-        self._begin()
+        """Expect something, and wait until the child is at work."""
+        self.expect()
         await self._started.wait()
 
     def check(self, url: str) -> Destination:
@@ -44,7 +49,7 @@ class Carrier:
         """Exactly one HTTP request; `abandoned` where nobody knows whether it left."""
         if self._child is not None and self._child.at_work:
             return await self._child.post(request)
-        self._begin()
+        self.expect()
         return await self._egress.post(request)
 
     async def aclose(self) -> None:
@@ -53,10 +58,6 @@ class Carrier:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._tending
         await self._egress.aclose()
-
-    def _begin(self) -> None:
-        if self._tending is None:
-            self._tending = asyncio.get_running_loop().create_task(self._tend(), name="carrier")
 
     async def _tend(self) -> None:
         """One child after the other, until this is cancelled."""

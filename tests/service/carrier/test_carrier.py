@@ -11,10 +11,15 @@ import pytest
 from msgspec.structs import replace
 
 from service.carrier.carrier import Carrier
+from service.clock import SimulatedClock
 from service.egress import Egress
+from service.parts import open_service
+from service.reminders.deliver import Deliverer
+from service.schedule import Clockwork
+from service.settings import Settings
 from tests.carrying import a_post, carrying, environment, gone, until
 from tests.receiver import Receiver, Reply
-from tests.reminding import LOOPBACK
+from tests.reminding import HOUR, LOOPBACK, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
 
 ROOT = Path(__file__).parents[3]
 
@@ -72,6 +77,27 @@ def test_nobody_waits_for_the_child_to_start(receiver):
         return answer.outcome, child
 
     assert asyncio.run(send()) == ("2xx", None)
+
+
+def test_a_planned_reminder_starts_the_child_before_it_is_due(sqlite_url):
+    settings = Settings(database_url=sqlite_url, egress_allow=LOOPBACK.allow, secret_key=MASTER.hex())
+    service = open_service(settings, clock=SimulatedClock(NOON), carried=True)
+
+    async def run():
+        clockwork = Clockwork(
+            service, Deliverer(service.store, service.egress, clock=service.clock, masters={})
+        )
+        await clockwork.plan()
+        before = service.egress.child
+        add(service.store, a_webhook("http://127.0.0.1:9/"))
+        put(service.store, an_event("talk", NOON + HOUR + MINUTE))
+        await clockwork.plan()
+        await until(lambda: service.egress.child)
+        await service.egress.aclose()
+        return before
+
+    assert asyncio.run(run()) is None
+    service.close()
 
 
 def test_what_a_killed_child_had_under_way_is_abandoned_and_was_sent_once(silent):
