@@ -21,10 +21,11 @@ from service.reminders import fanout, secrets
 from service.reminders.rules import NewWebhook, Rule, created
 from service.store import events, webhooks
 from service.store.engine import Store
+from service.store.reminder_tables import delivery
 from service.store.tables import counter, event
 
-# Between asking for them and the first of them: planning, and starting the service.
-LEAD = timedelta(seconds=45)
+# Planned for this much later, and brought forward once the service is there.
+LATER = timedelta(minutes=20)
 MOST_RULES = 20
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,15 +38,12 @@ def database(folder: Path, size: int, name: Path) -> str:
     return f"sqlite:///{name}"
 
 
-def seconds_from_now(*, every: int, count: int) -> list[datetime]:
-    first = (datetime.now(UTC) + LEAD).replace(microsecond=0)
-    return [first + n * timedelta(seconds=every) for n in range(count)]
-
-
-def plan(url: str, sink: int, due: list[datetime], *, count: int, destinations: int) -> None:
-    """At each of these instants `count` reminders fall due, as evenly as can be to so many destinations."""
+def plan(url: str, sink: int, *, instants: int, every: int, count: int, destinations: int) -> list[datetime]:
+    """At so many instants `count` reminders fall due, as evenly as can be to so many destinations."""
     store = Store.open(url)
     now = datetime.now(UTC)
+    first_due = (now + LATER).replace(microsecond=0)
+    due = [first_due + n * timedelta(seconds=every) for n in range(instants)]
     start = (due[-1] + timedelta(minutes=20)).replace(second=0, microsecond=0)
     for first in range(0, len(due), MOST_RULES):
         for n in range(destinations):
@@ -59,9 +57,21 @@ def plan(url: str, sink: int, due: list[datetime], *, count: int, destinations: 
     one = Event(id="due", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")
     many = [msgspec.structs.replace(one, id=f"due-{n}") for n in range(count // destinations)]
     store.write(lambda c: events.put_many(c, many, now=now, cause="bench"))
-    planned = fanout.run_once(store, now=now, look_ahead=2 * LEAD + due[-1] - due[0]).planned
+    planned = fanout.run_once(store, now=now, look_ahead=2 * LATER).planned
     store.close()
     assert planned == len(due) * count, f"{planned} planned, {len(due) * count} wanted"
+    return due
+
+
+def bring_forward(url: str, due: list[datetime], *, ahead: timedelta) -> list[datetime]:
+    """So that the first fall due so long from now; when all of them do."""
+    by = due[0] - (datetime.now(UTC) + ahead).replace(microsecond=0)
+    less = int(by.total_seconds() * 1000)
+    moved = {name: getattr(delivery.c, name) - less for name in ("due_at", "next_at")}
+    store = Store.open(url, exclusive=False)
+    store.write(lambda c: c.execute(update(delivery).values(moved)))
+    store.close()
+    return [each - by for each in due]
 
 
 def _subscribe(

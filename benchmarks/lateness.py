@@ -57,12 +57,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(url: str, run: Run, sink: Process, port: int) -> tuple[Seen, str]:
-    due = backlog.seconds_from_now(every=1, count=run.seconds)
-    backlog.plan(url, port, due, count=run.count, destinations=run.destinations)
+    due = backlog.plan(
+        url, port, instants=run.seconds, every=1, count=run.count, destinations=run.destinations
+    )
     sink.tell("clear")
     sink.hear()
     wanted = run.seconds * run.count
     with backlog.served(url) as (_, pid):
+        time.sleep(2)  # its first ticks
+        due = backlog.bring_forward(url, due, ahead=timedelta(seconds=4))
         time.sleep(max(0.0, (due[0] - datetime.now(UTC)).total_seconds()))
         before, until = backlog.cpu_seconds(pid)[0], time.monotonic() + run.seconds + PATIENCE
         while count(sink) < wanted and time.monotonic() < until:

@@ -71,17 +71,21 @@ class Asker:
         return await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 20)
 
 
+async def running(
+    url: str, asker: Asker, pid: int, sink: Process, due: list[datetime]
+) -> tuple[list[Round], list[Round]]:
+    await asker.ask(seconds=2)  # warms up
+    forward = backlog.bring_forward(url, due, ahead=timedelta(seconds=QUIET + 4))
+    return await measure(asker, pid, sink, forward)
+
+
 async def measure(
-    port: int, pid: int, sink: Process, due: list[datetime], *, rate: float
+    asker: Asker, pid: int, sink: Process, due: list[datetime]
 ) -> tuple[list[Round], list[Round]]:
     quiet: list[Round] = []
     loaded: list[Round] = []
-    asker = Asker(port, rate=rate)
-    await asker.ask(seconds=2)  # warms up
     for at in due:
-        late = (at - datetime.now(UTC)).total_seconds() - QUIET - 1
-        assert late > 0, "The service was not ready in time: there must be more LEAD."
-        await asyncio.sleep(late)
+        await asyncio.sleep((at - datetime.now(UTC)).total_seconds() - QUIET - 1)
         quiet.append(await stretch(asker, pid, sink, seconds=QUIET))
         await asyncio.sleep((at - datetime.now(UTC)).total_seconds() + 0.5)
         loaded.append(await stretch(asker, pid, sink, seconds=LOADED))
@@ -139,10 +143,16 @@ def main() -> None:
     sink = Process("benchmarks.webhooks_sink")
     with tempfile.TemporaryDirectory(prefix="dday-bench-", dir=asked.keep) as name:
         database = backlog.database(asked.keep or Path(name), asked.size, Path(name) / "serving.db")
-        due = backlog.seconds_from_now(every=CYCLE, count=asked.rounds)
-        backlog.plan(database, int(sink.hear()), due, count=asked.count, destinations=DESTINATIONS)
+        due = backlog.plan(
+            database,
+            int(sink.hear()),
+            instants=asked.rounds,
+            every=CYCLE,
+            count=asked.count,
+            destinations=DESTINATIONS,
+        )
         with backlog.served(database) as (port, pid):
-            found = uvloop.run(measure(port, pid, sink, due, rate=asked.rate))
+            found = uvloop.run(running(database, Asker(port, rate=asked.rate), pid, sink, due))
     sink.stop()
     report(*found, rounds=asked.rounds)
 
