@@ -23,7 +23,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 BACKLOG = 1024
 # sqlite3 gives the interpreter away with every row, and a thread that is planning or recording would keep it
-# for Python's 5 ms each time: a page of fifty events waited for a quarter of a second.
+# for Python's 5 ms each time, which a page of fifty events could meet fifty times.
 SWITCH_SECONDS = 0.0005
 STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
