@@ -85,13 +85,15 @@ def postgresql_campaign(victims: Victims, kills: int) -> None:
 def carrier_campaign(victims: Victims, kills: int) -> None:
     """The process that sends is killed while it is at it; the one that keeps the books lives."""
     process = victims.start()
-    for _ in range(kills):
+    killed: set[int] = set()
+    while len(killed) < kills:
         deadline = time.monotonic() + 60
-        while not (busy := [child for child in children(process.pid) if dialled(child)]):
+        while not (busy := [pid for pid in children(process.pid) - killed if dialled(pid)]):
             assert process.is_alive() and time.monotonic() < deadline
             time.sleep(0.005)
         time.sleep(random.uniform(0, 0.3))
         os.kill(busy[0], signal.SIGKILL)
+        killed.add(busy[0])
     kill(process)
 
 
