@@ -11,7 +11,7 @@ from tests.reminding import LOOPBACK
 
 
 @asynccontextmanager
-async def carrying(*, deadline: float = 5) -> AsyncIterator[Carrier]:
+async def carrying(*, deadline: float = 60) -> AsyncIterator[Carrier]:
     """A carrier whose child is at work."""
     carrier = Carrier(Egress(LOOPBACK, deadline=deadline))
     try:
