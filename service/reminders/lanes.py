@@ -145,7 +145,7 @@ class Lanes:
         """The next to send, webhook by webhook in turn; None if none may be sent now."""
         if self.in_flight >= self._total:
             return None
-        slow = bool(self._slow_turn) and self._slow < self._total // 2
+        slow = bool(self._slow_turn) and self._slow < max(1, self._total // 2)
         turn = self._slow_turn if slow else self._turn
         if not turn:
             return None
@@ -173,6 +173,7 @@ class Lanes:
         lane.in_flight -= 1
         self.in_flight -= 1
         self._slow -= started.slow
+        self._take_turn(lane)
 
     def _take_turn(self, lane: Lane) -> None:
         if lane.ready and not lane.in_turn and lane.in_flight < lane.limit(self._most):
