@@ -86,16 +86,21 @@ class Lanes:
         return [key for key, count in list(self._claimed.items()) if count >= self._depth(key)]
 
     def choose(self, due: Iterable[Due], *, room: int) -> list[str]:
-        """From what is due, what to claim: fairly by webhook, and one at a time of what killed workers."""
+        """From what is due, what to claim: fairly by webhook, and alone what may kill its worker.
+
+        A suspect is claimed when all else is finished, and nothing else before it is: what it takes down is
+        itself, and nothing waits for a lease that a dead worker holds.
+        """
+        rows = tuple(due)
+        suspect = next((each.id for each in rows if each.abandons >= QUARANTINE), None)
+        if self.quarantined or suspect is not None:
+            return [] if self.held or suspect is None else [suspect]
         chosen: list[str] = []
         counts: dict[str, int] = {}
-        suspects = self.quarantined
-        for each in due:
+        for each in rows:
             held = self._claimed.get(each.webhook, 0) + counts.get(each.webhook, 0)
-            suspect = each.abandons >= QUARANTINE
-            if len(chosen) >= room or held >= self._depth(each.webhook) or (suspect and suspects):
+            if len(chosen) >= room or held >= self._depth(each.webhook):
                 continue
-            suspects += suspect
             counts[each.webhook] = counts.get(each.webhook, 0) + 1
             chosen.append(each.id)
         return chosen

@@ -8,7 +8,8 @@ from service.reminders.lanes import QUICK_SECONDS, Lanes
 from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.subscribers import Subscriber
-from service.store.claims import Claimed
+from service.store.claims import QUARANTINE, Claimed
+from service.store.waiting import Due
 from tests.reminding import NOON, a_webhook
 
 
@@ -74,3 +75,26 @@ def test_a_slow_receiver_is_sent_to_however_few_may_be_under_way(total):
         fill(lanes, f"dlv_{n}")
         sent.append(send(lanes, seconds=2 * QUICK_SECONDS))
     assert sent == ["dlv_0", "dlv_1", "dlv_2"]
+
+
+def due(key: str, *, webhook: str = "whk_1", abandons: int = 0) -> Due:
+    return Due(id=key, webhook=webhook, abandons=abandons)
+
+
+def test_what_may_kill_its_worker_is_claimed_alone():
+    lanes = Lanes(most=4, total=64)
+    waiting = [due("dlv_1"), due("dlv_x", abandons=QUARANTINE), due("dlv_y", abandons=QUARANTINE)]
+    assert lanes.choose(waiting, room=100) == ["dlv_x"]
+    lanes.claimed("whk_1", abandons=QUARANTINE)
+    assert lanes.choose([due("dlv_1", webhook="whk_2")], room=100) == []
+    lanes.settled("whk_1", abandons=QUARANTINE)
+    assert lanes.choose([due("dlv_1", webhook="whk_2")], room=100) == ["dlv_1"]
+
+
+def test_what_may_kill_its_worker_waits_until_all_else_is_finished_and_nothing_overtakes_it():
+    lanes = Lanes(most=4, total=64)
+    lanes.claimed("whk_1", abandons=0)
+    waiting = [due("dlv_1", webhook="whk_2"), due("dlv_x", webhook="whk_3", abandons=QUARANTINE)]
+    assert lanes.choose(waiting, room=100) == []
+    lanes.settled("whk_1", abandons=0)
+    assert lanes.choose(waiting, room=100) == ["dlv_x"]
