@@ -40,6 +40,7 @@ from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
 from service.settings import Settings
+from service.timekeeper import keeping
 
 HANDLERS: Sequence[Any] = (
     *events.HANDLERS,
@@ -100,7 +101,10 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     """Reminders go out while the app answers; what is under way ends before the store closes."""
     service: Service = app.state.service
     try:
-        async with delivering(service) if service.settings.deliver else nullcontext():
+        async with (
+            keeping(service.store, service.clock, service.metrics),
+            delivering(service) if service.settings.deliver else nullcontext(),
+        ):
             yield
     finally:
         await service.egress.aclose()

@@ -31,6 +31,9 @@ class Metrics:
         self.queue = self._gauge("dday_queue_depth", "Deliveries that are due and not sent")
         self.in_flight = self._gauge("dday_in_flight", "Requests on their way")
         self.planner_lag = self._gauge("dday_planner_lag_seconds", "How far planning is behind")
+        self.clock_jump = self._gauge(
+            "dday_clock_jump_seconds", "How far the clock has jumped, not believed yet; nothing is sent then"
+        )
         self.oldest = self._gauge(
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )

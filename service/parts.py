@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from service import timekeeper
 from service.addresses import Policy
 from service.catalogue.event import Language
 from service.clock import Clock
@@ -47,10 +48,14 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock) -> Service:
-    """Open the store, find the key, and make sure that the operator's admin key works."""
+def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
+    """Open the store, find the key, and make sure that the operator's admin key works.
+
+    Without a clock of the caller's the service goes by the one that belongs to its store.
+    """
     store = Store.open(settings.database_url)
     try:
+        clock = clock or timekeeper.steady(store)
         sealing = store.read(sealed.sealing_keys)
         secret = secret_key(settings, has_ciphertext=bool(sealing))
         if not sealing <= {secrets.key_id(secret)}:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from service.clock import Clock
+from service.clock import Clock, running
 from service.egress import Egress
 from service.metrics import Metrics
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
@@ -138,7 +138,9 @@ class Deliverer:
 
     async def _turn(self, *, claiming: bool) -> Turn:
         """One transaction, then its consequences in memory."""
-        means, outbox, began = self._means, self._outbox, time.monotonic()
+        means, outbox, began = self._means, self._outbox, running()
+        # Going by a clock in doubt, what is due and whose lease is over cannot be known.
+        claiming = claiming and means.clock.jump is None
         outbox.arm()
         todo, outbox.todo = outbox.todo, ToDo.nothing()
         housekeeping = claiming and began - self._kept_house >= HOUSEKEEPING_SECONDS

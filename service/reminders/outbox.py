@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from service.clock import Clock
+from service.clock import Clock, running
 from service.egress import Egress
 from service.metrics import Metrics
 from service.reminders import sending
@@ -115,7 +115,7 @@ class Outbox:
     def _begin(self) -> None:
         """Start what the limits allow."""
         while not self._stopping and (started := self.lanes.next()) is not None:
-            if time.monotonic() - started.outbound.began >= self._means.tempo.trust:
+            if running() - started.outbound.began >= self._means.tempo.trust:
                 # Too little of the lease is left: somebody else might send it as well.
                 self.lanes.put_back(started)
                 self._give_back(started.outbound.claimed)

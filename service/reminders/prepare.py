@@ -24,7 +24,7 @@ SUPERSEDES = ("moved", "withdrawn")
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
-    """A delivery that is to be sent. `began` is when its claim began, by the monotonic clock."""
+    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time."""
 
     claimed: Claimed
     subscriber: Subscriber

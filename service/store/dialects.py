@@ -33,6 +33,8 @@ PG_READING = " ".join(
 )
 # Connection lost, out of resources, a lock not given, an operator's intervention.
 BUSY = frozenset({"08", "53", "55", "57"})
+# The disk did not take what it had been given. PostgreSQL stops by itself then.
+UNSYNCED = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"})
 DEADLOCKS = frozenset({"40001", "40P01"})
 
 
@@ -135,6 +137,11 @@ def repeatable(error: DBAPIError) -> bool:
     return error.connection_invalidated or _sqlstate(error) in DEADLOCKS or _sqlstate(error)[:3] == "57P"
 
 
+def unsynced(error: DBAPIError) -> bool:
+    """A commit that the disk could not make durable."""
+    return _sqlite_name(error) in UNSYNCED
+
+
 def _unreachable(error: DBAPIError) -> bool:
     """No connection came about: libpq gives no state then."""
     return isinstance(error.orig, psycopg.OperationalError) and not _sqlstate(error)
@@ -149,6 +156,8 @@ def problem(error: DBAPIError) -> Exception:
         return Unavailable("The database is busy or unreachable.")
     if _sqlite_name(error) in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
         return Unavailable("The database file is damaged, or is not a database.")
+    if _sqlite_name(error).startswith("SQLITE_IOERR"):
+        return Unavailable("The disk of the database reports errors.")
     return error
 
 

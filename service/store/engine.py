@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from service.store import dialects, glance, rebuild, schema
+from service.store import dialects, durability, glance, rebuild, schema
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
 
 __all__ = ["Store", "StoreBusy"]
@@ -138,6 +138,8 @@ class Store:
             try:
                 c.commit()
             except DBAPIError as error:
+                if dialects.unsynced(error):
+                    durability.lost(error)
                 c.rollback()
                 raise dialects.commit_problem(error) from error
             self.commits += 1

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Text, bindparam, text
 
+from service.store.claims import QUARANTINE
 from service.store.instants import millis
 
 # Differs from the locks in service.store.locks; held until the claim is committed.
@@ -38,7 +39,17 @@ def due(
     else:
         shut = frozenset(without)
         rows = [row for row in rows if row.open and row.webhook_id not in shut]
-    return tuple(Due(id=row.id, webhook=row.webhook_id, abandons=row.abandons) for row in rows)
+    found = tuple(Due(id=row.id, webhook=row.webhook_id, abandons=row.abandons) for row in rows)
+    return _one_suspect(c, found, worker=worker)
+
+
+def _one_suspect(c: Connection, found: tuple[Due, ...], *, worker: str) -> tuple[Due, ...]:
+    """Without what may kill its worker while another worker has one of these: never two at risk at once."""
+    healthy = tuple(each for each in found if each.abandons < QUARANTINE)
+    if len(healthy) == len(found):
+        return found
+    out = c.execute(_SUSPECT_OUT, {"worker": worker, "quarantine": QUARANTINE}).first()
+    return found if out is None else healthy
 
 
 def _choosing_alone(c: Connection) -> bool:
@@ -48,6 +59,9 @@ def _choosing_alone(c: Connection) -> bool:
     return bool(c.execute(text("select pg_try_advisory_xact_lock(:lock)"), {"lock": CLAIM_LOCK}).scalar_one())
 
 
+_SUSPECT_OUT = text(
+    "SELECT 1 FROM delivery WHERE state = 'leased' AND abandons >= :quarantine AND owner <> :worker LIMIT 1"
+)
 # Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
 # `owner < x` and `owner > x` are two looks into the index, `owner <> x` a walk over all that x holds.
 _OLDEST = text("""
