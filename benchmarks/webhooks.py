@@ -4,13 +4,15 @@
     python -m benchmarks.webhooks --only dday --engines sqlite --destinations 1000 --count 20000
 
 The sink is a process of its own and keeps its own book: what is printed is what it saw, not what a contender
-says of itself; only CPU times are the contender's. `lost` and `twice` must be 0. procrastinate is measured
-where it is installed (`uv sync --group bench`). Goals: issue 4, "Prove".
+says of itself; only CPU times are the contender's. `lost` and `twice` must be 0. procrastinate and celery are
+measured where they are installed (`uv sync --group bench`), celery only where there is a `redis-server`.
+Goals: issue 4, "Prove".
 """
 
 import argparse
 import importlib.util
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -142,6 +144,9 @@ def runs(asked: argparse.Namespace, folder: Path, admin: str) -> Iterator[tuple[
                 if importlib.util.find_spec(peer) is None:
                     print(f"({peer} is not installed)")
                     continue
+                if peer == "celery" and shutil.which("redis-server") is None:
+                    print("(celery is left out: there is no redis-server here)")
+                    continue
                 url = fresh_database(admin, f"peer_{time.time_ns()}") if peer == "procrastinate" else ""
                 place = tempfile.mkdtemp(dir=folder)
                 yield f"{peer}, {label}", Task(contender=peer, url=url, folder=place, **common)
@@ -156,7 +161,7 @@ def main() -> None:
     parser.add_argument("--destinations", type=int, nargs="+", default=[1, 1000])
     parser.add_argument("--future", type=int, nargs="+", default=[0])
     parser.add_argument("--engines", nargs="*", default=["sqlite", "postgresql"])
-    parser.add_argument("--peers", nargs="*", default=["httpx", "apscheduler", "procrastinate"])
+    parser.add_argument("--peers", nargs="*", default=["httpx", "apscheduler", "procrastinate", "celery"])
     asked = parser.parse_args()
     sink = Process("benchmarks.webhooks_sink")
     port = int(sink.hear())

@@ -161,11 +161,21 @@ async def _procrastinate(task: Task) -> None:
         say(began=began, cpu=time.process_time() - cpu)
 
 
+# Celery with Redis, 64 threads.
+
+
+def celery(task: Task) -> None:
+    from benchmarks.webhooks_celery import run
+
+    run(task)
+
+
 CONTENDERS = {
     "dday": dday,
     "httpx": httpx_loop,
     "apscheduler": apscheduler,
     "procrastinate": procrastinate,
+    "celery": celery,
 }
 
 if __name__ == "__main__":

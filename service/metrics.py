@@ -18,6 +18,7 @@ class Metrics:
         self.stale = self._counter("dday_stale_writes", "Results that came after their lease was lost")
         self.blocked = self._counter("dday_destinations_blocked", "Attempts refused by the address rules")
         self.disabled = self._counter("dday_webhooks_disabled", "Webhooks switched off by the service")
+        self.lost = self._counter("dday_sending_processes_lost", "Processes for sending that died or hung")
         self.attempts = Counter(
             "dday_attempts", "HTTP requests by outcome", ["outcome"], registry=self.registry
         )

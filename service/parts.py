@@ -6,11 +6,13 @@ import msgspec
 
 from service import timekeeper
 from service.addresses import Policy
+from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
 from service.clock import Clock
 from service.egress import Egress
 from service.keyfile import secret_key
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders import secrets
 from service.settings import Settings, SettingsError
 from service.store import keys
@@ -30,7 +32,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     store: Store
     secret: bytes
-    egress: Egress
+    egress: Outward
     metrics: Metrics
 
     @property
@@ -48,10 +50,11 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
+def open_service(settings: Settings, *, clock: Clock | None = None, carried: bool = False) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works.
 
-    Without a clock of the caller's the service goes by the one that belongs to its store.
+    Without a clock of the caller's the service goes by the one that belongs to its store. `carried`: requests
+    leave from a process of their own, which is worth it where many may do so at once.
     """
     store = Store.open(settings.database_url)
     try:
@@ -66,8 +69,10 @@ def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
         store.close()
         raise
     egress = Egress(Policy(allow=settings.egress_allow), deadline=settings.attempt_timeout.total_seconds())
+    metrics = Metrics()
+    outward = Carrier(egress, lost=metrics.lost.inc) if carried else egress
     return Service(
-        settings=settings, clock=clock, store=store, secret=secret, egress=egress, metrics=Metrics()
+        settings=settings, clock=clock, store=store, secret=secret, egress=outward, metrics=metrics
     )
 
 

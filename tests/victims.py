@@ -1,4 +1,7 @@
-"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged."""
+"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged.
+
+They send as `dday serve` does, by a child of their own.
+"""
 
 import asyncio
 import os
@@ -8,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from service.carrier.carrier import Carrier
 from service.clock import SystemClock
 from service.egress import Egress
 from service.errors import Unavailable
@@ -45,8 +49,9 @@ def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool, start: da
 async def _live(
     store: Store, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None
 ) -> None:
-    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
-    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
+    await carrier.ready()
+    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -82,8 +87,9 @@ async def _until_told(
 ) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
-    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
+    await carrier.ready()
+    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -94,4 +100,4 @@ async def _until_told(
         sender.nudge()
         await asyncio.sleep(0.02)
     await sender.drain()
-    await egress.aclose()
+    await carrier.aclose()

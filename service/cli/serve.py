@@ -1,4 +1,7 @@
-"""`dday serve` and `dday deliver`: the service in this process, until SIGTERM or Ctrl-C."""
+"""`dday serve` and `dday deliver`: the service in this process, until SIGTERM or Ctrl-C.
+
+Its requests outward leave from a child (`service.carrier`).
+"""
 
 import asyncio
 
@@ -41,7 +44,7 @@ def serve(settings: Settings, no_deliver: bool) -> None:
 def deliver(settings: Settings) -> None:
     """Plan and send reminders only, beside `dday serve --no-deliver` on the same PostgreSQL database."""
     logs.configure(settings.log)
-    service = open_service(settings)
+    service = open_service(settings, carried=True)
     try:
         server.run(_delivering(service))
     finally:
@@ -65,7 +68,7 @@ def opened(settings: Settings) -> Service:
 
     Later starts leave it alone, or what people changed since would be changed back. `dday seed` does that.
     """
-    service = open_service(settings)
+    service = open_service(settings, carried=settings.deliver)
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
             err.print("A new catalogue: loading the seeds …")

@@ -15,19 +15,20 @@ from service.store.waiting import Due
 
 
 class ToDo(Struct, kw_only=True):
-    """What has to be written: results, what is about to be sent, and what is not to be sent after all."""
+    """What has to be written: results, what is about to be sent, what is not after all, and what was lost."""
 
     results: list[Result]
     armed: list[Outbound]
     dropped: list[Dropped]
     released: list[Claimed]
+    forsaken: list[Claimed]
 
     @staticmethod
     def nothing() -> "ToDo":
-        return ToDo(results=[], armed=[], dropped=[], released=[])
+        return ToDo(results=[], armed=[], dropped=[], released=[], forsaken=[])
 
     def __bool__(self) -> bool:
-        return bool(self.results or self.armed or self.dropped or self.released)
+        return bool(self.results or self.armed or self.dropped or self.released or self.forsaken)
 
     def before(self, later: "ToDo") -> "ToDo":
         """Both, in this order: what could not be written is written with the next."""
@@ -36,6 +37,7 @@ class ToDo(Struct, kw_only=True):
             armed=self.armed + later.armed,
             dropped=self.dropped + later.dropped,
             released=self.released + later.released,
+            forsaken=self.forsaken + later.forsaken,
         )
 
 
@@ -76,7 +78,9 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     claims.arm(c, [each.armed for each in todo.armed], worker=who.worker, now=who.now)
     claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
     claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
-    recovered = claims.recover(c, now=who.now, chance=who.chance) if housekeeping else 0
+    claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
+    looking = housekeeping or bool(todo.forsaken)
+    recovered = claims.recover(c, now=who.now, chance=who.chance) if looking else 0
     expired = claims.expire(c, now=who.now) if housekeeping else 0
     due = _due(c, wish, who) if wish else ()
     chosen = wish.choose(due) if wish else []

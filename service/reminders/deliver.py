@@ -15,8 +15,8 @@ from datetime import datetime
 from functools import partial
 
 from service.clock import Clock, running
-from service.egress import Egress
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
 from service.reminders.lanes import DEEPEST
 from service.reminders.outbox import Means, Outbox
@@ -40,7 +40,7 @@ class Deliverer:
     def __init__(
         self,
         store: Store,
-        egress: Egress,
+        egress: Outward,
         *,
         clock: Clock,
         masters: Mapping[str, bytes],

@@ -8,7 +8,7 @@ from secrets import token_hex
 from sqlalchemy import Connection
 
 from service.clock import Clock
-from service.egress import Egress
+from service.outward import Outward
 from service.reminders import sending
 from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
@@ -22,7 +22,7 @@ LEASE = timedelta(minutes=1)
 
 async def send(
     store: Store,
-    egress: Egress,
+    egress: Outward,
     planned: Planned,
     body: bytes,
     *,

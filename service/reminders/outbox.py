@@ -9,8 +9,8 @@ from functools import partial
 from msgspec import Struct
 
 from service.clock import Clock, running
-from service.egress import Egress
 from service.metrics import Metrics
+from service.outward import Outward
 from service.reminders import sending
 from service.reminders.cycle import ToDo
 from service.reminders.lanes import Lanes, Started
@@ -28,7 +28,7 @@ class Means(Struct, frozen=True, kw_only=True):
     """Everything sending needs. `page` gives an event's own page, `chance` numbers in [0, 1)."""
 
     store: Store
-    egress: Egress
+    egress: Outward
     clock: Clock
     subscribers: Subscribers
     metrics: Metrics
@@ -132,8 +132,7 @@ class Outbox:
                 chance=means.chance(),
                 schedule=means.tempo.schedule,
             )
-            self.todo.results.append(result)
-            self._count(outbound.claimed, result)
+            self._note(outbound.claimed, result)
         except Exception:
             # A mistake of ours: the lease runs out, and after some of these the delivery is quarantined.
             log.exception("delivery %s was not sent", outbound.claimed.planned.id)
@@ -141,6 +140,14 @@ class Outbox:
         self.lanes.settled(outbound.claimed.planned.webhook, abandons=outbound.claimed.abandons)
         self._begin()
         self.woken.set()
+
+    def _note(self, claimed: Claimed, result: Result) -> None:
+        if result.answer.outcome == "abandoned":
+            # The process that sent it died: as little is known of it as if all of us had.
+            self.todo.forsaken.append(claimed)
+        else:
+            self.todo.results.append(result)
+        self._count(claimed, result)
 
     def _give_back(self, claimed: Claimed) -> None:
         self.lanes.settled(claimed.planned.webhook, abandons=claimed.abandons)

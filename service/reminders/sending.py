@@ -4,7 +4,8 @@ import hashlib
 from datetime import datetime, timedelta
 
 from service.clock import Clock
-from service.egress import Egress, Request
+from service.egress import Request
+from service.outward import Outward
 from service.reminders import retry, signing
 from service.reminders.answers import Answer
 from service.reminders.prepare import Outbound
@@ -12,7 +13,7 @@ from service.store.results import Result
 
 
 async def attempt(
-    egress: Egress, outbound: Outbound, *, clock: Clock, chance: float, schedule: tuple[timedelta, ...]
+    egress: Outward, outbound: Outbound, *, clock: Clock, chance: float, schedule: tuple[timedelta, ...]
 ) -> Result:
     """Exactly one request, signed at this instant, and what follows from its answer."""
     started = clock.now()

@@ -90,6 +90,11 @@ def release(c: Connection, held: Sequence[tuple[str, int]]) -> None:
     many(c, _NO_ATTEMPT, rows)
 
 
+def forsake(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> None:
+    """What had them in hand is dead, and nobody knows how far it came: the leases end now, for `recover`."""
+    many(c, _FORSAKE, [{"the_id": key, "my": fence, "now": millis(now)} for key, fence in held])
+
+
 def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
     """T7: what is of no use any more is recorded as such, never silently forgotten."""
     old = select(delivery.c.id).where(IS_PENDING, delivery.c.valid_until <= millis(now)).limit(limit)
@@ -174,6 +179,7 @@ _DROP = (
     .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **_UNOWNED)
 )
 _RELEASE = update(delivery).where(_MINE, IS_LEASED).values(state="pending", **_UNOWNED)
+_FORSAKE = update(delivery).where(_MINE, IS_LEASED).values(lease_until=bindparam("now"))
 _RECOVER = (
     update(delivery)
     .where(_MINE, IS_LEASED)

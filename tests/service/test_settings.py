@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import BUNDLED_SEEDS, PARSERS, Settings, SettingsError, read
+from service.settings import BUNDLED_SEEDS, Settings, SettingsError, read
+from service.spellings import PARSERS
 
 
 def test_nothing_set_gives_the_defaults():

@@ -89,6 +89,10 @@ def recover(store, *, now, chance=0.0, everything=False):
     return store.write(lambda c: claims.recover(c, now=now, chance=chance, everything=everything))
 
 
+def forsake(store, *held, now=NOON + SECOND):
+    store.write(lambda c: claims.forsake(c, held, now=now))
+
+
 def state(store, key="dlv_1"):
     found, attempts = store.read(lambda c: deliveries.get(c, key, owner=None))
     return found.state, found.reason, [attempt.outcome for attempt in attempts]
@@ -129,6 +133,25 @@ def test_t3_an_expired_lease_is_taken_over_and_its_attempt_is_abandoned(store, h
     [claimed] = take(store, worker="w2", now=NOON + LEASE)
     assert (claimed.fence, claimed.abandons) == (2, 1)
     assert state(store) == ("leased", None, ["abandoned", None])
+
+
+def test_t3_what_was_in_hand_of_a_process_that_died_need_not_wait_for_its_lease(store, hook):
+    plan(store)
+    [claimed] = take(store)
+    forsake(store, (claimed.planned.id, claimed.fence + 1))
+    assert recover(store, now=NOON + SECOND) == 0
+    forsake(store, (claimed.planned.id, claimed.fence))
+    assert recover(store, now=NOON + SECOND) == 1
+    assert state(store) == ("pending", None, ["abandoned"])
+
+
+def test_t3_what_succeeded_is_not_forsaken(store, hook):
+    plan(store)
+    [claimed] = take(store)
+    succeed(store, claimed)
+    forsake(store, (claimed.planned.id, claimed.fence))
+    assert recover(store, now=NOON + SECOND) == 0
+    assert state(store) == ("succeeded", None, ["2xx"])
 
 
 def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, hook):

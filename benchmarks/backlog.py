@@ -1,0 +1,128 @@
+"""Reminders that fall due at chosen instants, and a `dday serve` that sends them to the sink."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import func, select, update
+
+from benchmarks.store import urls
+from benchmarks.webhooks_dday import MASTER
+from service.catalogue.event import Event, Text
+from service.reminders import fanout, secrets
+from service.reminders.rules import NewWebhook, Rule, created
+from service.store import events, webhooks
+from service.store.engine import Store
+from service.store.tables import counter, event
+
+# Between asking for them and the first of them: planning, and starting the service.
+LEAD = timedelta(seconds=60)
+MOST_RULES = 20
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def database(folder: Path, size: int, name: Path) -> str:
+    """A copy of the kept database with so many events, or an empty one."""
+    if size:
+        kept = urls(["sqlite"], size, folder)["sqlite"].removeprefix("sqlite:///")
+        shutil.copy(kept, name)
+    return f"sqlite:///{name}"
+
+
+def seconds_from_now(*, every: int, count: int) -> list[datetime]:
+    first = (datetime.now(UTC) + LEAD).replace(microsecond=0)
+    return [first + n * timedelta(seconds=every) for n in range(count)]
+
+
+def plan(url: str, sink: int, due: list[datetime], *, count: int, destinations: int) -> None:
+    """At each of these instants `count` reminders fall due, as evenly as can be to so many destinations."""
+    store = Store.open(url)
+    now = datetime.now(UTC)
+    start = (due[-1] + timedelta(minutes=20)).replace(second=0, microsecond=0)
+    for first in range(0, len(due), MOST_RULES):
+        for n in range(destinations):
+            some = due[first : first + MOST_RULES]
+            _subscribe(store, f"http://127.1.0.{n + 1}:{sink}/", f"whk_{first}_{n}", start, some, now=now)
+    if newest := store.read(lambda c: c.execute(select(func.max(event.c.seq))).scalar_one()):
+        # The kept events were loaded without the log: its numbers go on after theirs.
+        store.write(lambda c: c.execute(update(counter).values(value=newest)))
+    fanout.run_once(store, now=now)
+    text = start.strftime("%Y-%m-%dT%H:%M")
+    one = Event(id="due", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")
+    many = [msgspec.structs.replace(one, id=f"due-{n}") for n in range(count // destinations)]
+    store.write(lambda c: events.put_many(c, many, now=now, cause="bench"))
+    planned = fanout.run_once(store, now=now, look_ahead=2 * LEAD + due[-1] - due[0]).planned
+    store.close()
+    assert planned == len(due) * count, f"{planned} planned, {len(due) * count} wanted"
+
+
+def _subscribe(
+    store: Store, url: str, key: str, start: datetime, due: list[datetime], *, now: datetime
+) -> None:
+    rules = tuple(Rule(anchor="start", before=f"PT{int((start - at).total_seconds())}S") for at in due)
+    body = NewWebhook(url=url, name="sink", reminders=rules)
+    hook = created(body, webhook_id=key, owner="bench", now=now)
+    secret = secrets.generate("v1", randomness=os.urandom)
+    sealed = secrets.seal(secret, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
+    store.write(lambda c: webhooks.create(c, hook, sealed=[sealed], now=now))
+
+
+@contextmanager
+def served(database: str) -> Iterator[tuple[int, int]]:
+    """`dday serve` as an operator runs it, but for the rate limit; its port and its process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {
+        "DATABASE_URL": database,
+        "SECRET_KEY": MASTER.hex(),
+        "EGRESS_ALLOW": "127.0.0.0/8",
+        "RATE_LIMIT": "0",
+        "SEEDS": "none",
+        "LOG": "warning",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "serve", "--port", str(port)],
+        env=os.environ | {f"DDAY_{name}": value for name, value in settings.items()},
+        stderr=None if sys.stderr.isatty() else subprocess.DEVNULL,
+    )
+    try:
+        while process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def family(pid: int) -> list[int]:
+    """The service and the processes it started."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> list[float]:
+    """What each process of the family has used, the service first."""
+    stats = (Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split() for member in family(pid))
+    return [(int(fields[11]) + int(fields[12])) / TICKS for fields in stats]
+
+
+def memory(pid: int) -> str:
+    """MiB of each process of the family, the service first."""
+    pages = (int(Path(f"/proc/{member}/statm").read_text().split()[1]) for member in family(pid))
+    return " + ".join(f"{count * os.sysconf('SC_PAGE_SIZE') / 2**20:.0f}" for count in pages)

@@ -1,0 +1,97 @@
+"""Posts by a child process, and by this one while there is no child. Sees to it that there is one again."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+from service.carrier.child import Child
+from service.destinations import Destination
+from service.egress import Egress, Request
+from service.reminders.answers import Answer
+
+log = logging.getLogger(__name__)
+# The next child is started after this long, doubled with every one that did not live for a minute.
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
+LIVED_SECONDS = 60.0
+END_SECONDS = 2.0
+
+
+class Carrier:
+    """An `Outward` like its egress. The child is started when there is something to send."""
+
+    def __init__(self, egress: Egress, *, lost: Callable[[], None] = lambda: None) -> None:
+        self._egress, self._tell_lost = egress, lost
+        self._child: Child | None = None
+        self._started = asyncio.Event()
+        self._tending: asyncio.Task[None] | None = None
+
+    @property
+    def child(self) -> int | None:
+        """The process id of the child, while there is one at work."""
+        return self._child.pid if self._child is not None and self._child.at_work else None
+
+    async def ready(self) -> None:
+        """Start the child before there is anything to send, and wait until it is at work."""
+        self._begin()
+        await self._started.wait()
+
+    def check(self, url: str) -> Destination:
+        return self._egress.check(url)
+
+    async def post(self, request: Request) -> Answer:
+        """Exactly one HTTP request; `abandoned` where nobody knows whether it left."""
+        if self._child is not None and self._child.at_work:
+            return await self._child.post(request)
+        self._begin()
+        return await self._egress.post(request)
+
+    async def aclose(self) -> None:
+        if self._tending is not None:
+            self._tending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tending
+        await self._egress.aclose()
+
+    def _begin(self) -> None:
+        if self._tending is None:
+            self._tending = asyncio.get_running_loop().create_task(self._tend(), name="carrier")
+
+    async def _tend(self) -> None:
+        """One child after the other, until this is cancelled."""
+        pause = FIRST_PAUSE
+        while True:
+            began = time.monotonic()
+            how = await self._live()
+            if time.monotonic() - began > LIVED_SECONDS:
+                pause = FIRST_PAUSE
+            self._tell_lost()
+            log.error("the sending process ended (%s); this one sends until there is another", how)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _live(self) -> str:
+        """The whole life of one child; how it ended."""
+        try:
+            self._child = await Child.start(self._egress)
+        except Exception as error:
+            # Whatever it is, the reminders go out without a child, and there is another try.
+            return str(error) or type(error).__name__
+        self._started.set()
+        try:
+            return f"exit code {await self._child.ended()}"
+        except asyncio.CancelledError:
+            await self._end(self._child)
+            raise
+        finally:
+            self._started.clear()
+
+    async def _end(self, child: Child) -> None:
+        child.close()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await child.ended()
+        except TimeoutError:
+            child.kill()
+            await child.ended()

@@ -1,0 +1,66 @@
+"""What tests of sending by a child process share: a carrier at work, and what becomes of a process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from service.carrier.carrier import Carrier
+from service.egress import Egress, Request
+from tests.reminding import LOOPBACK
+
+
+@asynccontextmanager
+async def carrying(*, deadline: float = 5) -> AsyncIterator[Carrier]:
+    """A carrier whose child is at work."""
+    carrier = Carrier(Egress(LOOPBACK, deadline=deadline))
+    try:
+        await carrier.ready()
+        yield carrier
+    finally:
+        await carrier.aclose()
+
+
+def a_post(url: str, key: str = "dlv_1") -> Request:
+    return Request(url=url, headers={"webhook-id": key, "content-type": "application/json"}, body=b"{}")
+
+
+def gone(pid: int) -> bool:
+    """No such process, or one that only waits for its parent to take note."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def environment(pid: int) -> set[str]:
+    """The names of the variables it was started with."""
+    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
+
+
+async def until(fact: Callable[[], object]) -> None:
+    async with asyncio.timeout(30):
+        while not fact():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+def children(pid: int) -> set[int]:
+    """The processes it has started."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return {int(child) for task in tasks for child in task.read_text().split()}
+
+
+def files(pid: int) -> set[str]:
+    """What it has open."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(FileNotFoundError):
+            found.add(str(descriptor.readlink()))
+    return found
+
+
+def dialled(pid: int) -> set[int]:
+    """The ports it is connected to."""
+    own = files(pid)
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(line[2].partition(":")[2], 16) for line in lines if f"socket:[{line[9]}]" in own}
