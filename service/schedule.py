@@ -9,6 +9,8 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from msgspec import Struct
 
+from service import beat
+from service.beat import Beat
 from service.clock import Clock
 from service.parts import Service
 from service.reminders import fanout
@@ -112,15 +114,14 @@ async def delivering(service: Service) -> AsyncIterator[Deliverer]:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for tick in Clockwork(service, deliverer).ticks():
-        seconds = tick.every.total_seconds()
-        scheduler.add_job(
-            _noted(tick, running, clock=service.clock), "interval", seconds=seconds, name=tick.name
-        )
+        scheduler.add_job(_noted(tick, running, clock=service.clock), Beat(tick.every), name=tick.name)
     await deliverer.start()
     scheduler.start()
+    keeping = asyncio.create_task(beat.keep(scheduler), name="beat")
     try:
         yield deliverer
     finally:
+        keeping.cancel()
         # APScheduler would only cancel what runs, and a unit of work in its thread cannot be cancelled.
         scheduler.pause()
         await asyncio.gather(*running)

@@ -176,13 +176,13 @@ def judge(store, receiver, poison):
     first = {}
     for request in receiver.requests:
         first.setdefault(request.id, request.at)
-    begun = poison.seen[QUARANTINE - 1]
+    begun = poison.seen[QUARANTINE]  # from the first time on that it was sent alone
     late = sorted(first[key] - due for key, due in healthy.items() if due > begun)
     lost = store.read(lambda c: c.execute(select(attempt).where(attempt.c.outcome == "abandoned")).all())
     along = [row for row in lost if row.delivery_id in healthy]
     after = [row for row in along if row.started_at / 1000 > begun]
     print(
-        f"{len(poison.seen)} kills, {len(healthy)} others, {len(late)} of them since the quarantine: "
+        f"{len(poison.seen)} kills, {len(healthy)} others, {len(late)} of them since it is sent alone: "
         f"at most {late[-1]:.2f} s late; {len(along)} taken along before it, {len(after)} since"
     )
     assert after == []
