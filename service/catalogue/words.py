@@ -40,10 +40,15 @@ def query_tokens(query: str) -> frozenset[str]:
     return tokens(query)
 
 
+def undecided(query: str) -> str:
+    """The words of the query that an event may lack although it has all of their tokens."""
+    return " ".join(word for word, cjk in _words(query) if word not in _pieces(word, cjk=cjk))
+
+
 def contains(event: Event, query: str) -> bool:
     """Whether every word of the query stands in any name or summary of the event."""
-    there = [list(_words(text)) for text in searched(event)]
-    return all(any(_found(word, cjk=cjk, among=words) for words in there) for word, cjk in _words(query))
+    texts = [normalise(text) for text in searched(event)]
+    return all(any(_found(word, cjk=cjk, text=text) for text in texts) for word, cjk in _words(query))
 
 
 def searched(event: Event) -> tuple[str, ...]:
@@ -52,14 +57,19 @@ def searched(event: Event) -> tuple[str, ...]:
     return tuple(text for both in texts if both for text in (both.ko, both.en) if text)
 
 
-def _found(word: str, *, cjk: bool, among: list[tuple[str, bool]]) -> bool:
-    if cjk and len(word) > 1:
-        return any(word in other for other, _ in among)
-    return any(word == other for other, _ in among)
+def _found(word: str, *, cjk: bool, text: str) -> bool:
+    if word not in text:
+        return False
+    # CJK letters stand in a text only as part of a CJK word.
+    return (cjk and len(word) > 1) or any(word == other for other, _ in _runs(text))
 
 
 def _words(text: str) -> Iterator[tuple[str, bool]]:
-    for found in _WORD.finditer(normalise(text)):
+    return _runs(normalise(text))
+
+
+def _runs(normalised: str) -> Iterator[tuple[str, bool]]:
+    for found in _WORD.finditer(normalised):
         yield found[0], found["cjk"] is not None
 
 

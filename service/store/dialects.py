@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from service.errors import StorageFull, Unavailable
+from service.store.sizes import REMEMBERED, Sizes
 
 BUSY_TIMEOUT_MS = 5000
 # A listing takes milliseconds; what takes longer than this is a mistake and must not hold a connection.
@@ -80,7 +81,7 @@ def engines(url: str) -> tuple[Engine, Engine]:
 def _sqlite(url: URL) -> tuple[Engine, Engine]:
     # isolation_level=None keeps the driver from beginning transactions behind our back.
     arguments = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
-    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool}
+    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool, **_remembering()}
     writer = create_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_engine(url, pool_size=8, max_overflow=24, **common)
     event.listen(writer, "connect", _on_sqlite_connect)
@@ -88,6 +89,10 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
     event.listen(writer, "begin", _begin_immediate)
     event.listen(reader, "begin", _begin_snapshot)
     return writer, reader
+
+
+def _remembering() -> dict[str, Any]:
+    return {"execution_options": {REMEMBERED: Sizes()}}
 
 
 def _on_sqlite_connect(connection: Any, record: object) -> None:
@@ -136,6 +141,7 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
         pool_use_lifo=True,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": f"{PG_OPTIONS} {PG_READING}", "connect_timeout": 10},
+        **_remembering(),
     )
     event.listen(reader, "connect", _on_pg_read_connect)
     event.listen(reader, "begin", _begin_snapshot)

@@ -44,6 +44,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     begun_before: int
     begins_after: int
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the time says anything about which events are asked for."""
+        ends, begins = max(self.ends_after, self.live_until), min(self.begins_before, self.begun_before)
+        return ends > FIRST or begins <= LAST or self.begins_after > FIRST
+
 
 def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
     at = millis(now)
