@@ -149,7 +149,7 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
 
 
 class _BinaryCursor(psycopg.Cursor[Any]):
-    """Values as the server keeps them: a document in hexadecimal is twice as long, and read letter by letter."""
+    """Values as the server keeps them: a document in hexadecimal is twice as long."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)

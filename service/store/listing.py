@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.catalogue import words
-from service.catalogue.event import Event, Kind, Text
+from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
 from service.store import route
 from service.store.asking import answers
@@ -112,11 +112,11 @@ def _cursor(position: Position | None) -> tuple[int, int] | None:
 
 def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
     """The exact test of what the index tells roughly: the phase at this instant, and words as a whole."""
-    query = words.undecided(filters.q) if filters.q else ""
+    sought = words.undecided(filters.q) if filters.q else ()
 
     def right(item: Stored) -> bool:
         return (not filters.phase or item.phase(now) in filters.phase) and (
-            not query or words.contains(_texts(item), query)
+            not sought or words.stand_in(sought, _texts(item.document))
         )
 
     return right
@@ -125,8 +125,6 @@ def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
 class _Texts(msgspec.Struct, frozen=True):
     """As much of a document as a search looks into."""
 
-    id: str
-    kind: Kind
     name: Text
     summary: Text | None
 
@@ -134,6 +132,6 @@ class _Texts(msgspec.Struct, frozen=True):
 _TEXTS = msgspec.json.Decoder(_Texts)
 
 
-def _texts(item: Stored) -> Event:
-    found = _TEXTS.decode(item.document)
-    return Event(id=found.id, kind=found.kind, name=found.name, summary=found.summary)
+def _texts(document: bytes) -> tuple[str, ...]:
+    found = _TEXTS.decode(document)
+    return words.searched(found.name, found.summary)

@@ -26,7 +26,7 @@ class Sizes:
         self._known: dict[str, int] = {}
 
     def at(self, now: int) -> dict[str, int]:
-        """What is still believed; a caller adds to it. Threads that begin anew at once lose a count, no more."""
+        """What is still believed, for the caller to add to. Threads that meet here lose a count, no more."""
         if not 0 <= now - self._since < BELIEVED or len(self._known) > MOST:
             self._since, self._known = now, {}
         return self._known

@@ -16,6 +16,8 @@ SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-update
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
 BEGUN = LIVE | {"ended", "closed"}
 OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
+# A window is never taken for open beyond its `hi`.
+ACCEPTING = LIVE & OF_WINDOWS
 # An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
 SLACK = 3 * 86_400_000
 
@@ -61,10 +63,16 @@ def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
         begins_before=millis_or(asked.to, LAST + 1),
         updated_since=None if asked.updated_since is None else millis(asked.updated_since),
         now=at,
-        live_until=at - SLACK if phases and phases <= LIVE else FIRST,
+        live_until=_live_until(phases, at),
         begun_before=at + 1 if phases and phases <= BEGUN else LAST + 1,
         begins_after=at if phases == {"upcoming"} else FIRST,
     )
+
+
+def _live_until(phases: frozenset[str], at: int) -> int:
+    if not phases or not phases <= LIVE:
+        return FIRST
+    return at if phases <= ACCEPTING else at - SLACK
 
 
 def _plain(asked: EventFilter) -> list[Group]:
