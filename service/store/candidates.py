@@ -121,6 +121,7 @@ def _shelf(way: Way, asked: Wanted, part: Part, shelf: int) -> _Stretch:
     return _Stretch(name=str(shelf), column="lo", low=low, high=high, where=(f"d.shelf = {shelf}",))
 
 
+# Names are short, as psycopg takes a statement of more than 4,096 letters apart anew each time.
 def _within(column: str, number: str, name: str, *, descending: bool) -> list[str]:
     """A row-value bound on the side the page is read from: the index is entered at the right place."""
     compare, bound = ("<", ">=") if descending else (">", "<=")
