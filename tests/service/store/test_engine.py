@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import Format
 from sqlalchemy import Connection, inspect, select
+from sqlalchemy.exc import DBAPIError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
@@ -59,6 +61,34 @@ def test_a_reader_sees_one_snapshot_and_no_uncommitted_row(store: Store) -> None
     assert store.read(look) == (0, 0)
     thread.join()
     assert store.read(revisions.head) == 1
+
+
+def test_a_glance_sees_at_each_statement_what_is_committed(store: Store) -> None:
+    def look(c: Connection) -> tuple[int, int]:
+        before = revisions.head(c)
+        store.write(lambda w: events.put(w, event("one"), now=NOW, cause="test"))
+        return before, revisions.head(c)
+
+    assert store.glance(look) == (0, 1)
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    for way in (store.read, store.glance):
+        with pytest.raises(DBAPIError, match=r"read-only transaction|readonly database"):
+            way(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+
+
+def test_a_reader_takes_values_in_binary_and_starts_no_process(pg_url: str) -> None:
+    store = Store.open(pg_url)
+
+    def settings(c: Connection) -> tuple[object, object]:
+        workers = c.exec_driver_sql("SHOW max_parallel_workers_per_gather").scalar_one()
+        found = c.exec_driver_sql("SELECT '\\x00ff'::bytea, 1::bigint")
+        assert found.cursor is not None
+        return workers, found.cursor.format  # type: ignore[attr-defined]
+
+    assert store.read(settings) == ("0", Format.BINARY)
+    store.close()
 
 
 async def _both(store: Store) -> int:
