@@ -15,7 +15,7 @@ from service.store import keys as key_store
 from service.store.engine import Store
 
 T = TypeVar("T")
-SCOPES = ("catalogue", "webhooks", "admin")
+SCOPES = ("catalogue", "webhooks", "feeds", "admin")
 
 
 @click.group()
