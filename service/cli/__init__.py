@@ -20,6 +20,7 @@ COMMANDS = {
         "keys": "service.cli.keys",
         "secrets": "service.cli.secrets",
         "webhooks": "service.cli.webhooks",
+        "feeds": "service.cli.feeds",
         "openapi": "service.cli.openapi",
     },
 }
