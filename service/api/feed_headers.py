@@ -108,7 +108,7 @@ def _secure(https: bool) -> Headers:
 
 
 def _disposition(asked: Asked) -> bytes:
-    name = saved.file_name(asked.saved.name, asked.lang) if asked.saved else asked.name
+    name = saved.file_name(asked.saved.name) if asked.saved else asked.name
     if name.isascii():
         return f'inline; filename="{name}.{asked.suffix}"'.encode()
     # RFC 8187: the plain name is for those who read no other.

@@ -189,7 +189,7 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
 
 def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
-    base, name = request.service.settings.base_url, saved.file_name(feed.name, feed.lang)
+    base, name = request.service.settings.base_url, saved.file_name(feed.name)
     return Formats(
         ics=base + private.address(token, name, "ics"),
         json=base + private.address(token, name, "json"),

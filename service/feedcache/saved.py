@@ -62,12 +62,12 @@ def patched(feed: SavedFeed, body: PatchSavedFeed, *, now: datetime) -> SavedFee
     return feed if after == feed else msgspec.structs.replace(after, updated_at=now)
 
 
-def file_name(name: Text, lang: Language) -> str:
+def file_name(name: Text) -> str:
     """The readable end of an address: Thunderbird calls the calendar by it.
 
     English where there is some, as it needs no escapes; letters of any script otherwise.
     """
-    plain = unicodedata.normalize("NFC", name.en or (name.ko if lang == "ko" else None) or name.ko or "")
+    plain = unicodedata.normalize("NFC", name.en or name.ko or "")
     words = re.findall(r"[^\W_]+", plain.lower())
     return "-".join(words)[:LONGEST_FILE_NAME].strip("-") or UNNAMED
 

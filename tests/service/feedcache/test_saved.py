@@ -53,15 +53,15 @@ def test_the_key_of_its_copies_outlives_a_change_and_tells_a_replaced_address_ap
 
 
 @pytest.mark.parametrize(
-    ("name", "lang", "expected"),
+    ("name", "expected"),
     [
-        (Text(ko="우리 팀", en="Our Team!"), "ko", "our-team"),
-        (Text(ko="우리 팀: 2026"), "ko", "우리-팀-2026"),
-        (Text(ko="../../etc/passwd"), "ko", "etc-passwd"),
-        (Text(ko="★☆"), "ko", "calendar"),
-        (Text(en="a_b\u202ec"), "en", "a-b-c"),
-        (Text(en="x" * 200), "en", "x" * 60),
+        (Text(ko="우리 팀", en="Our Team!"), "our-team"),
+        (Text(ko="우리 팀: 2026"), "우리-팀-2026"),
+        (Text(ko="../../etc/passwd"), "etc-passwd"),
+        (Text(ko="★☆"), "calendar"),
+        (Text(en="a_b\u202ec"), "a-b-c"),
+        (Text(en="x" * 200), "x" * 60),
     ],
 )
-def test_the_end_of_an_address_is_its_name_in_letters_and_digits(name, lang, expected):
-    assert saved.file_name(name, lang) == expected
+def test_the_end_of_an_address_is_its_name_in_letters_and_digits(name, expected):
+    assert saved.file_name(name) == expected
