@@ -20,6 +20,8 @@ from service.api import (
     metrics,
     nouns,
     problems,
+    saved_feed_address,
+    saved_feeds,
     signing_keys,
     webhook_trials,
     webhooks,
@@ -33,6 +35,7 @@ from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
 from service.feedcache.cache import FeedCache
+from service.feedcache.private import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.copies import Copies
@@ -48,6 +51,8 @@ HANDLERS: Sequence[Any] = (
     *changes.HANDLERS,
     *nouns.HANDLERS,
     *feedlist.HANDLERS,
+    *saved_feeds.HANDLERS,
+    *saved_feed_address.HANDLERS,
     *keys.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
@@ -92,7 +97,8 @@ def build(service: Service) -> Litestar:
         request_max_body_size=BATCH_LIMIT,
     )
     door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
-    app.asgi_handler = Feeds(door, feeds, clock=clock, base_url=base_url)
+    addresses = Addresses(service.store, clock=clock)
+    app.asgi_handler = Feeds(door, feeds, addresses, clock=clock, base_url=base_url)
     return app
 
 

@@ -15,7 +15,7 @@ from service.store.engine import Store
 from service.timekeeper import steady
 
 T = TypeVar("T")
-SCOPES = ("catalogue", "webhooks", "admin")
+SCOPES = ("catalogue", "webhooks", "feeds", "admin")
 
 
 @click.group()

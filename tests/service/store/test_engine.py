@@ -13,9 +13,9 @@ from sqlalchemy.exc import DBAPIError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import dialects, events, rebuild, revisions, schema
+from service.store import dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
 from service.store.engine import Store, StoreBusy
-from service.store.feed_tables import feed_state
+from service.store.feed_tables import feed_address, feed_state, saved_feed
 from service.store.locks import refuse_network_path
 from service.store.reminder_tables import webhook
 from service.store.schema import SchemaMismatch
@@ -194,7 +194,7 @@ def test_an_empty_database_becomes_what_the_tables_say(empty_url: str) -> None:
         context = MigrationContext.configure(c, opts={"target_metadata": metadata})
         return list(compare_metadata(context, metadata))
 
-    assert {feed_state.name, webhook.name} < set(metadata.tables)
+    assert {feed_state.name, saved_feed.name, feed_address.name, webhook.name} < set(metadata.tables)
     assert store.write(differences) == []
     assert len(store.instance) == 16
     store.close()
@@ -213,6 +213,21 @@ def test_the_first_schema_becomes_todays_with_its_data(empty_url: str) -> None:
     assert new.read(schema.is_current)
     assert new.instance == instance
     assert new.read(lambda c: events.get(c, "one")).revision == 1
+    new.close()
+
+
+def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: str) -> None:
+    writer, reader = dialects.engines(empty_url)
+    with writer.begin() as c:
+        schema.upgrade(c, "0003")
+    with writer.begin() as c:
+        events.put(c, event("one"), now=NOW, cause="test")
+        state = feedstate.note(c, "/feeds/ko/calendar.ics", digest="x", seq=1, newest=None, now=NOW)
+    writer.dispose()
+    reader.dispose()
+    new = Store.open(empty_url)
+    assert new.read(lambda c: feedstate.get(c, "/feeds/ko/calendar.ics")) == state
+    assert new.read(lambda c: savedfeeds.count(c, "nobody")) == 0
     new.close()
 
 
