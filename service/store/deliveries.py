@@ -9,7 +9,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
 from service.reminders.plan import Planned
-from service.store.delivery_records import Attempt, Delivery, attempt_of, delivery_of, planned_of, row_of
+from service.store.delivery_records import (
+    PLANNED,
+    Attempt,
+    Delivery,
+    attempt_of,
+    delivery_of,
+    planned_of,
+    row_of,
+)
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_FINISHED, IS_LEASED, IS_PENDING, IS_UNSENT, attempt, delivery
 from service.store.reminder_tables import webhook as webhooks
@@ -44,15 +52,15 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
 
 def unsent_of_events(c: Connection, event_ids: Sequence[str]) -> tuple[Planned, ...]:
     """Reminders of these events that have not been sent yet."""
-    query = select(delivery).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
+    query = select(*PLANNED).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
     return tuple(planned_of(row) for row in c.execute(query))
 
 
 def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
     """Reminders for this webhook that have not been sent yet."""
     its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER
-    pending = select(delivery).where(its, IS_PENDING)
-    leased = select(delivery).where(its, IS_LEASED)
+    pending = select(*PLANNED).where(its, IS_PENDING)
+    leased = select(*PLANNED).where(its, IS_LEASED)
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
 
 
