@@ -1,7 +1,7 @@
 """One statement for many rows, without SQLAlchemy looking at each: that costs more than SQLite's own work.
 
-A statement is written once, over the columns of a list of rows. SQLite runs it row by row, PostgreSQL once
-over arrays: a row at a time costs it a message each.
+A statement is written once, over the columns of a list of rows. SQLite runs it row by row; PostgreSQL, which
+that costs a message each, runs it once over all of them as JSON.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,8 +11,22 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Connection, CursorResult, Row, Table, Text, bindparam, column, func, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    LargeBinary,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.expression import Executable
 from sqlalchemy.types import TypeEngine
 
@@ -31,22 +45,17 @@ class Bulk:
         if not rows:
             return 0
         if c.dialect.name == "postgresql":
-            return c.exec_driver_sql(*self._arrays(rows)).rowcount
+            return self._together(c, rows).rowcount
         sql, fixed, pick = self._each
         return c.exec_driver_sql(sql, [pick((*row, *fixed)) for row in rows]).rowcount
 
     def returning(self, c: Connection, rows: Sequence[tuple[Any, ...]]) -> Sequence[Row[Any]]:
-        """The same for a statement that answers; on SQLite for values that JSON knows."""
-        if not rows:
-            return ()
-        if c.dialect.name == "postgresql":
-            return c.exec_driver_sql(*self._arrays(rows)).all()
-        sql, fixed = _compiled(self._table, "sqlite")
-        return c.exec_driver_sql(sql, {**fixed, "rows": msgspec.json.encode(rows).decode()}).all()
+        """The same for a statement that answers; on SQLite not for bytes, which its JSON does not know."""
+        return self._together(c, rows).all() if rows else ()
 
-    def _arrays(self, rows: Sequence[tuple[Any, ...]]) -> tuple[str, dict[str, Any]]:
-        sql, fixed = _compiled(self._unnested, "postgresql")
-        return sql, {**fixed, **dict(zip(self._columns, map(list, zip(*rows, strict=True)), strict=True))}
+    def _together(self, c: Connection, rows: Sequence[tuple[Any, ...]]) -> CursorResult[Any]:
+        # Bytes become base64 here.
+        return once(c, self._table[c.dialect.name], {"rows": msgspec.json.encode(rows).decode()})
 
     @cached_property
     def _each(self) -> tuple[str, tuple[Any, ...], Callable[[tuple[Any, ...]], tuple[Any, ...]]]:
@@ -58,32 +67,41 @@ class Bulk:
         return str(compiled), tuple(fixed.values()), itemgetter(*map(names.index, compiled.positiontup))
 
     @cached_property
-    def _table(self) -> Any:
-        entries = func.json_each(bindparam("rows", type_=Text())).table_valued("value", name="entry")
-        return self._build(
-            SimpleNamespace(
-                **{
-                    name: func.json_extract(entries.c.value, f"$[{n}]", type_=kind)
-                    for n, (name, kind) in enumerate(self._columns.items())
-                }
-            )
-        )
+    def _table(self) -> dict[str, Any]:
+        """The statement over the rows as one JSON text, for either engine."""
+        return {dialect: self._build(SimpleNamespace(**self._unpacked(dialect))) for dialect in _DIALECTS}
 
-    @cached_property
-    def _unnested(self) -> Any:
-        arrays = [bindparam(name, type_=ARRAY(kind)) for name, kind in self._columns.items()]
-        shape = [column(name, kind) for name, kind in self._columns.items()]
-        return self._build(func.unnest(*arrays).table_valued(*shape, name="entry").render_derived().c)
+    def _unpacked(self, dialect: str) -> dict[str, Any]:
+        text = bindparam("rows", type_=Text())
+        take = (
+            func.jsonb_array_elements(cast(text, JSONB)) if dialect == "postgresql" else func.json_each(text)
+        )
+        value = take.table_valued("value", name="entry").c.value
+        unpack = _from_jsonb if dialect == "postgresql" else _from_json
+        return {name: unpack(value, n, kind) for n, (name, kind) in enumerate(self._columns.items())}
+
+
+def _from_json(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
+    return func.json_extract(value, literal_column(f"'$[{n}]'"), type_=kind)
+
+
+def _from_jsonb(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
+    said = value.op("->>")(literal_column(str(n)))
+    return func.decode(said, "base64") if isinstance(kind, LargeBinary) else cast(said, kind)
 
 
 def inserting(table: Table, names: Iterable[str]) -> Callable[[Any], Any]:
     """For a `Bulk`: add the rows that are not there yet."""
-    chosen = list(names)
-    return lambda row: (
-        sqlite.insert(table).values({name: getattr(row, name) for name in chosen}).on_conflict_do_nothing()
-        if isinstance(row, SimpleNamespace)
-        else postgresql.insert(table).from_select(chosen, select(*row)).on_conflict_do_nothing()
-    )
+
+    def build(row: Any) -> Any:
+        values = {name: getattr(row, name) for name in names}
+        if all(isinstance(value, BindParameter) for value in values.values()):
+            return sqlite.insert(table).values(values).on_conflict_do_nothing()
+        return (
+            postgresql.insert(table).from_select([*values], select(*values.values())).on_conflict_do_nothing()
+        )
+
+    return build
 
 
 def many(c: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> int:
