@@ -4,11 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
 from service.reminders.plan import Planned
+from service.store.bulk import once
 from service.store.delivery_records import (
     PLANNED,
     Attempt,
@@ -180,8 +181,7 @@ def _again(c: Connection, which: Any, *, now: datetime) -> int:
 
 def next_due(c: Connection, *, after: datetime) -> datetime | None:
     """When the next delivery falls due."""
-    query = select(func.min(delivery.c.next_at)).where(IS_PENDING, delivery.c.next_at > millis(after))
-    found = c.execute(query).scalar_one()
+    found = once(c, _NEXT, {"after": millis(after)}).scalar_one()
     return None if found is None else instant(found)
 
 
@@ -207,3 +207,6 @@ def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
         c.execute(delete(attempt).where(attempt.c.delivery_id.in_(ids)))
         c.execute(delete(delivery).where(delivery.c.id.in_(ids)))
     return len(ids)
+
+
+_NEXT = select(func.min(delivery.c.next_at)).where(IS_PENDING, delivery.c.next_at > bindparam("after"))
