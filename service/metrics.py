@@ -1,5 +1,7 @@
 """What `/metrics` shows. Labels take few values, none of them from outside."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,6 +24,8 @@ class Metrics:
         self.attempts = Counter(
             "dday_attempts", "HTTP requests by outcome", ["outcome"], registry=self.registry
         )
+        # Finding a label's counter costs more than counting.
+        self.attempts_of = cache(self.attempts.labels)
         self.lateness = Histogram(
             "dday_lateness_seconds",
             "From due to the start of the first attempt",

@@ -154,7 +154,7 @@ class Outbox:
         self.todo.released.append(claimed)
 
     def _count(self, claimed: Claimed, result: Result) -> None:
-        self._means.metrics.attempts.labels(outcome=result.answer.outcome).inc()
+        self._means.metrics.attempts_of(result.answer.outcome).inc()
         if result.answer.outcome == "not_allowed":
             self._means.metrics.blocked.inc()
         if claimed.fence == 1:
