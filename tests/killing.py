@@ -51,11 +51,10 @@ class Campaign:
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
         self.faults: Counter[str] = Counter()
-        self._started = 0
+        self._started: list[Any] = []
 
     def victim(self, *, writes: bool = True, target: Callable[..., None] = victim) -> Any:
-        self._started += 1
-        ready = self.folder / f"ready-{self._started}"
+        ready = self.folder / f"ready-{len(self._started)}"
         process = CONTEXT.Process(
             target=target,
             args=(self.url, self.folder / "book", ready),
@@ -63,7 +62,8 @@ class Campaign:
             daemon=True,
         )
         process.start()
-        deadline = time.monotonic() + 30
+        self._started.append(process)
+        deadline = time.monotonic() + 90
         while not ready.exists():
             assert process.is_alive() and time.monotonic() < deadline
             time.sleep(0.005)
@@ -104,8 +104,12 @@ class Campaign:
         with Receiver() as receiver:
             receiver.reply_by(decide)
             self.subscribe(receiver.url)
-            faults(self)
-            self.finish()
+            try:
+                faults(self)
+                self.finish()
+            finally:
+                for process in self._started:
+                    process.kill()
             self.judge(receiver, succeeded)
 
     def subscribe(self, address: str) -> None:
