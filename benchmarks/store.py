@@ -285,7 +285,7 @@ def measure(store: Store, only: str) -> dict[str, float]:
             begin = spent(store)
             for _ in range(rounds):
                 asked, sort = mix.draw(rng)
-                store.read(lambda c, a=asked, s=sort: store_events.listed(c, a, now=NOW, sort=s))  # type: ignore[misc]
+                store.glance(lambda c, a=asked, s=sort: store_events.listed(c, a, now=NOW, sort=s))  # type: ignore[misc]
             means[mix.name] = (spent(store) - begin) / rounds
     return means
 
@@ -294,7 +294,7 @@ def spent(store: Store) -> float:
     """CPU milliseconds of this thread and of the database process that serves it."""
     server = 0.0
     if store.dialect == "postgresql":
-        pid = store.read(lambda c: c.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        pid = store.glance(lambda c: c.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
         server = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
     return time.thread_time() * 1000 + server
 

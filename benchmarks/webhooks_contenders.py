@@ -9,12 +9,19 @@ import json
 import sqlite3
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
+import aiohttp
 import httpx
 import msgspec
+import uvloop
+from httpx_aiohttp import AiohttpTransport
 
+from service.addresses import Policy
+from service.egress import Egress, Request
 from service.reminders import signing
 
 BODY = b'{"type":"event.reminder","data":"' + b"x" * 560 + b'"}'
@@ -53,6 +60,61 @@ def dday(task: Task) -> None:
     from benchmarks.webhooks_dday import run
 
     run(task)
+
+
+# What sending alone costs: no schedule, no database, bodies ready and signed one by one. As many in flight as
+# the sender of Dday would have, four a destination and 64 in all.
+
+
+def egress(task: Task) -> None:
+    """Dday's guarded door, and nothing behind it: the bound of everything that sends through it."""
+    uvloop.run(_egress(task))
+
+
+async def _egress(task: Task) -> None:
+    door = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)))
+
+    async def one(n: int) -> int | None:
+        headers = signing.headers(f"m{n}", BODY, keys=[KEY], now=datetime.now(UTC))
+        return (await door.post(Request(url=task.target(n), headers=headers, body=BODY))).status
+
+    await _alone(task, one)
+    await door.aclose()
+
+
+def transport(task: Task) -> None:
+    """The library below the door: httpx_aiohttp as it comes, without gates, deadline or limits."""
+    uvloop.run(_transport(task))
+
+
+async def _transport(task: Task) -> None:
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+    )
+    async with AiohttpTransport(client=session, trust_env=False) as bare:
+
+        async def one(n: int) -> int | None:
+            headers = signing.headers(f"m{n}", BODY, keys=[KEY], now=datetime.now(UTC))
+            request = httpx.Request("POST", task.target(n), headers=headers, content=BODY)
+            response = await bare.handle_async_request(request)
+            await response.aread()
+            return response.status_code
+
+        await _alone(task, one)
+
+
+async def _alone(task: Task, one: Callable[[int], Awaitable[int | None]]) -> None:
+    numbers = iter(range(task.count))
+
+    async def work() -> None:
+        for n in numbers:
+            if (status := await one(n)) != 200:
+                raise RuntimeError(f"the sink answered {status}")
+
+    wait_for_start()
+    began, cpu = time.time(), time.process_time()
+    await asyncio.gather(*(work() for _ in range(min(64, 4 * task.destinations))))
+    say(began=began, cpu=time.process_time() - cpu)
 
 
 # Plain httpx: no schedule, no claims; one row a result.
@@ -172,6 +234,8 @@ def celery(task: Task) -> None:
 
 CONTENDERS = {
     "dday": dday,
+    "egress": egress,
+    "transport": transport,
     "httpx": httpx_loop,
     "apscheduler": apscheduler,
     "procrastinate": procrastinate,

@@ -41,7 +41,11 @@ def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> b
         f"<title>{markup(one_line(feed.title))}</title>",
         f"<subtitle>{markup(one_line(feed.description))}</subtitle>",
         f"<updated>{instant(feed.modified)}</updated>",
-        f'<link rel="self" type="application/atom+xml" href="{markup(link(feed.url) or "")}"/>',
+        *(
+            f'<link rel="self" type="application/atom+xml" href="{markup(url)}"/>'
+            for url in [link(feed.url)]
+            if url
+        ),
         f'<link rel="alternate" type="text/html" href="{markup(link(feed.page) or "")}"/>',
         f"<author><name>{GENERATOR}</name></author>",
         f"<generator>{GENERATOR}</generator>",

@@ -74,7 +74,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """What surrounds the entries. `modified` is when the feed last changed, deletions included."""
+    """What surrounds the entries. `modified` is when the feed last changed, deletions included.
+
+    An empty `url` is a secret one: the feed does not say where it is.
+    """
 
     uid: str
     title: str

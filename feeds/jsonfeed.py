@@ -50,7 +50,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = msgspec.field(name="version")
     title: str
     home_page_url: str
-    feed_url: str
+    feed_url: str | None = None
     description: str
     language: str
 
@@ -86,7 +86,7 @@ def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> b
             version=VERSION,
             title=one_line(feed.title),
             home_page_url=link(feed.page) or "",
-            feed_url=link(feed.url) or "",
+            feed_url=link(feed.url),
             description=one_line(feed.description),
             language=feed.language,
         )

@@ -31,7 +31,10 @@ _ZONES = available_timezones()
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """One VEVENT. `end` is exclusive; a `recurrence` names the occurrence of `uid` that this replaces."""
+    """One VEVENT. `end` is exclusive; a `recurrence` names the occurrence of `uid` that this replaces.
+
+    `line` is where it begins.
+    """
 
     uid: str
     sequence: int = 0
@@ -50,6 +53,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule | None = None
     more: tuple[date, ...] = ()
     without: tuple[date, ...] = ()
+    line: int = 0
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +149,7 @@ def _event(block: Block, zones: _Zones) -> Found:
         rule=_rule(block),
         more=_dates(block, "RDATE", zones),
         without=_dates(block, "EXDATE", zones),
+        line=block.number,
     )
 
 

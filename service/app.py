@@ -20,6 +20,8 @@ from service.api import (
     metrics,
     nouns,
     problems,
+    saved_feed_address,
+    saved_feeds,
     signing_keys,
     webhook_trials,
     webhooks,
@@ -33,6 +35,7 @@ from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
 from service.feedcache.cache import FeedCache
+from service.feedcache.private import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.copies import Copies
@@ -40,6 +43,7 @@ from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
 from service.settings import Settings
+from service.timekeeper import keeping
 
 HANDLERS: Sequence[Any] = (
     *events.HANDLERS,
@@ -47,6 +51,8 @@ HANDLERS: Sequence[Any] = (
     *changes.HANDLERS,
     *nouns.HANDLERS,
     *feedlist.HANDLERS,
+    *saved_feeds.HANDLERS,
+    *saved_feed_address.HANDLERS,
     *keys.HANDLERS,
     *health.HANDLERS,
     *metrics.HANDLERS,
@@ -91,7 +97,8 @@ def build(service: Service) -> Litestar:
         request_max_body_size=BATCH_LIMIT,
     )
     door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
-    app.asgi_handler = Feeds(door, feeds, clock=clock, base_url=base_url)
+    addresses = Addresses(service.store, clock=clock)
+    app.asgi_handler = Feeds(door, feeds, addresses, clock=clock, base_url=base_url)
     return app
 
 
@@ -100,7 +107,10 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     """Reminders go out while the app answers; what is under way ends before the store closes."""
     service: Service = app.state.service
     try:
-        async with delivering(service) if service.settings.deliver else nullcontext():
+        async with (
+            keeping(service.store, service.clock, service.metrics),
+            delivering(service) if service.settings.deliver else nullcontext(),
+        ):
             yield
     finally:
         await service.egress.aclose()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from typing import cast
 
 import aiohttp
 import certifi
@@ -87,15 +88,17 @@ class Egress:
     async def _exchange(self, destination: Destination, request: Request, seen: "Seen") -> None:
         transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
         response = await transport.handle_async_request(_message(destination, request))
+        stream = cast(httpx.AsyncByteStream, response.stream)
         try:
             seen.status = response.status_code
             seen.headers = response.headers
-            async for chunk in response.aiter_raw():
+            # The stream itself, which httpx's readers only wrap.
+            async for chunk in stream:
                 seen.body += chunk[: BODY_LIMIT - len(seen.body)]
                 if len(seen.body) >= BODY_LIMIT:
                     break
         finally:
-            await response.aclose()
+            await stream.aclose()
 
     def _open(self, scheme: str) -> httpx.AsyncBaseTransport:
         # aiohttp's connector belongs to the running loop, so it is made on the first request.
@@ -148,13 +151,16 @@ class Seen:
 
 
 def _message(destination: Destination, request: Request) -> httpx.Request:
+    # As a stream, because httpx looks at the headers a dozen times to prepare `content`; aiohttp adds the
+    # host and the length itself.
     message = httpx.Request(
         "POST",
         _url(destination.url),
         headers={**HEADERS, **request.headers},
-        content=request.body,
+        stream=httpx.ByteStream(request.body),
         extensions=EXTENSIONS,
     )
+    message.read()
     # Said once, or httpx tries out encodings for every header that aiohttp asks for.
     message.headers.encoding = "ascii"
     return message

@@ -88,6 +88,13 @@ class NotFound(Problem):
         super().__init__(f"There is no {noun} {identifier!r}.")
 
 
+class NoSuchFeed(Problem):
+    """One answer for every private address there never was: it says nothing about what was asked for."""
+
+    name, title, status = "no-such-feed", "There is no such feed", 404
+    advice = "Check that the address is whole, or ask whoever gave it to you."
+
+
 class NoRoute(Problem):
     name, title, status = "no-such-address", "There is no such address", 404
     advice = "The addresses of this service are listed at /docs."

@@ -1,5 +1,7 @@
 """What `/metrics` shows. Labels take few values, none of them from outside."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,6 +24,8 @@ class Metrics:
         self.attempts = Counter(
             "dday_attempts", "HTTP requests by outcome", ["outcome"], registry=self.registry
         )
+        # Finding a label's counter costs more than counting.
+        self.attempts_of = cache(self.attempts.labels)
         self.lateness = Histogram(
             "dday_lateness_seconds",
             "From due to the start of the first attempt",
@@ -32,6 +36,9 @@ class Metrics:
         self.queue = self._gauge("dday_queue_depth", "Deliveries that are due and not sent")
         self.in_flight = self._gauge("dday_in_flight", "Requests on their way")
         self.planner_lag = self._gauge("dday_planner_lag_seconds", "How far planning is behind")
+        self.clock_jump = self._gauge(
+            "dday_clock_jump_seconds", "How far the clock has jumped, not believed yet; nothing is sent then"
+        )
         self.oldest = self._gauge(
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )

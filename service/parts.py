@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from service import timekeeper
 from service.addresses import Policy
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
@@ -49,13 +50,15 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock, carried: bool = False) -> Service:
+def open_service(settings: Settings, *, clock: Clock | None = None, carried: bool = False) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works.
 
-    `carried`: requests leave from a process of their own, which is worth it where many may do so at once.
+    Without a clock of the caller's the service goes by the one that belongs to its store. `carried`: requests
+    leave from a process of their own, which is worth it where many may do so at once.
     """
     store = Store.open(settings.database_url)
     try:
+        clock = clock or timekeeper.steady(store)
         sealing = store.read(sealed.sealing_keys)
         secret = secret_key(settings, has_ciphertext=bool(sealing))
         if not sealing <= {secrets.key_id(secret)}:

@@ -9,6 +9,9 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from msgspec import Struct
 
+from service import beat
+from service.beat import Beat
+from service.clock import Clock
 from service.parts import Service
 from service.reminders import fanout
 from service.reminders.deliver import Deliverer
@@ -23,11 +26,15 @@ PURGES = 20
 
 
 class Tick(Struct, frozen=True, kw_only=True):
-    """Something done again and again. Each run starts from the database, so a missed one is no loss."""
+    """Something done again and again. Each run starts from the database, so a missed one is no loss.
+
+    None but a `doubting` one runs while the clock is in doubt: what it did could not be undone.
+    """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
+    doubting: bool = False
 
 
 class Clockwork:
@@ -40,7 +47,7 @@ class Clockwork:
         second, minute = timedelta(seconds=1), timedelta(minutes=1)
         return (
             Tick(name="plan", every=second, run=self.plan),
-            Tick(name="measure", every=5 * second, run=self.measure),
+            Tick(name="measure", every=5 * second, run=self.measure, doubting=True),
             Tick(name="forget secrets", every=minute, run=self.forget_secrets),
             Tick(name="purge", every=10 * minute, run=self.purge),
             Tick(name="forget answers", every=60 * minute, run=self.forget_answers),
@@ -108,13 +115,14 @@ async def delivering(service: Service) -> AsyncIterator[Deliverer]:
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for tick in Clockwork(service, deliverer).ticks():
-        seconds = tick.every.total_seconds()
-        scheduler.add_job(_noted(tick, running), "interval", seconds=seconds, name=tick.name)
+        scheduler.add_job(_noted(tick, running, clock=service.clock), Beat(tick.every), name=tick.name)
     await deliverer.start()
     scheduler.start()
+    keeping = asyncio.create_task(beat.keep(scheduler), name="beat")
     try:
         yield deliverer
     finally:
+        keeping.cancel()
         # APScheduler would only cancel what runs, and a unit of work in its thread cannot be cancelled.
         scheduler.pause()
         await asyncio.gather(*running)
@@ -133,8 +141,10 @@ def tempo(service: Service) -> Tempo:
     )
 
 
-def _noted(tick: Tick, running: set[asyncio.Task[None]]) -> Callable[[], Awaitable[None]]:
+def _noted(tick: Tick, running: set[asyncio.Task[None]], *, clock: Clock) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
+        if clock.jump is not None and not tick.doubting:
+            return
         task = asyncio.get_running_loop().create_task(_logged(tick))
         running.add(task)
         task.add_done_callback(running.discard)

@@ -5,6 +5,7 @@ import os
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_network
 
 from msgspec.structs import replace
@@ -17,9 +18,10 @@ from service.egress import Egress
 from service.metrics import Metrics
 from service.reminders import fanout, secrets
 from service.reminders.deliver import Deliverer
+from service.reminders.plan import Planned
 from service.reminders.rules import Change, NewWebhook, Rule, Webhook, created
 from service.reminders.tempo import Tempo
-from service.store import events, webhooks
+from service.store import deliveries, events, webhooks
 from service.store.engine import Store
 
 MASTER = bytes(range(32))
@@ -57,6 +59,31 @@ def an_event(key: str, start: datetime, **fields: object) -> Event:
 
 def put(store: Store, *written: Event, now: datetime = NOON) -> None:
     store.write(lambda c: events.put_many(c, written, now=now, cause="test"))
+
+
+def message(key: str, webhook: str, now: datetime) -> Planned:
+    """A test of a webhook, due now and of use for an hour."""
+    return Planned(
+        id=key,
+        webhook=webhook,
+        event="",
+        type="webhook.test",
+        anchor=None,
+        before=None,
+        anchor_at=None,
+        due_at=now,
+        valid_until=now + HOUR,
+        tighter_at=None,
+        revision=0,
+        seq=0,
+    )
+
+
+def fill(store: Store, webhook: str, count: int, *, now: datetime) -> None:
+    """So many messages to a webhook, all due now."""
+    rows = [message(f"dlv_{webhook}_{n:06}", webhook, now) for n in range(count)]
+    for start in range(0, count, 5000):
+        store.write(partial(deliveries.insert, planned=rows[start : start + 5000], now=now, body=b"{}"))
 
 
 class World:

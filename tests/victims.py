@@ -7,12 +7,14 @@ import asyncio
 import os
 import random
 import signal
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from service.carrier.carrier import Carrier
 from service.clock import SystemClock
 from service.egress import Egress
+from service.errors import Unavailable
 from service.reminders import fanout
 from service.reminders.deliver import Deliverer
 from service.reminders.rules import Rule
@@ -38,13 +40,15 @@ TEMPO = Tempo(
 RULES = tuple(Rule(anchor="start", before=f"PT{seconds}S") for seconds in (125, 145, 165))
 
 
-def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
-    """Runs until it is killed."""
+def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None) -> None:
+    """Runs until it is killed. Its events begin at `start`, or some minutes ahead."""
     store = Store.open(url)
-    asyncio.run(_live(store, acknowledged, ready, writes=writes))
+    asyncio.run(_live(store, acknowledged, ready, writes=writes, start=start))
 
 
-async def _live(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+async def _live(
+    store: Store, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None
+) -> None:
     carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
     await carrier.ready()
     sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
@@ -52,31 +56,35 @@ async def _live(store: Store, acknowledged: Path, ready: Path, *, writes: bool) 
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     while True:
-        if writes:
-            await _write(store, book)
-        now = datetime.now(UTC)
-        await asyncio.to_thread(fanout.run_once, store, now=now, look_ahead=2 * SECOND)
+        # A connection may be cut at any moment; what was not acknowledged is nobody's promise.
+        with suppress(Unavailable):
+            if writes:
+                await _write(store, book, start)
+            now = datetime.now(UTC)
+            await asyncio.to_thread(fanout.run_once, store, now=now, look_ahead=2 * SECOND)
         sender.nudge()
         await asyncio.sleep(0.05)
 
 
-async def _write(store: Store, book: int) -> None:
-    """One event some minutes ahead; a line in the book once the database has said yes."""
+async def _write(store: Store, book: int, start: datetime | None) -> None:
+    """One event; a line in the book once the database has said yes."""
     now = datetime.now(UTC)
-    start = (now + timedelta(minutes=random.choice((3, 4)))).replace(second=0, microsecond=0)
-    event = an_event(f"e-{random.getrandbits(64):016x}", start)
+    ahead = (now + timedelta(minutes=random.choice((3, 4)))).replace(second=0, microsecond=0)
+    event = an_event(f"e-{random.getrandbits(64):016x}", start or ahead)
     await store.writing(lambda c: events.put(c, event, now=now, cause="victim"))
     os.write(book, f"{event.id} {event.start} {now.isoformat()}\n".encode())
 
 
-def orderly(url: str, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+def orderly(url: str, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None) -> None:
     """The same, but it stops when it is told to: SIGTERM."""
     store = Store.open(url)
-    asyncio.run(_until_told(store, acknowledged, ready, writes=writes))
+    asyncio.run(_until_told(store, acknowledged, ready, writes=writes, start=start))
     store.close()
 
 
-async def _until_told(store: Store, acknowledged: Path, ready: Path, *, writes: bool) -> None:
+async def _until_told(
+    store: Store, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None
+) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
@@ -87,7 +95,7 @@ async def _until_told(store: Store, acknowledged: Path, ready: Path, *, writes: 
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     while not told.is_set():
         if writes:
-            await _write(store, book)
+            await _write(store, book, start)
         await asyncio.to_thread(fanout.run_once, store, now=datetime.now(UTC), look_ahead=2 * SECOND)
         sender.nudge()
         await asyncio.sleep(0.02)

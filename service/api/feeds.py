@@ -11,40 +11,29 @@ from typing import Any
 import msgspec
 from litestar.types import ASGIApp, Receive, Send
 
-from feeds.formats import FORMATS
+from service.api import feed_headers
+from service.api.feed_headers import METHODS, Headers, Manner, dated, length, start
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
-from service.feedcache import asked
+from service.feedcache import asked, private
 from service.feedcache.asked import Asked
 from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
-from service.feedcache.validators import condition, http_date, is_held
+from service.feedcache.material import OutOfDate
+from service.feedcache.private import Addresses
+from service.feedcache.validators import condition, is_held
 
-Headers = list[tuple[bytes, bytes]]
-
-METHODS = "GET, HEAD, OPTIONS"
 MOST_HOT = 5_000
+TRIES = 3
 ROBOTS = b"User-agent: *\nAllow: /\n"
-_ALWAYS: Headers = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Last-Modified, Retry-After, X-Dday-Ignored, X-Dday-Notice"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
-    (b"server", b"dday"),
-]
-_PREFLIGHT: Headers = [
-    (b"allow", METHODS.encode()),
-    (b"access-control-allow-methods", b"GET, HEAD"),
-    (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since, Accept, Content-Type"),
-    (b"access-control-max-age", b"86400"),
-    (b"content-length", b"0"),
-]
 _log = logging.getLogger("dday.feeds")
 
 
 class Hot(msgspec.Struct, frozen=True, kw_only=True):
-    """An edition with the start of every answer that can be given from it, so that none is put together."""
+    """An edition with the start of every answer that can be given from it, so that none is put together.
+
+    `look` is the cache's look at the store after which a private address was found to lead here.
+    """
 
     edition: Edition
     tags: tuple[bytes, bytes]
@@ -52,17 +41,18 @@ class Hot(msgspec.Struct, frozen=True, kw_only=True):
     held: Mapping[bytes, Any]
     packed: Any = None
     packed_body: bytes = b""
+    look: int = 0
 
 
 class Feeds:
     """Answers /feeds/… and /robots.txt, and hands everything else on."""
 
-    def __init__(self, inner: ASGIApp, cache: FeedCache, *, clock: Clock, base_url: str) -> None:
-        self._inner, self._cache, self._clock = inner, cache, clock
-        secure = (
-            [(b"strict-transport-security", b"max-age=31536000")] if base_url.startswith("https:") else []
-        )
-        self._always: Headers = [*_ALWAYS, *secure]
+    def __init__(
+        self, inner: ASGIApp, cache: FeedCache, addresses: Addresses, *, clock: Clock, base_url: str
+    ) -> None:
+        self._inner, self._cache, self._addresses, self._clock = inner, cache, addresses, clock
+        https = base_url.startswith("https:")
+        self._public, self._private = feed_headers.public(https=https), feed_headers.private(https=https)
         links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
         self._links = (b"link", links.encode())
         self._hot: dict[tuple[str, bytes], Hot] = {}
@@ -74,13 +64,13 @@ class Feeds:
         try:
             place = (path, scope["query_string"])
             hot, now = self._hot.get(place), self._clock.now()
-            if hot is None or scope["method"] != "GET" or not self._cache.fresh(hot.edition, now=now):
+            if hot is None or scope["method"] != "GET" or not self._is_ready(hot, now=now):
                 return await self._answer(place, scope, send, now=now)
             await self._give(hot, place, scope, send, now=now)
         except Problem as problem:
             await self._refuse(problem, scope, send)
         except Exception:
-            _log.exception("%s failed", path)
+            _log.exception("%s failed", path if self._manner(path) is self._public else private.FOLDER)
             await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
 
     async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -88,14 +78,23 @@ class Feeds:
         if scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS"):
             self._cache.wrote()
 
+    def _is_ready(self, hot: Hot, *, now: datetime) -> bool:
+        """Whether it may be sent at once. A private address is looked up as often as the log is."""
+        asked, cache = hot.edition.asked, self._cache
+        leads = asked.saved is None or (hot.look == cache.looks and not private.over(asked, now=now))
+        return leads and cache.fresh(hot.edition, now=now)
+
+    def _manner(self, path: str) -> Manner:
+        return self._private if path.startswith(private.FOLDER) else self._public
+
     async def _answer(self, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime) -> None:
         method = scope["method"]
         if method == "OPTIONS":
-            return await _send(send, 204, [*self._always, *_PREFLIGHT], b"")
+            return await _send(send, 204, self._manner(place[0]).options, b"")
         if method not in ("GET", "HEAD"):
             raise MethodNotAllowed(method, METHODS)
         if place[0] == "/robots.txt":
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._always, _length(ROBOTS)]
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._public.refused, length(ROBOTS)]
             return await _send(send, 200, headers, ROBOTS if method == "GET" else b"")
         await self._give(await self._warm(place, self._hot.get(place)), place, scope, send, now=now)
 
@@ -104,102 +103,81 @@ class Feeds:
     ) -> None:
         wanted = condition(scope["headers"])
         seconds, modified = int(now.timestamp()), hot.edition.modified
-        start, body = hot.whole, hot.edition.body
+        head, body = hot.whole, hot.edition.body
         if tag := is_held(wanted, tags=hot.tags, modified=modified, now=seconds):
-            start, body = hot.held[tag], b""
+            head, body = hot.held[tag], b""
         elif wanted.gzip:
             if hot.packed is None:
                 hot = await self._pack(hot, place)
             if hot.packed is not None:
-                start, body = hot.packed, hot.packed_body
+                head, body = hot.packed, hot.packed_body
         if modified > seconds:
-            start = _dated(start, seconds)
-        await send(start)
+            head = dated(head, seconds)
+        await send(head)
         body = body if scope["method"] == "GET" else b""
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
-        found = asked.read(*place)
-        if found is None:
-            raise NotFound("feed", place[0].removeprefix("/feeds/")[:100])
-        edition = await self._cache.get(found)
-        if hot is not None and hot.edition.etag == edition.etag:
-            made = msgspec.structs.replace(hot, edition=edition)
+        if place[0].startswith(private.FOLDER):
+            found, edition, look = await self._private_now(*place)
         else:
-            made = self._made(found, edition)
+            found, edition, look = await self._public_now(*place)
+        if hot is not None and hot.edition.etag == edition.etag:
+            made = msgspec.structs.replace(hot, edition=edition, look=look)
+        else:
+            made = self._made(found, edition, self._manner(place[0]), look=look)
         if len(self._hot) >= MOST_HOT:
             self._hot.clear()
         self._hot[place] = made
         return made
+
+    async def _public_now(self, path: str, query: bytes) -> tuple[Asked, Edition, int]:
+        found = asked.read(path, query)
+        if found is None:
+            raise NotFound("feed", path.removeprefix("/feeds/")[:100])
+        return found, await self._cache.get(found), 0
+
+    async def _private_now(self, path: str, query: bytes) -> tuple[Asked, Edition, int]:
+        """A saved feed that is changed meanwhile is looked up again."""
+        key = self._addresses.read(path)
+        for _ in range(TRIES):
+            # Counted before the address is looked up: what is committed after that must be noticed.
+            look = await self._cache.look()
+            found = await self._addresses.asked(key, query)
+            try:
+                return found, await self._cache.get(found), look
+            except OutOfDate:
+                continue
+        raise Unavailable("This feed is being changed just now.")
 
     async def _pack(self, hot: Hot, place: tuple[str, bytes]) -> Hot:
         body = await self._cache.packed(hot.edition)
         if body is None:
             return hot
         kept = [pair for pair in hot.whole["headers"] if pair[0] not in (b"etag", b"content-length")]
-        headers = [*kept, (b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), _length(body)]
-        packed = msgspec.structs.replace(hot, packed=_start(200, headers), packed_body=body)
+        headers = [*kept, (b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), length(body)]
+        packed = msgspec.structs.replace(hot, packed=start(200, headers), packed_body=body)
         current = self._hot.get(place)
         if current is not None and current.edition.etag == hot.edition.etag:
             self._hot[place] = packed
         return packed
 
-    def _made(self, found: Asked, edition: Edition) -> Hot:
+    def _made(self, found: Asked, edition: Edition, manner: Manner, *, look: int) -> Hot:
         tags = (f'"{edition.etag}"'.encode(), f'"{edition.etag}.gz"'.encode())
-        # What RFC 9110 15.4.5 wants on a 304; everything else is known from the 200.
-        common: Headers = [
-            (b"last-modified", http_date(edition.modified)),
-            (b"cache-control", b"public, max-age=900, stale-if-error=86400"),
-            (b"vary", b"Accept-Encoding"),
-            *self._always[:2],
-            *_notes(found, edition),
-        ]
-        whole = [
-            (b"content-type", FORMATS[found.suffix].media_type.encode()),
-            *common,
-            (b"content-disposition", f'inline; filename="{found.name}.{found.suffix}"'.encode()),
-            (b"content-language", found.lang.encode()),
-            self._links,
-            *self._always[2:],
-            (b"etag", tags[0]),
-            _length(edition.body),
-        ]
-        held = {tag: _start(304, [*common, (b"etag", tag)]) for tag in tags}
-        return Hot(edition=edition, tags=tags, whole=_start(200, whole), held=held)
+        common = feed_headers.held(found, edition, manner)
+        whole = feed_headers.whole(found, edition, manner, links=self._links)
+        whole += [(b"etag", tags[0]), length(edition.body)]
+        held = {tag: start(304, [*common, (b"etag", tag)]) for tag in tags}
+        return Hot(edition=edition, tags=tags, whole=start(200, whole), held=held, look=look)
 
     async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
         body = document(problem)
         named = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *self._always, _length(body)]
+        manner = self._manner(scope["path"])
+        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *manner.refused, length(body)]
         await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
 
 
-def _notes(found: Asked, edition: Edition) -> Headers:
-    """What a person who wonders about this feed should see."""
-    notes: Headers = []
-    if found.ignored:
-        notes.append((b"x-dday-ignored", ", ".join(found.ignored).encode()))
-    if edition.over_budget:
-        notes.append((b"x-dday-notice", b"larger-than-google-reads"))
-    elif edition.short is not None:
-        notes.append((b"x-dday-notice", b"shortened"))
-    return notes
-
-
-def _length(body: bytes) -> tuple[bytes, bytes]:
-    return (b"content-length", str(len(body)).encode())
-
-
-def _start(status: int, headers: Headers) -> Any:
-    return {"type": "http.response.start", "status": status, "headers": headers}
-
-
-def _dated(start: Any, seconds: int) -> Any:
-    """RFC 9110 8.8.2.1: Last-Modified is never after Date. An older one only makes a reader ask again."""
-    date = http_date(seconds)
-    return {**start, "headers": [(n, date if n == b"last-modified" else v) for n, v in start["headers"]]}
-
-
 async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    await send(_start(status, headers))
+    await send(start(status, headers))
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -24,19 +24,36 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     status: Literal["ok"] = "ok"
 
 
+class Readiness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """It can do its work, and what of it has to wait for now."""
+
+    status: Literal["ok", "degraded"] = "ok"
+    reasons: tuple[str, ...] = ()
+
+
 @get("/healthz", opt=operation("Is it alive", tag=TAG, answers={200: Health}, limited=False))
 async def alive() -> Response[bytes]:
     """200 as long as the process can answer at all."""
     return answers.sent(answers.value(Health()))
 
 
-@get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Health}, limited=False))
+@get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
 async def ready(request: Call) -> Response[bytes]:
-    """200 when the store can be reached and reminders are planned in time (less than 30 s behind)."""
+    """200 when the store can be reached and reminders are planned in time (less than 30 s behind).
+
+    `degraded` while the clock has jumped and is not believed yet: all is answered, nothing new is sent.
+    """
     behind = await request.service.store.reading(lambda c: fanout.lag(c, now=request.service.clock.now()))
     if behind > MOST_BEHIND:
         raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
-    return answers.sent(answers.value(Health()))
+    return answers.sent(answers.value(_readiness(request.service.clock.jump)))
+
+
+def _readiness(jump: timedelta | None) -> Readiness:
+    if jump is None:
+        return Readiness()
+    said = f"The clock has jumped by {jump.total_seconds():.0f} s; nothing new is sent until that is certain."
+    return Readiness(status="degraded", reasons=(said,))
 
 
 @get(

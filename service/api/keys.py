@@ -25,7 +25,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What a new key may do, and until when; without `expires_at` until it is revoked."""
 
     name: Line
-    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=3)]
+    scopes: Annotated[tuple[Scope, ...], Meta(min_length=1, max_length=4)]
     expires_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 

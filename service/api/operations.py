@@ -12,7 +12,7 @@ from service.errors import Problem
 # What may stand for an id in a path: slugs, `whk_…`, `dlv_…`.
 IDENTIFIER = r"^[A-Za-z0-9._~-]{1,200}$"
 
-Scope = Literal["catalogue", "webhooks", "admin"]
+Scope = Literal["catalogue", "webhooks", "feeds", "admin"]
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):

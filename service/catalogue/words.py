@@ -6,9 +6,10 @@ two. A CJK word is found inside a longer one (서울 in 서울콘), a single syl
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from service.catalogue.event import Event
+from service.catalogue.event import Event, Text
 
 _CJK = "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-\u9fff"
 _CJK += "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -27,12 +28,12 @@ def normalise(text: str) -> str:
 
 def tokens(text: str) -> frozenset[str]:
     """What an index keeps of a text."""
-    return frozenset(token for word, cjk in _words(text) for token in _pieces(word, cjk=cjk))
+    return frozenset(token for word in _words(text) for token in _pieces(*word))
 
 
 def event_tokens(event: Event) -> frozenset[str]:
     """What an index keeps of an event: its names and summaries in both languages."""
-    return frozenset().union(*(tokens(text) for text in searched(event)))
+    return frozenset().union(*(tokens(text) for text in searched(event.name, event.summary)))
 
 
 def query_tokens(query: str) -> frozenset[str]:
@@ -40,30 +41,49 @@ def query_tokens(query: str) -> frozenset[str]:
     return tokens(query)
 
 
+class Word(NamedTuple):
+    letters: str
+    cjk: bool
+
+
+def undecided(query: str) -> tuple[Word, ...]:
+    """The words of the query that an event may lack although it has all of their tokens."""
+    return tuple(word for word in _words(query) if word.letters not in _pieces(*word))
+
+
 def contains(event: Event, query: str) -> bool:
     """Whether every word of the query stands in any name or summary of the event."""
-    there = [list(_words(text)) for text in searched(event)]
-    return all(any(_found(word, cjk=cjk, among=words) for words in there) for word, cjk in _words(query))
+    return stand_in(_words(query), searched(event.name, event.summary))
 
 
-def searched(event: Event) -> tuple[str, ...]:
-    """The texts a search looks into."""
-    texts = (event.name, event.summary)
-    return tuple(text for both in texts if both for text in (both.ko, both.en) if text)
+def stand_in(words: Iterable[Word], texts: Sequence[str]) -> bool:
+    """Whether each of the words stands in any of the texts."""
+    return all(any(_found(word, normalise(text)) for text in texts) for word in words)
 
 
-def _found(word: str, *, cjk: bool, among: list[tuple[str, bool]]) -> bool:
-    if cjk and len(word) > 1:
-        return any(word in other for other, _ in among)
-    return any(word == other for other, _ in among)
+def searched(name: Text, summary: Text | None) -> tuple[str, ...]:
+    """The texts of an event that a search looks into."""
+    texts = (name, summary) if summary else (name,)
+    return tuple(text for both in texts for text in (both.ko, both.en) if text)
 
 
-def _words(text: str) -> Iterator[tuple[str, bool]]:
-    for found in _WORD.finditer(normalise(text)):
-        yield found[0], found["cjk"] is not None
+def _found(word: Word, text: str) -> bool:
+    if word.letters not in text:
+        return False
+    # CJK letters stand in a text only as part of a CJK word.
+    return (word.cjk and len(word.letters) > 1) or word in _runs(text)
 
 
-def _pieces(word: str, *, cjk: bool) -> Iterator[str]:
+def _words(text: str) -> Iterator[Word]:
+    return _runs(normalise(text))
+
+
+def _runs(normalised: str) -> Iterator[Word]:
+    for found in _WORD.finditer(normalised):
+        yield Word(found[0], found["cjk"] is not None)
+
+
+def _pieces(word: str, cjk: bool) -> Iterator[str]:
     if cjk and len(word) > 1:
         yield from (word[i : i + 2] for i in range(len(word) - 1))
     else:

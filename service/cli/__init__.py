@@ -15,11 +15,16 @@ COMMANDS = {
         "replay": "service.cli.replay",
         "listen": "service.cli.listen",
     },
-    "Keep the catalogue": {"check": "service.cli.catalogue", "seed": "service.cli.catalogue"},
+    "Keep the catalogue": {
+        "check": "service.cli.catalogue",
+        "seed": "service.cli.catalogue",
+        "import": "service.cli.imports",
+    },
     "Administer": {
         "keys": "service.cli.keys",
         "secrets": "service.cli.secrets",
         "webhooks": "service.cli.webhooks",
+        "feeds": "service.cli.feeds",
         "openapi": "service.cli.openapi",
     },
 }

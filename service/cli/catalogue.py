@@ -9,9 +9,9 @@ from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
 from service.catalogue.seeds import check as check_seeds
 from service.cli.console import Misused, Refused, err, out, show_json
 from service.cli.options import DATABASE, settings_flags
-from service.clock import SystemClock
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store.engine import Store
+from service.timekeeper import steady
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -67,7 +67,7 @@ def seed(settings: Settings, folder: Path, as_json: bool) -> None:
     """
     store = Store.open(settings.database_url, exclusive=False)
     try:
-        report = seeding.load(store, parsed(folder), now=SystemClock().now())
+        report = seeding.load(store, parsed(folder), now=steady(store).now())
     finally:
         store.close()
     if as_json:

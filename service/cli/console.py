@@ -1,5 +1,6 @@
 """How commands speak: results to stdout, the rest to stderr, faults as one sentence and an exit code."""
 
+import keyword
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -53,7 +54,9 @@ class Commands(click.RichGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._modules:
             return None
-        found: click.Command = getattr(import_module(self._modules[cmd_name]), cmd_name)
+        # A word that Python keeps for itself, `import`, bears an underscore there.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        found: click.Command = getattr(import_module(self._modules[cmd_name]), name)
         return found
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from service.cli.console import err, out, show_json, show_table
 from service.cli.options import DATABASE, settings_flags
-from service.clock import SystemClock
 from service.settings import Settings
 from service.store import keys as key_store
 from service.store.engine import Store
+from service.timekeeper import steady
 
 T = TypeVar("T")
-SCOPES = ("catalogue", "webhooks", "admin")
+SCOPES = ("catalogue", "webhooks", "feeds", "admin")
 
 
 @click.group()
@@ -33,15 +33,15 @@ def keys() -> None:
 @settings_flags(*DATABASE)
 def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a key for NAME and show it, once."""
-    now = SystemClock().now()
-    expires = now + timedelta(days=days) if days else None
-    key, plaintext = _in_store(
-        settings, lambda c: key_store.create(c, name, scopes=scopes, now=now, expires_at=expires)
-    )
+
+    def make(c: Connection, now: datetime) -> tuple[key_store.Key, str]:
+        expires = now + timedelta(days=days) if days else None
+        return key_store.create(c, name, scopes=scopes, now=now, expires_at=expires)
+
+    (key, plaintext), _ = _in_store(settings, make)
     if as_json:
-        show_json(
-            {"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": expires, "key": plaintext}
-        )
+        shown = {"id": key.id, "name": key.name, "scopes": key.scopes, "expires_at": key.expires_at}
+        show_json({**shown, "key": plaintext})
         return
     out.print(plaintext, markup=False)
     err.print("This is the only time the key is shown.")
@@ -52,11 +52,10 @@ def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | N
 @settings_flags(*DATABASE)
 def list_(settings: Settings, as_json: bool) -> None:
     """Show every key, revoked and expired ones too; never the secret part."""
-    found = _in_store(settings, key_store.listed)
+    found, now = _in_store(settings, lambda c, _: key_store.listed(c))
     if as_json:
         show_json(found)
         return
-    now = SystemClock().now()
     rows = [
         (key.id, key.name, " ".join(key.scopes), f"{key.created_at:%Y-%m-%d}", _state(key, now))
         for key in found
@@ -69,15 +68,16 @@ def list_(settings: Settings, as_json: bool) -> None:
 @settings_flags(*DATABASE)
 def revoke(settings: Settings, key_id: str) -> None:
     """Make the key KEY_ID invalid, at once and for good."""
-    now = SystemClock().now()
-    _in_store(settings, lambda c: key_store.revoke(c, key_id, now=now))
+    _in_store(settings, lambda c, now: key_store.revoke(c, key_id, now=now))
     err.print(f"Key {key_id} is revoked.", markup=False)
 
 
-def _in_store(settings: Settings, work: Callable[[Connection], T]) -> T:
+def _in_store(settings: Settings, work: Callable[[Connection, datetime], T]) -> tuple[T, datetime]:
+    """What came of it, and when: the services of a database and its command line have one clock."""
     store = Store.open(settings.database_url, exclusive=False)
     try:
-        return store.write(work)
+        now = steady(store).now()
+        return store.write(lambda c: work(c, now)), now
     finally:
         store.close()
 

@@ -1,5 +1,6 @@
 """`dday listen`: see reminders arrive on this machine, the way `stripe listen` does."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from service.cli.remote import Api
 from service.cli.wishes import COUNTDOWN, EVERY_CHANGE
 from service.reminders.rules import NewWebhook, WebhookView
 
+# A closed terminal and a supervisor end it like Ctrl-C: its webhook must not outlive it.
+STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding", "transfer-encoding"})
 
 
@@ -36,6 +39,8 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
     Makes a webhook for as long as it runs (DDAY_API_KEY needs the scope webhooks; the service must allow
     loopback: DDAY_EGRESS_ALLOW=127.0.0.0/8), with D-7, D-1, D-day and every change.
     """
+    for number in STOPPED_BY:
+        signal.signal(number, signal.default_int_handler)
     found: list[str] = [secret] if secret else []
     with _receiver(port, found=found, forward_to=forward_to, as_json=as_json) as receiver:
         if secret:

@@ -1,18 +1,21 @@
-"""The client of a running Dday: what `dday webhooks` and `dday listen` do, they do over its public API.
+"""The client of a running Dday: `dday webhooks`, `dday feeds` and `dday listen` use its public API.
 
 A SQLite file belongs to the service that runs on it, so these commands ask the service. This goes where the
 operator points (DDAY_URL), never where a subscriber does; deliveries leave by `service.egress` only.
 """
 
-from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import httpx
 import msgspec
+import rich_click as click
 
 from service.cli.console import Misused, Refused
 from service.settings import remote_from_environment
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -47,8 +50,8 @@ class Api:
         remote = remote_from_environment(url)
         if need_key and not remote.api_key:
             raise Misused(
-                "DDAY_API_KEY is not set. `dday keys create NAME --scope webhooks` makes a key; then "
-                "export DDAY_API_KEY=dday_…"
+                "DDAY_API_KEY is not set. `dday keys create NAME --scope webhooks` makes a key (or --scope "
+                "feeds); then export DDAY_API_KEY=dday_…"
             )
         self.url = remote.url
         headers = {"authorization": f"Bearer {remote.api_key}"} if remote.api_key else {}
@@ -90,6 +93,21 @@ class Api:
             cursor = page.next
             if cursor is None:
                 return found
+
+
+def on_service(command: Callable[Concatenate[Api, bool, P], None]) -> Callable[P, None]:
+    """Give a command `--url` and `--json`, and hand it the service and whether a machine reads."""
+
+    @wraps(command)
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
+        url: Any = kwargs.pop("url")
+        as_json: Any = kwargs.pop("as_json")
+        with Api(url) as api:
+            command(api, bool(as_json), *args, **kwargs)
+
+    with_json = click.option("--json", "as_json", is_flag=True, help="For a machine.")(called)
+    help = "The service to ask. [default: DDAY_URL, or this machine's port 8000]"
+    return click.option("--url", metavar="URL", help=help)(with_json)
 
 
 def _said(response: httpx.Response) -> str:

@@ -13,10 +13,10 @@ from service.app import Service, build, open_service
 from service.cli.catalogue import parsed
 from service.cli.console import err
 from service.cli.options import settings_flags
-from service.clock import SystemClock
 from service.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
+from service.timekeeper import keeping
 
 
 @click.command()
@@ -44,7 +44,7 @@ def serve(settings: Settings, no_deliver: bool) -> None:
 def deliver(settings: Settings) -> None:
     """Plan and send reminders only, beside `dday serve --no-deliver` on the same PostgreSQL database."""
     logs.configure(settings.log)
-    service = open_service(settings, clock=SystemClock(), carried=True)
+    service = open_service(settings, carried=True)
     try:
         server.run(_delivering(service))
     finally:
@@ -56,7 +56,7 @@ async def _delivering(service: Service) -> None:
     for number in server.STOPPED_BY:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     try:
-        async with delivering(service):
+        async with keeping(service.store, service.clock, service.metrics), delivering(service):
             err.print("Dday delivers reminders (Ctrl-C stops it)")
             await stopped.wait()
     finally:
@@ -68,7 +68,7 @@ def opened(settings: Settings) -> Service:
 
     Later starts leave it alone, or what people changed since would be changed back. `dday seed` does that.
     """
-    service = open_service(settings, clock=SystemClock(), carried=settings.deliver)
+    service = open_service(settings, carried=settings.deliver)
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
             err.print("A new catalogue: loading the seeds …")

@@ -1,21 +1,18 @@
 """`dday webhooks`: see, make and try webhooks on a running service, over its API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, get_args
+from typing import get_args
 
 import msgspec
 import rich_click as click
 
 from service.cli.arrivals import KOREA, countdown
 from service.cli.console import Misused, Refused, err, out, show_json, show_table
-from service.cli.remote import Api
+from service.cli.remote import Api, on_service
 from service.cli.wishes import filter_of, rules_of
 from service.reminders.rules import Change, Format, Signing, WebhookView
 from service.reminders.upcoming import Upcoming
-
-P = ParamSpec("P")
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,21 +37,6 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 @click.group()
 def webhooks() -> None:
     """See, make and try webhooks on a running service. DDAY_API_KEY needs the scope webhooks."""
-
-
-def on_service(command: Callable[Concatenate[Api, bool, P], None]) -> Callable[P, None]:
-    """Give a command `--url` and `--json`, and hand it the service and whether a machine reads."""
-
-    @wraps(command)
-    def called(*args: P.args, **kwargs: P.kwargs) -> None:
-        url: Any = kwargs.pop("url")
-        as_json: Any = kwargs.pop("as_json")
-        with Api(url) as api:
-            command(api, bool(as_json), *args, **kwargs)
-
-    with_json = click.option("--json", "as_json", is_flag=True, help="For a machine.")(called)
-    help = "The service to ask. [default: DDAY_URL, or this machine's port 8000]"
-    return click.option("--url", metavar="URL", help=help)(with_json)
 
 
 @webhooks.command(name="list")

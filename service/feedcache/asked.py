@@ -1,59 +1,46 @@
 """What a feed address asks for. A fetched feed never fails over a parameter: programs would disable it."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from feeds.entry import Profile
 from feeds.formats import FORMATS
 from service.catalogue import filters
-from service.catalogue.event import SLUG_PATTERN, Kind, Language
+from service.catalogue.event import SLUG_PATTERN, Kind, Language, Text
 from service.catalogue.faults import Invalid
 from service.catalogue.filters import EventFilter
+from service.feedcache.options import OPTIONS, Options, Pairs, read_options
 
 Suffix = Literal["ics", "json", "atom"]
-Pairs = tuple[tuple[str, str], ...]
 
 LONGEST_QUERY = 4000
-MOST_ALARMS = 5
-FURTHEST_MONTHS = 240
-FURTHEST_ALARM = timedelta(days=90)
 DEADLINES: tuple[Kind, ...] = ("application_window", "milestone")
 EVENTS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "application_window")
 
 _PATH = re.compile(
     r"/feeds/(?P<lang>ko|en)/(?P<one>events/)?(?P<name>[a-z0-9-]{1,100})\.(?P<suffix>ics|json|atom)"
 )
-_PERIOD = re.compile(r"P(?:(\d{1,2})Y)?(?:(\d{1,3})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
-_LENGTH = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?)?")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
-class Reach(msgspec.Struct, frozen=True):
-    """A length in calendar terms: so many months, then days."""
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that was replaced `since`, and leads on `until` it is dead."""
 
-    months: int
-    days: int
+    since: datetime
+    until: datetime
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Every option of a feed with its default."""
+class Saved(msgspec.Struct, frozen=True, kw_only=True):
+    """Which saved feed an address leads to. A `version` is one state of its selection and name."""
 
-    windows: Literal["edges", "bar", "both", "none"] = "edges"
-    alarms: tuple[timedelta, ...] = ()
-    cancelled: Literal["keep", "mark", "drop"] = "keep"
-    placeholders: bool = False
-    levels: Literal["parent", "child", "all"] = "all"
-    # Unset, it is full until the feed outgrows what Google reads.
-    detail: Literal["full", "min"] | None = None
-    # As far back as ahead: calendars delete what a feed leaves out, and a subscriber loses the record of it.
-    past: Reach = Reach(18, 0)
-    ahead: Reach = Reach(18, 0)
-    profile: Profile = "plain"
+    id: str
+    version: int
+    name: Text
+    moved: Moved | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +54,42 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     filters: EventFilter = EventFilter()
     query: str = ""
     ignored: tuple[str, ...] = ()
+    saved: Saved | None = None
 
     @property
     def path(self) -> str:
-        """The canonical address: the key of its copies and of its Last-Modified."""
+        """The canonical address: the key of its copies and of its Last-Modified.
+
+        That of a saved feed is no address at all. It outlives every change of the selection, so that dates
+        go on from there, and holds no token, as it is stored and logged.
+        """
         folder = "events/" if self.single else ""
-        return f"/feeds/{self.lang}/{folder}{self.name}.{self.suffix}" + (
-            f"?{self.query}" if self.query else ""
-        )
+        place = f"{self.lang}/{folder}{self.name}" if self.saved is None else _place(self.saved)
+        return f"/feeds/{place}.{self.suffix}" + (f"?{self.query}" if self.query else "")
+
+    @property
+    def moved(self) -> Moved | None:
+        return self.saved.moved if self.saved else None
+
+    @property
+    def instead_of(self) -> str | None:
+        """The path of what was sent at this address before it was replaced."""
+        if self.saved is None or self.saved.moved is None:
+            return None
+        return msgspec.structs.replace(self, saved=msgspec.structs.replace(self.saved, moved=None)).path
+
+    @property
+    def version(self) -> int:
+        return self.saved.version if self.saved else 0
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What parameters come to: `given` are the good ones, `ignored` the names of the others."""
+
+    options: Mapping[str, Any]
+    filters: EventFilter
+    given: Pairs
+    ignored: tuple[str, ...]
 
 
 def read(path: str, query: bytes) -> Asked | None:
@@ -84,18 +99,29 @@ def read(path: str, query: bytes) -> Asked | None:
         return None
     if found["one"] and found["suffix"] != "ics":
         return None
-    pairs, unreadable = _pairs(query)
-    options, taken, bad = _options(pairs)
-    chosen, kept, worse = _filters([pair for pair in pairs if pair[0] in filters.NAMES])
-    unknown = [name for name, _ in pairs if name not in OPTIONS and name not in filters.NAMES]
+    pairs, unreadable = read_query(query)
+    choice = choose(pairs, unreadable)
     return Asked(
         lang="ko" if found["lang"] == "ko" else "en",
         name=found["name"],
         suffix=found["suffix"],  # type: ignore[arg-type]
         single=bool(found["one"]),
+        options=Options(**choice.options),
+        filters=choice.filters,
+        query=urlencode(choice.given),
+        ignored=choice.ignored,
+    )
+
+
+def choose(pairs: Pairs, unreadable: Sequence[str] = ()) -> Choice:
+    """Tell the good parameters from the bad ones, of which `unreadable` are some more."""
+    options, taken, bad = read_options(pairs)
+    chosen, kept, worse = _filters([pair for pair in pairs if pair[0] in filters.NAMES])
+    unknown = [name for name, _ in pairs if name not in OPTIONS and name not in filters.NAMES]
+    return Choice(
         options=options,
         filters=chosen,
-        query=urlencode(sorted({*taken, *kept})),
+        given=tuple(sorted({*taken, *kept})),
         ignored=_named([*unreadable, *bad, *worse, *unknown]),
     )
 
@@ -116,7 +142,12 @@ def narrowed(asked: Asked, noun: str | None) -> EventFilter | None:
     return msgspec.structs.replace(asked.filters, **both)
 
 
-def _pairs(query: bytes) -> tuple[Pairs, list[str]]:
+def _place(saved: Saved) -> str:
+    until = f"/until-{int(saved.moved.until.timestamp() * 1000)}" if saved.moved else ""
+    return f"saved/{saved.id}{until}"
+
+
+def read_query(query: bytes) -> tuple[Pairs, list[str]]:
     """The parameters that can be read, raw Korean included, and the names of those that cannot."""
     pairs: list[tuple[str, str]] = []
     bad = []
@@ -126,26 +157,6 @@ def _pairs(query: bytes) -> tuple[Pairs, list[str]]:
         except ValueError:
             bad.append(part.partition(b"=")[0].decode("ascii", "replace"))
     return tuple(pairs), bad
-
-
-def _options(pairs: Pairs) -> tuple[Options, list[tuple[str, str]], list[str]]:
-    """The options, the parameters that set one to more than its default, and the bad ones."""
-    read: dict[str, Any] = {}
-    taken, bad = [], []
-    for name, text in pairs:
-        if name not in OPTIONS:
-            continue
-        try:
-            value = OPTIONS[name](text)
-        except ValueError:
-            bad.append(name)
-            continue
-        if name in read:
-            bad.append(name)
-        else:
-            read[name] = value
-            taken += [(name, ",".join(sorted(text.split(","))))] if value != getattr(DEFAULTS, name) else []
-    return Options(**read), taken, bad
 
 
 def _filters(pairs: Sequence[tuple[str, str]]) -> tuple[EventFilter, Sequence[tuple[str, str]], list[str]]:
@@ -164,61 +175,3 @@ def _filters(pairs: Sequence[tuple[str, str]]) -> tuple[EventFilter, Sequence[tu
 def _named(names: Sequence[str]) -> tuple[str, ...]:
     # They go into a header, so only plain ones are quoted back.
     return tuple(sorted({name if _NAME.fullmatch(name) else "unreadable" for name in names}))
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(text)
-        return text
-
-    return parse
-
-
-def _flag(text: str) -> bool:
-    if text not in ("0", "1", "true", "false"):
-        raise ValueError(text)
-    return text in ("1", "true")
-
-
-def _reach(text: str) -> Reach:
-    found = _PERIOD.fullmatch(text)
-    if found is None or text == "P":
-        raise ValueError(text)
-    years, months, weeks, days = (int(part or 0) for part in found.groups())
-    reach = Reach(12 * years + months, 7 * weeks + days)
-    if reach.months + reach.days // 30 > FURTHEST_MONTHS:
-        raise ValueError(text)
-    return reach
-
-
-def _alarms(text: str) -> tuple[timedelta, ...]:
-    lengths = {_length(part) for part in text.split(",")}
-    if len(lengths) > MOST_ALARMS:
-        raise ValueError(text)
-    return tuple(sorted(lengths, reverse=True))
-
-
-def _length(text: str) -> timedelta:
-    found = _LENGTH.fullmatch(text)
-    if found is None or text[-1] in "PT":
-        raise ValueError(text)
-    weeks, days, hours, minutes = (int(part or 0) for part in found.groups())
-    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)
-    if length > FURTHEST_ALARM:
-        raise ValueError(text)
-    return length
-
-
-DEFAULTS = Options()
-OPTIONS: Mapping[str, Callable[[str], Any]] = {
-    "windows": _choice("edges", "bar", "both", "none"),
-    "alarms": _alarms,
-    "cancelled": _choice("keep", "mark", "drop"),
-    "placeholders": _flag,
-    "levels": _choice("parent", "child", "all"),
-    "detail": _choice("full", "min"),
-    "past": _reach,
-    "ahead": _reach,
-    "profile": _choice("plain", "rich"),
-}

@@ -16,6 +16,7 @@ from service.clock import Clock
 from service.errors import NotFound, Problem, Unavailable
 from service.feedcache.asked import Asked
 from service.feedcache.edition import Edition
+from service.feedcache.material import OutOfDate
 from service.feedcache.press import Press
 from service.store import revisions
 from service.store.engine import Store
@@ -50,6 +51,7 @@ class FeedCache:
         self._head = -1
         self._commits = -1
         self._looked = float("-inf")
+        self.looks = 0
 
     def close(self) -> None:
         if self._ahead is not None:
@@ -90,19 +92,26 @@ class FeedCache:
         except Problem:
             # Whoever asks for it next is told.
             return
+        except OutOfDate:
+            self._forget(edition.asked.path)
 
     async def get(self, asked: Asked) -> Edition:
-        """The feed as it is now. NotFound for one that cannot be; an older copy while the store is away."""
+        """The feed as it is now. NotFound for one that cannot be; an older copy while the store is away.
+
+        OutOfDate for a saved feed whose address has to be looked up again.
+        """
         path = asked.path
         edition = self._editions.get(path)
         try:
-            await self._look()
-            while edition is None or edition.seq < self._head or not edition.season.has(self._clock.now()):
+            await self.look()
+            while edition is None or not self._serves(edition, asked):
                 # Once more if the making had begun before the change that this caller may know of.
                 edition = await self._made(asked, edition)
             if path in self._editions:
                 self._editions.move_to_end(path)
             return edition
+        except OutOfDate:
+            raise
         except NotFound:
             self._forget(path)
             raise
@@ -116,6 +125,10 @@ class FeedCache:
                 raise Unavailable("This feed cannot be made just now.") from error
         return edition
 
+    def _serves(self, edition: Edition, asked: Asked) -> bool:
+        current = edition.seq >= self._head and edition.asked.version == asked.version
+        return current and edition.season.has(self._clock.now())
+
     async def packed(self, edition: Edition) -> bytes | None:
         """The gzip copy, made once an edition; None while a long one is in the making."""
         etag, ready = self._packed.get(edition.asked.path, ("", b""))
@@ -128,14 +141,17 @@ class FeedCache:
             task.add_done_callback(lambda _: self._packing.pop(edition.etag, None))
         return await asyncio.shield(task) if len(edition.body) <= PACKED_AT_ONCE else None
 
-    async def _look(self) -> None:
+    async def look(self) -> int:
+        """Look at the log unless that was done just now; which look it was that holds."""
         now = monotonic()
         commits = self._store.commits
         if commits == self._commits and now - self._looked < LOOK_EVERY:
-            return
+            return self.looks
         head = await self._store.glancing(revisions.head)
         # What was committed meanwhile has a higher count and is looked for again.
         self._head, self._commits, self._looked = head, commits, now
+        self.looks += 1
+        return self.looks
 
     async def _made(self, asked: Asked, previous: Edition | None) -> Edition:
         """One making a feed at a time, whoever asks for it; a caller that leaves does not stop it."""

@@ -6,11 +6,12 @@ from hashlib import blake2b
 
 import msgspec
 
-from feeds.entry import Feed, Fragment
+from feeds.entry import Entry, Feed, Fragment
 from feeds.formats import FORMATS
 from service.catalogue.entries import Around, Named, NounName, Style, entries, leaves_at, names_used
 from service.catalogue.view import Document
-from service.feedcache.asked import Asked, Options
+from service.feedcache.asked import Asked
+from service.feedcache.options import Options
 from service.feedcache.reach import Season, extent
 from service.store.records import Stored
 
@@ -112,9 +113,7 @@ def render(document: Document, *, uid: str, around: Around, style: Style, asked:
     for entry in entries(document, uid=uid, around=around, style=style):
         fragment = form.render(entry, profile=asked.options.profile)
         if fragment is not None:
-            digest = blake2b(fragment.body, digest_size=16).digest()
-            touches = extent(entry.start, entry.end)
-            pieces.append(Piece(fragment=fragment, digest=digest, touches=touches, updated=entry.updated))
+            pieces.append(piece_of(entry, fragment))
     used = names_used(document)
     return Rendered(
         pieces=tuple(pieces),
@@ -122,6 +121,12 @@ def render(document: Document, *, uid: str, around: Around, style: Style, asked:
         named=tuple(map(around.get, used)),
         leaves_at=leaves_at(document),
     )
+
+
+def piece_of(entry: Entry, fragment: Fragment) -> Piece:
+    digest = blake2b(fragment.body, digest_size=16).digest()
+    touches = extent(entry.start, entry.end)
+    return Piece(fragment=fragment, digest=digest, touches=touches, updated=entry.updated)
 
 
 def digest_of(feed: Feed, layer: Layer, asked: Asked) -> str:

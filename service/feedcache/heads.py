@@ -32,6 +32,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def title(asked: Asked, named: Text | None) -> str:
+    if asked.saved is not None:
+        return pick(asked.saved.name, asked.lang)
     words = TITLES.get(asked.name) if named is None else None
     return (
         pick(words, asked.lang)
@@ -48,15 +50,19 @@ def notice(lang: Language, *, shortened: bool, over_budget: bool) -> str | None:
 
 
 def head(asked: Asked, *, title: str, notice: str | None, base_url: str, uid_domain: str, key: str) -> Feed:
-    """The feed without its date. `key` tells filtered feeds of one name apart."""
+    """The feed without its date. `key` tells filtered feeds of one name apart.
+
+    A saved feed does not say where it came from: its address is a secret, and the copies get around.
+    """
     about = pick(ABOUT, asked.lang)
+    name = f"saved-{asked.saved.id}" if asked.saved else f"{asked.lang}-{asked.name}"
     return Feed(
-        uid=f"feed-{asked.lang}-{asked.name}{key}@{uid_domain}",
+        uid=f"feed-{name}{key}@{uid_domain}",
         title=title,
         description=f"{about}\n{notice}" if notice else about,
         language=asked.lang,
         zone=ZONE,
-        url=base_url + asked.path,
+        url="" if asked.saved else base_url + asked.path,
         page=f"{base_url}/events/{asked.name}" if asked.single else f"{base_url}/",
         modified=EPOCH,
         color=COLOR,

@@ -28,6 +28,11 @@ def made(
     return _patched(kept, base, out=out, into=into)
 
 
+def with_piece(layer: Layer, piece: Piece) -> Layer:
+    """The layer with one more piece in its place, which belongs to no event."""
+    return _patched(layer.rows, layer, out=(), into=(piece,))
+
+
 def _whole(rows: Mapping[str, Rendered], ordered: list[Piece]) -> Layer:
     return Layer(
         rows=rows,

@@ -14,7 +14,7 @@ from service.errors import NotFound
 from service.feedcache.asked import Asked, narrowed
 from service.feedcache.edition import document_of
 from service.feedcache.reach import limited
-from service.store import events, feedstate, names, references, revisions
+from service.store import events, feedstate, names, references, revisions, savedfeeds
 from service.store.feedstate import FeedState
 from service.store.records import Stored
 from service.store.references import Noun
@@ -23,6 +23,10 @@ ALL_NOUNS: tuple[Noun, ...] = ("event", "series", "program", "organization", "so
 PAGE = 2000
 # Beyond so many changes reading everything is as quick.
 MOST_CHANGES = 500
+
+
+class OutOfDate(Exception):
+    """The saved feed asked for has changed or gone since its address was looked up."""
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +43,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(c: Connection, asked: Asked, *, since: int | None, now: datetime) -> Material:
     """All of a feed, or what changed `since` a seq. NotFound for a name that names nothing."""
+    check_version(c, asked)
     kind, named = _named(c, asked)
     seq, chosen = revisions.head(c), narrowed(asked, kind)
     ranged = limited(chosen, asked, now=now) if chosen else None
@@ -61,6 +66,12 @@ def read(c: Connection, asked: Asked, *, since: int | None, now: datetime) -> Ma
         gone=frozenset(touched or ()) - {one.id for one in found},
         changes_only=touched is not None,
     )
+
+
+def check_version(c: Connection, asked: Asked) -> None:
+    """OutOfDate unless the selection asked for is the stored one: what is dated is what is kept."""
+    if asked.saved is not None and savedfeeds.version(c, asked.saved.id) != asked.version:
+        raise OutOfDate
 
 
 def _named(c: Connection, asked: Asked) -> tuple[str | None, Text | None]:

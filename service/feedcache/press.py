@@ -9,15 +9,17 @@ from hashlib import blake2b
 from time import sleep
 
 import msgspec
+from sqlalchemy import Connection
 
 from feeds.entry import Feed
+from feeds.formats import FORMATS
 from service.catalogue.entries import Around, NounName, Style, names_used
-from service.feedcache import edition, heads, layers, material
+from service.feedcache import edition, heads, layers, material, moved
 from service.feedcache.asked import Asked
 from service.feedcache.edition import BUDGET, Edition, Layer, Rendered, document_of
 from service.feedcache.material import Material
 from service.feedcache.reach import season
-from service.store import feedstate, names
+from service.store import feedstate, locks, names
 from service.store.engine import Store
 from service.store.feedstate import FeedState
 from service.store.records import Stored
@@ -39,7 +41,8 @@ class Press:
 
     def publish(self, asked: Asked, previous: Edition | None, *, now: datetime) -> Edition:
         """The feed as it is now. From a `previous` edition only what changed since is read and rendered."""
-        base = previous if previous and previous.season.has(now) else None
+        same = previous is not None and previous.asked.version == asked.version
+        base = previous if previous and same and previous.season.has(now) else None
         found = self._read(asked, base.seq if base else None, now=now)
         if base and _is_untouched(base, found):
             return msgspec.structs.replace(base, seq=found.seq)
@@ -104,7 +107,7 @@ class Press:
     def _dated(
         self, asked: Asked, found: Material, *, full: Layer, short: Layer | None, now: datetime
     ) -> Edition:
-        shown = short or full
+        shown = self._told(short or full, asked)
         over = shown.size > BUDGET and asked.suffix == "ics" and not asked.single
         title = heads.title(asked, found.named)
         feed = self._head(
@@ -129,12 +132,33 @@ class Press:
             modified=state.modified,
         )
 
+    def _told(self, layer: Layer, asked: Asked) -> Layer:
+        """The layer with what the readers of this address must know."""
+        if asked.saved is None:
+            return layer
+        entry = moved.notice(asked.saved, asked.lang, uid_domain=self._uid_domain)
+        fragment = FORMATS[asked.suffix].render(entry, profile=asked.options.profile) if entry else None
+        return layers.with_piece(layer, edition.piece_of(entry, fragment)) if entry and fragment else layer
+
     def _note(
         self, asked: Asked, digest: str, seq: int, newest: datetime | None, *, now: datetime
     ) -> FeedState:
-        return self._store.write(
-            lambda c: feedstate.note(c, asked.path, digest=digest, seq=seq, newest=newest, now=now)
-        )
+        def work(c: Connection) -> FeedState:
+            if asked.saved is not None:
+                # In our turn, so that no later selection can have been dated before this one.
+                locks.catalogue(c)
+                material.check_version(c, asked)
+            return feedstate.note(
+                c,
+                asked.path,
+                digest=digest,
+                seq=seq,
+                newest=newest,
+                now=now,
+                instead_of=asked.instead_of,
+            )
+
+        return self._store.write(work)
 
     def _head(self, asked: Asked, title: str, notice: str | None) -> Feed:
         key = f"-{_hash(asked.query)[:8]}" if asked.query else ""

@@ -7,7 +7,8 @@ import msgspec
 from service.catalogue import dates
 from service.catalogue.filters import HOME, EventFilter
 from service.catalogue.windows import TICK
-from service.feedcache.asked import Asked, Reach
+from service.feedcache.asked import Asked
+from service.feedcache.options import Reach
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)

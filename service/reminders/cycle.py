@@ -11,7 +11,7 @@ from service.reminders.switchoff import switch_off
 from service.store import claims, deliveries, results, waiting
 from service.store.claims import Claimed
 from service.store.results import Result
-from service.store.waiting import Due
+from service.store.waiting import Due, Found
 
 
 class ToDo(Struct, kw_only=True):
@@ -42,11 +42,15 @@ class ToDo(Struct, kw_only=True):
 
 
 class Wish(Struct, frozen=True, kw_only=True):
-    """What may be claimed: `depth` a webhook where much is due, none `without`, and the choice of them."""
+    """What may be claimed: `depth` a webhook where much is due, none `without`, and the choice of them.
+
+    `crowded` where the last claim found that much was due.
+    """
 
     limit: int
     depth: int
     without: list[str]
+    crowded: bool
     choose: Callable[[Sequence[Due]], list[str]]
 
 
@@ -60,10 +64,11 @@ class Who(Struct, frozen=True, kw_only=True):
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """What one transaction did and found. `next_due` is looked up when nothing was claimed."""
+    """What one transaction did and found. `next_due` is looked up when claiming found nothing."""
 
     claimed: tuple[Claimed, ...] = ()
     queues: int = 0
+    crowded: bool = False
     stale: int = 0
     expired: int = 0
     recovered: int = 0
@@ -82,21 +87,28 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     looking = housekeeping or bool(todo.forsaken)
     recovered = claims.recover(c, now=who.now, chance=who.chance) if looking else 0
     expired = claims.expire(c, now=who.now) if housekeeping else 0
-    due = _due(c, wish, who) if wish else ()
-    chosen = wish.choose(due) if wish else []
+    found = _due(c, wish, who) if wish else Found()
+    chosen = wish.choose(found.due) if wish else []
     claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
     return Turn(
         claimed=claimed,
-        queues=len({each.webhook for each in due}),
+        queues=len({each.webhook for each in found.due}),
+        crowded=found.crowded,
         stale=recorded.stale,
         expired=expired + sum(each.state == "expired" for each in todo.dropped),
         recovered=recovered,
         disabled=disabled,
-        next_due=None if claimed else deliveries.next_due(c, after=who.now),
+        next_due=deliveries.next_due(c, after=who.now) if wish and not claimed else None,
     )
 
 
-def _due(c: Connection, wish: Wish, who: Who) -> tuple[Due, ...]:
+def _due(c: Connection, wish: Wish, who: Who) -> Found:
     return waiting.due(
-        c, worker=who.worker, now=who.now, depth=wish.depth, limit=wish.limit, without=wish.without
+        c,
+        worker=who.worker,
+        now=who.now,
+        depth=wish.depth,
+        limit=wish.limit,
+        without=wish.without,
+        crowded=wish.crowded,
     )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
-from service.clock import Clock
+from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
@@ -28,6 +28,8 @@ from service.store.engine import Store
 
 log = logging.getLogger(__name__)
 HOUSEKEEPING_SECONDS = 1.0
+# While enough is at hand, this long passes between two claims.
+CLAIM_SECONDS = 0.15
 # After a failure of the store; what was to be written is kept and written later.
 PAUSE_SECONDS = 0.5
 # The fewest rows a claim looks at: enough to see past a few long queues.
@@ -61,7 +63,8 @@ class Deliverer:
         )
         self._outbox = Outbox(self._means)
         self._worker = f"wrk_{secrets.token_hex(8)}"
-        self._queues = 1
+        # What the last claim found, and when that was.
+        self._queues, self._crowded, self._claimed = 1, False, 0.0
         self._kept_house = 0.0
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -138,7 +141,9 @@ class Deliverer:
 
     async def _turn(self, *, claiming: bool) -> Turn:
         """One transaction, then its consequences in memory."""
-        means, outbox, began = self._means, self._outbox, time.monotonic()
+        means, outbox, began = self._means, self._outbox, running()
+        # Going by a clock in doubt, what is due and whose lease is over cannot be known.
+        claiming = claiming and means.clock.jump is None
         outbox.arm()
         todo, outbox.todo = outbox.todo, ToDo.nothing()
         housekeeping = claiming and began - self._kept_house >= HOUSEKEEPING_SECONDS
@@ -152,7 +157,8 @@ class Deliverer:
             outbox.todo = todo.before(outbox.todo)
             raise
         self._kept_house = began if housekeeping else self._kept_house
-        self._queues = done.queues or 1
+        if wish is not None:
+            self._queues, self._crowded, self._claimed = done.queues or 1, done.crowded, began
         self._count(done)
         outbox.take(done.claimed, began=began)
         outbox.committed(todo)
@@ -162,13 +168,15 @@ class Deliverer:
         tempo, lanes = self._means.tempo, self._outbox.lanes
         room = tempo.ahead - lanes.held
         # Few large claims cost less than many small ones, as long as no slot is idle.
-        if room < tempo.ahead // 2 and lanes.held >= 2 * tempo.concurrency:
+        recent = time.monotonic() - self._claimed < CLAIM_SECONDS
+        if lanes.held >= 2 * tempo.concurrency and (recent or room < tempo.ahead // 2):
             return None
         glance = max(GLANCE, room)
         return Wish(
             limit=glance,
             depth=max(1, min(DEEPEST, glance // self._queues)),
             without=lanes.full(),
+            crowded=self._crowded,
             choose=partial(lanes.choose, room=room),
         )
 

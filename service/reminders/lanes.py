@@ -86,16 +86,21 @@ class Lanes:
         return [key for key, count in list(self._claimed.items()) if count >= self._depth(key)]
 
     def choose(self, due: Iterable[Due], *, room: int) -> list[str]:
-        """From what is due, what to claim: fairly by webhook, and one at a time of what killed workers."""
+        """From what is due, what to claim: fairly by webhook, and alone what may kill its worker.
+
+        A suspect is claimed when all else is finished, and nothing else before it is: what it takes down is
+        itself, and nothing waits for a lease that a dead worker holds.
+        """
+        rows = tuple(due)
+        suspect = next((each.id for each in rows if each.abandons >= QUARANTINE), None)
+        if self.quarantined or suspect is not None:
+            return [] if self.held or suspect is None else [suspect]
         chosen: list[str] = []
         counts: dict[str, int] = {}
-        suspects = self.quarantined
-        for each in due:
+        for each in rows:
             held = self._claimed.get(each.webhook, 0) + counts.get(each.webhook, 0)
-            suspect = each.abandons >= QUARANTINE
-            if len(chosen) >= room or held >= self._depth(each.webhook) or (suspect and suspects):
+            if len(chosen) >= room or held >= self._depth(each.webhook):
                 continue
-            suspects += suspect
             counts[each.webhook] = counts.get(each.webhook, 0) + 1
             chosen.append(each.id)
         return chosen
@@ -145,7 +150,7 @@ class Lanes:
         """The next to send, webhook by webhook in turn; None if none may be sent now."""
         if self.in_flight >= self._total:
             return None
-        slow = bool(self._slow_turn) and self._slow < self._total // 2
+        slow = bool(self._slow_turn) and self._slow < max(1, self._total // 2)
         turn = self._slow_turn if slow else self._turn
         if not turn:
             return None
@@ -173,6 +178,7 @@ class Lanes:
         lane.in_flight -= 1
         self.in_flight -= 1
         self._slow -= started.slow
+        self._take_turn(lane)
 
     def _take_turn(self, lane: Lane) -> None:
         if lane.ready and not lane.in_turn and lane.in_flight < lane.limit(self._most):

@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from service.clock import Clock
+from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import sending
@@ -115,7 +115,7 @@ class Outbox:
     def _begin(self) -> None:
         """Start what the limits allow."""
         while not self._stopping and (started := self.lanes.next()) is not None:
-            if time.monotonic() - started.outbound.began >= self._means.tempo.trust:
+            if running() - started.outbound.began >= self._means.tempo.trust:
                 # Too little of the lease is left: somebody else might send it as well.
                 self.lanes.put_back(started)
                 self._give_back(started.outbound.claimed)
@@ -154,7 +154,7 @@ class Outbox:
         self.todo.released.append(claimed)
 
     def _count(self, claimed: Claimed, result: Result) -> None:
-        self._means.metrics.attempts.labels(outcome=result.answer.outcome).inc()
+        self._means.metrics.attempts_of(result.answer.outcome).inc()
         if result.answer.outcome == "not_allowed":
             self._means.metrics.blocked.inc()
         if claimed.fence == 1:

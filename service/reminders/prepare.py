@@ -24,7 +24,7 @@ SUPERSEDES = ("moved", "withdrawn")
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
-    """A delivery that is to be sent. `began` is when its claim began, by the monotonic clock."""
+    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time."""
 
     claimed: Claimed
     subscriber: Subscriber
@@ -113,7 +113,7 @@ def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
 
 
 def _is_notice(each: Claimed) -> bool:
-    return each.planned.type.startswith("event.") and each.planned.type != "event.reminder"
+    return each.planned.type != "event.reminder" and each.planned.type.startswith("event.")
 
 
 def _dropped(each: Claimed, reason: str) -> Dropped:
@@ -142,7 +142,8 @@ def _body(
     stored = sources.events.get(planned.event)
     if stored is None:
         return None
-    current = replace(planned, revision=stored.revision)
+    same = planned.revision == stored.revision
+    current = planned if same else replace(planned, revision=stored.revision)
     return formats.reminder(
         current, webhook, event=stored.body(now), page=page(stored.id, webhook.lang), now=now
     )

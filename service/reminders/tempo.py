@@ -23,7 +23,7 @@ class Tempo(Struct, frozen=True, kw_only=True):
     per_webhook: int = 4
     concurrency: int = 64
     # Claimed beyond what is in flight, so that no slot waits for the database.
-    ahead: int = 512
+    ahead: int = 1024
 
     @property
     def trust(self) -> float:

@@ -7,16 +7,14 @@ that are not ("gathered") are read whole, which `service.store.route` allows onl
 
 # ruff: noqa: S608 - every text below is made of our own words; values are bound.
 
-from functools import lru_cache
-
 import msgspec
-from sqlalchemy import TextClause, text
 
+from service.store.asking import Params
 from service.store.facets import EVERY, LONGEST, OPEN_START, SPANS, UNDATED, signature
 from service.store.instants import FIRST, LAST
 from service.store.records import COLUMNS
 from service.store.wanted import Group, Sort, Wanted
-from service.store.way import DATED, Params, Part, Statement, Way
+from service.store.way import DATED, Part, Statement, Way
 
 
 def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part, leg_by_leg: bool) -> Statement:
@@ -32,12 +30,11 @@ def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part, leg_by_leg: bo
     direction = " DESC" if descending else ""
     if leg_by_leg and not way.gathered and len(legs) > 1:
         legs = [f"({leg} ORDER BY key{direction}, number{direction} LIMIT :size)" for leg in legs]
-    outer = ""
     if way.gathered:
-        outer = " WHERE " + " AND ".join(_within("u.key", "u.number", "", descending=descending))
         stretches = [_Stretch(name="", column="key", low=part.low, high=part.high)]
+    within = _within("u.key", "u.number", "", descending=descending) if way.gathered else []
     return Statement(
-        text=_joined(" UNION ALL ".join(legs), outer, direction),
+        text=_joined(_merged(way, legs, within, leg_by_leg=leg_by_leg), direction),
         fixed=fixed,
         stretches=tuple({s.name: (s.name, s.low, s.high) for s in stretches}.values()),
         descending=descending,
@@ -45,6 +42,19 @@ def statement(way: Way, asked: Wanted, *, sort: Sort, part: Part, leg_by_leg: bo
 
 
 _COLUMN = {"start": "lo", "end": "hi", "updated": "updated"}
+
+
+def _merged(way: Way, legs: list[str], within: list[str], *, leg_by_leg: bool) -> str:
+    """All legs in one; an event with two of the driver's facets is in two of them, and comes once.
+
+    SQLite leaves out the second while it merges; PostgreSQL does so to what it has merged.
+    """
+    several = len(way.driver.names) > 1
+    if not within and not (several and leg_by_leg):
+        return (" UNION " if several else " UNION ALL ").join(legs)
+    distinct = "DISTINCT " if several else ""
+    where = f" WHERE {' AND '.join(within)}" if within else ""
+    return f"SELECT {distinct}u.key AS key, u.number AS number FROM ({' UNION ALL '.join(legs)}) u{where}"
 
 
 def _legs(
@@ -58,18 +68,18 @@ def _legs(
     descending: bool = False,
 ) -> list[str]:
     """One SELECT a facet and stretch. Values go to `fixed`, stretches to be read in order to `ordered`."""
-    rest = _conditions(way, asked, fixed)
+    rest = _conditions(way, asked, part, fixed)
     legs = []
     for place, name in enumerate(way.driver.names):
-        fixed[f"facet{place}"] = name
+        fixed[f"f{place}"] = name
         for leg in _stretches(way, asked, part):
             if way.gathered:
-                within = [f"d.{leg.column} BETWEEN :low{leg.name} AND :high{leg.name}"]
-                fixed[f"low{leg.name}"], fixed[f"high{leg.name}"] = leg.low, leg.high
+                within = [f"d.{leg.column} BETWEEN :l{leg.name} AND :h{leg.name}"]
+                fixed[f"l{leg.name}"], fixed[f"h{leg.name}"] = leg.low, leg.high
             else:
                 within = _within(f"d.{leg.column}", "d.number", leg.name, descending=descending)
                 ordered.append(leg)
-            legs.append(_leg(way, column, [f"d.facet = :facet{place}", *leg.where, *within, *rest]))
+            legs.append(_leg(way, column, [f"d.facet = :f{place}", *leg.where, *within, *rest]))
     return legs
 
 
@@ -108,15 +118,16 @@ def _shelf(way: Way, asked: Wanted, part: Part, shelf: int) -> _Stretch:
             low = max(low, after - SPANS[shelf])
     elif shelf == OPEN_START:
         low = asked.ends_after + 1
-    return _Stretch(name=f"s{shelf}", column="lo", low=low, high=high, where=(f"d.shelf = {shelf}",))
+    return _Stretch(name=str(shelf), column="lo", low=low, high=high, where=(f"d.shelf = {shelf}",))
 
 
+# Names are short, as psycopg takes a statement of more than 4,096 letters apart anew each time.
 def _within(column: str, number: str, name: str, *, descending: bool) -> list[str]:
     """A row-value bound on the side the page is read from: the index is entered at the right place."""
     compare, bound = ("<", ">=") if descending else (">", "<=")
     return [
-        f"({column}, {number}) {compare} (:key{name}, :number{name})",
-        f"{column} {bound} :bound{name}",
+        f"({column}, {number}) {compare} (:k{name}, :n{name})",
+        f"{column} {bound} :b{name}",
     ]
 
 
@@ -125,14 +136,14 @@ def _leg(way: Way, column: str, where: list[str]) -> str:
     if column != "lo" and way.driver.kind != "plain":
         joined = f" JOIN facet s ON {_same_event('s')} AND s.facet = '{EVERY}'"
         key = f"s.{column}"
-    return f"SELECT {key} AS key, d.number AS number FROM facet d{joined} WHERE {' AND '.join(where)}"
+    return f"SELECT {key} AS key, d.number FROM facet d{joined} WHERE {' AND '.join(where)}"
 
 
 def _same_event(table: str) -> str:
     return f"{table}.shelf = d.home AND {table}.lo = d.lo AND {table}.number = d.number"
 
 
-def _conditions(way: Way, asked: Wanted, fixed: Params) -> list[str]:
+def _conditions(way: Way, asked: Wanted, part: Part, fixed: Params) -> list[str]:
     """What every leg checks of a candidate beyond its place in the index."""
     where = _of_driver(way, asked, fixed)
     mask = signature(g.names[0] for g in way.others if len(g.names) == 1 and g.kind != "word")
@@ -140,8 +151,12 @@ def _conditions(way: Way, asked: Wanted, fixed: Params) -> list[str]:
         where.append("(d.signature & :mask) = :mask")
         fixed["mask"] = mask
     for index, group in enumerate(way.others):
-        where.append(_has(group, index, fixed))
-    if any(group.kind == "phase" for group in (way.driver, *way.others)):
+        if group.kind == "phase":
+            where += _in_phase(group, index, way, asked, part, fixed)
+        else:
+            which = _any_of(group, index, fixed)
+            where.append(f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {_same_event('p')})")
+    if way.driver.kind == "phase":
         fixed["now"] = asked.now
     return where
 
@@ -175,41 +190,41 @@ def _of_driver(way: Way, asked: Wanted, fixed: Params) -> list[str]:
     ]
 
 
-def _has(group: Group, index: int, fixed: Params) -> str:
+def _in_phase(group: Group, index: int, way: Way, asked: Wanted, part: Part, fixed: Params) -> list[str]:
+    """Its row may be on many shelves, so it is not looked up where the time alone leaves few others."""
+    if way.along == "shelves" and asked.begins_after > FIRST and part.shelves == DATED:
+        return []
+    fixed["now"] = asked.now
+    shelves = ", ".join(map(str, (*DATED, OPEN_START, UNDATED)))
+    same = f"p.shelf IN ({shelves}) AND p.lo = d.lo AND p.number = d.number"
+    which = _any_of(group, index, fixed)
+    row = f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {same} AND p.begins <= :now AND p.hi > :now)"
+    if way.along == "end" and asked.live_until > FIRST:
+        return [f"(d.hi < {LAST} OR {row})"]
+    return [row]
+
+
+def _any_of(group: Group, index: int, fixed: Params) -> str:
     names = []
     for place, name in enumerate(group.names):
         fixed[f"has{index}_{place}"] = name
         names.append(f":has{index}_{place}")
-    which = f"p.facet IN ({', '.join(names)})" if len(names) > 1 else f"p.facet = {names[0]}"
-    if group.kind == "phase":
-        shelves = ", ".join(map(str, (*DATED, OPEN_START, UNDATED)))
-        same = f"p.shelf IN ({shelves}) AND p.lo = d.lo AND p.number = d.number"
-        return f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {same} AND p.begins <= :now AND p.hi > :now)"
-    return f"EXISTS (SELECT 1 FROM facet p WHERE {which} AND {_same_event('p')})"
+    return f"p.facet IN ({', '.join(names)})" if len(names) > 1 else f"p.facet = {names[0]}"
 
 
 _EVENT = ", ".join(f"e.{name}" for name in COLUMNS)
 
 
-@lru_cache(maxsize=1000)
-def _joined(legs: str, where: str, direction: str) -> TextClause:
-    picked = f"SELECT u.key AS key, u.number AS number FROM ({legs}) u{where}" if where else legs
-    page = f"{picked} ORDER BY key{direction}, number{direction} LIMIT :size"
-    return text(
-        # Sorted by the reader: quicker than to carry documents through a sort.
-        f"SELECT k.key, k.number, {_EVENT} FROM ({page}) k JOIN event e ON e.number = k.number"
-    )
+def _joined(legs: str, direction: str) -> str:
+    page = f"{legs} ORDER BY key{direction}, number{direction} LIMIT :size"
+    # Sorted by the reader: quicker than to carry documents through a sort.
+    return f"SELECT k.key, k.number, {_EVENT} FROM ({page}) k JOIN event e ON e.number = k.number"
 
 
-def count(way: Way, asked: Wanted, *, enough: int) -> tuple[TextClause, Params]:
+def count(way: Way, asked: Wanted, *, enough: int) -> tuple[str, Params]:
     """How many candidates this way would read, counted no further than `enough`."""
     whole = Part(index=0, shelves=(*DATED, OPEN_START, *(() if asked.ranged else (UNDATED,))))
     alone = msgspec.structs.replace(way, others=(), gathered=True)
     fixed: Params = {"enough": enough}
     legs = " UNION ALL ".join(_legs(alone, asked, "lo", whole, fixed, []))
-    return _counted(legs), fixed
-
-
-@lru_cache(maxsize=1000)
-def _counted(legs: str) -> TextClause:
-    return text(f"SELECT count(*) FROM (SELECT 1 FROM ({legs}) l LIMIT :enough) n")
+    return f"SELECT count(*) FROM (SELECT 1 FROM ({legs}) l LIMIT :enough) n", fixed

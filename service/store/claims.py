@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Integer, LargeBinary, Row, Text, bindparam, delete, exists, select, update
 
 from service.reminders.plan import Planned
 from service.store import among
-from service.store.bulk import many
-from service.store.delivery_records import planned_of
+from service.store.bulk import Bulk, inserting, many, once
+from service.store.delivery_records import PLANNED, planned_of
 from service.store.instants import millis
 from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery
 
@@ -43,9 +42,8 @@ def claim(
     if not ids:
         return ()
     taken = {"ids": among.ids(c, ids), "worker": worker, "until": millis(now + lease)}
-    rows = c.execute(_CLAIM[c.dialect.name], taken).all()
-    place = {identifier: n for n, identifier in enumerate(ids)}
-    return tuple(_claimed(row) for row in sorted(rows, key=lambda row: place[row.id]))
+    found = {row[0]: row for row in once(c, _CLAIM[c.dialect.name], taken)}
+    return tuple(_claimed(found[identifier]) for identifier in ids if identifier in found)
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,17 +59,9 @@ def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) ->
 
     So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
     """
-    opened = [
-        {"delivery_id": each.delivery, "fence": each.fence, "worker": worker, "started_at": millis(now)}
-        for each in armed
-    ]
-    bodies = [
-        {"the_id": each.delivery, "my": each.fence, "body": each.body}
-        for each in armed
-        if each.body is not None
-    ]
-    many(c, _OPEN[c.dialect.name], opened)
-    many(c, _BODY, bodies)
+    at = millis(now)
+    _OPEN.write(c, [(each.delivery, each.fence, worker, at) for each in armed])
+    _BODY.write(c, [(each.delivery, each.fence, each.body) for each in armed if each.body is not None])
 
 
 def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime) -> None:
@@ -144,20 +134,22 @@ def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]
     }
 
 
-def _claimed(row: Row[Any]) -> Claimed:
+def _claimed(row: Sequence[Any]) -> Claimed:
+    *planned, fence, tries, replay, abandons, body, created_at = row
     return Claimed(
-        planned=planned_of(row),
-        fence=row.fence,
-        tries=row.tries,
-        replay=row.replay,
-        abandons=row.abandons,
-        body=row.body,
-        created_at=row.created_at,
+        planned=planned_of(planned),
+        fence=fence,
+        tries=tries,
+        replay=replay,
+        abandons=abandons,
+        body=body,
+        created_at=created_at,
     )
 
 
 _MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
+_CARRIED = ("fence", "tries", "replay", "abandons", "body", "created_at")
 _CLAIM = among.prepared(
     delivery.c.id,
     lambda chosen: (
@@ -169,10 +161,19 @@ _CLAIM = among.prepared(
             owner=bindparam("worker"),
             lease_until=bindparam("until"),
         )
-        .returning(*delivery.c)
+        .returning(*PLANNED, *(delivery.c[name] for name in _CARRIED))
     ),
 )
-_BODY = update(delivery).where(_MINE, IS_LEASED).values(body=bindparam("body"))
+_BODY = Bulk(
+    lambda row: (
+        update(delivery)
+        .where(delivery.c.id == row.the_id, delivery.c.fence == row.my, IS_LEASED)
+        .values(body=row.body)
+    ),
+    the_id=Text(),
+    my=Integer(),
+    body=LargeBinary(),
+)
 _DROP = (
     update(delivery)
     .where(_MINE, IS_LEASED)
@@ -194,12 +195,9 @@ _RECOVER = (
     )
 )
 _THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
-_OPENED: dict[str, Any] = {name: bindparam(name) for name in ("delivery_id", "fence", "worker", "started_at")}
+_OPENED = {name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at")}
 # A commit whose answer was lost is written again: the row may be there.
-_OPEN = {
-    "sqlite": sqlite.insert(attempt).values(_OPENED).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(attempt).values(_OPENED).on_conflict_do_nothing(),
-}
+_OPEN = Bulk(inserting(attempt, _OPENED), **_OPENED)
 _BEGUN = exists().where(
     attempt.c.delivery_id == delivery.c.id,
     attempt.c.fence == delivery.c.fence,

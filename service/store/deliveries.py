@@ -4,12 +4,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
 from service.reminders.plan import Planned
-from service.store.delivery_records import Attempt, Delivery, attempt_of, delivery_of, planned_of, row_of
+from service.store.bulk import once
+from service.store.delivery_records import (
+    PLANNED,
+    Attempt,
+    Delivery,
+    attempt_of,
+    delivery_of,
+    planned_of,
+    row_of,
+)
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_FINISHED, IS_LEASED, IS_PENDING, IS_UNSENT, attempt, delivery
 from service.store.reminder_tables import webhook as webhooks
@@ -44,15 +53,15 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
 
 def unsent_of_events(c: Connection, event_ids: Sequence[str]) -> tuple[Planned, ...]:
     """Reminders of these events that have not been sent yet."""
-    query = select(delivery).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
+    query = select(*PLANNED).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
     return tuple(planned_of(row) for row in c.execute(query))
 
 
 def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
     """Reminders for this webhook that have not been sent yet."""
     its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER
-    pending = select(delivery).where(its, IS_PENDING)
-    leased = select(delivery).where(its, IS_LEASED)
+    pending = select(*PLANNED).where(its, IS_PENDING)
+    leased = select(*PLANNED).where(its, IS_LEASED)
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
 
 
@@ -172,8 +181,7 @@ def _again(c: Connection, which: Any, *, now: datetime) -> int:
 
 def next_due(c: Connection, *, after: datetime) -> datetime | None:
     """When the next delivery falls due."""
-    query = select(func.min(delivery.c.next_at)).where(IS_PENDING, delivery.c.next_at > millis(after))
-    found = c.execute(query).scalar_one()
+    found = once(c, _NEXT, {"after": millis(after)}).scalar_one()
     return None if found is None else instant(found)
 
 
@@ -199,3 +207,6 @@ def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
         c.execute(delete(attempt).where(attempt.c.delivery_id.in_(ids)))
         c.execute(delete(delivery).where(delivery.c.id.in_(ids)))
     return len(ids)
+
+
+_NEXT = select(func.min(delivery.c.next_at)).where(IS_PENDING, delivery.c.next_at > bindparam("after"))

@@ -1,5 +1,6 @@
 """Deliveries and attempts as values, and how they are read from their rows."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ from service.reminders.answers import Outcome
 from service.reminders.plan import Kind, Planned
 from service.reminders.rules import Anchor
 from service.store.instants import instant, millis
+from service.store.reminder_tables import delivery
 
 State = Literal["pending", "leased", "succeeded", "dead", "expired", "superseded"]
 
@@ -50,20 +52,33 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     body_sha256: str | None
 
 
-def planned_of(row: Row[Any]) -> Planned:
+PLANNED = [
+    delivery.c[name]
+    for name in (
+        *("id", "webhook_id", "event_id", "type", "anchor", "before", "anchor_at", "due_at"),
+        *("valid_until", "tighter_at", "revision", "seq"),
+    )
+]
+
+
+def planned_of(values: Sequence[Any]) -> Planned:
+    """From the values of PLANNED, in their order."""
+    id, webhook, event, type, anchor, before, anchor_at, due_at, valid_until, tighter_at, revision, seq = (
+        values
+    )
     return Planned(
-        id=row.id,
-        webhook=row.webhook_id,
-        event=row.event_id,
-        type=row.type,
-        anchor=row.anchor,
-        before=row.before,
-        anchor_at=_maybe(row.anchor_at),
-        due_at=instant(row.due_at),
-        valid_until=instant(row.valid_until),
-        tighter_at=_maybe(row.tighter_at),
-        revision=row.revision,
-        seq=row.seq,
+        id=id,
+        webhook=webhook,
+        event=event,
+        type=type,
+        anchor=anchor,
+        before=before,
+        anchor_at=_maybe(anchor_at),
+        due_at=instant(due_at),
+        valid_until=instant(valid_until),
+        tighter_at=_maybe(tighter_at),
+        revision=revision,
+        seq=seq,
     )
 
 

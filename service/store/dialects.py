@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.pq import Format
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from service.errors import StorageFull, Unavailable
+from service.store.sizes import REMEMBERED, Sizes
 
 BUSY_TIMEOUT_MS = 5000
 # A listing takes milliseconds; what takes longer than this is a mistake and must not hold a connection.
@@ -22,6 +25,9 @@ PG_OPTIONS = (
 PG_READING = " ".join(
     f"-c {setting}"
     for setting in (
+        "default_transaction_read_only=on",
+        # A reading unit sees one snapshot, as on SQLite.
+        r"default_transaction_isolation=repeatable\ read",
         "plan_cache_mode=force_generic_plan",
         "enable_sort=off",
         "enable_incremental_sort=off",
@@ -29,10 +35,17 @@ PG_READING = " ".join(
         "enable_mergejoin=off",
         "enable_bitmapscan=off",
         "random_page_cost=1.1",
+        # To start a process for half a page takes longer than the page.
+        "max_parallel_workers_per_gather=0",
     )
 )
+# An execution option of a reader: False where each statement may see what is committed when it starts, which
+# saves the two statements around it.
+SNAPSHOT = "snapshot"
 # Connection lost, out of resources, a lock not given, an operator's intervention.
 BUSY = frozenset({"08", "53", "55", "57"})
+# The disk did not take what it had been given. PostgreSQL stops by itself then.
+UNSYNCED = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"})
 DEADLOCKS = frozenset({"40001", "40P01"})
 
 
@@ -70,14 +83,18 @@ def engines(url: str) -> tuple[Engine, Engine]:
 def _sqlite(url: URL) -> tuple[Engine, Engine]:
     # isolation_level=None keeps the driver from beginning transactions behind our back.
     arguments = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
-    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool}
+    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool, **_remembering()}
     writer = create_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_engine(url, pool_size=8, max_overflow=24, **common)
     event.listen(writer, "connect", _on_sqlite_connect)
     event.listen(reader, "connect", _on_sqlite_read_connect)
     event.listen(writer, "begin", _begin_immediate)
-    event.listen(reader, "begin", _begin)
+    event.listen(reader, "begin", _begin_snapshot)
     return writer, reader
+
+
+def _remembering() -> dict[str, Any]:
+    return {"execution_options": {REMEMBERED: Sizes()}}
 
 
 def _on_sqlite_connect(connection: Any, record: object) -> None:
@@ -103,8 +120,9 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+def _begin_snapshot(connection: Connection) -> None:
+    if connection.get_execution_options().get(SNAPSHOT, True):
+        connection.exec_driver_sql("BEGIN")
 
 
 def _postgresql(url: URL) -> tuple[Engine, Engine]:
@@ -117,22 +135,43 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
         isolation_level="READ COMMITTED",
         connect_args={"options": PG_OPTIONS, "connect_timeout": 10},
     )
-    # A reading unit sees one snapshot, as on SQLite.
+    # The driver begins nothing by itself; `_begin_snapshot` does, as on SQLite.
     reader = create_engine(
         url,
         pool_size=4,
         max_overflow=28,
         pool_use_lifo=True,
-        isolation_level="REPEATABLE READ",
-        execution_options={"postgresql_readonly": True},
+        isolation_level="AUTOCOMMIT",
         connect_args={"options": f"{PG_OPTIONS} {PG_READING}", "connect_timeout": 10},
+        **_remembering(),
     )
+    event.listen(reader, "connect", _on_pg_read_connect)
+    event.listen(reader, "begin", _begin_snapshot)
     return writer, reader
+
+
+class _BinaryCursor(psycopg.Cursor[Any]):
+    """Values as the server keeps them: a document in hexadecimal is twice as long."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.format = Format.BINARY
+
+
+def _on_pg_read_connect(connection: Any, record: object) -> None:
+    connection.cursor_factory = _BinaryCursor
+    # A number has one type, whatever its value: each mixture of types would be prepared anew.
+    connection.adapters.register_dumper(int, Int8Dumper)
 
 
 def repeatable(error: DBAPIError) -> bool:
     """A unit that met this had no effect, and may well succeed when run again."""
     return error.connection_invalidated or _sqlstate(error) in DEADLOCKS or _sqlstate(error)[:3] == "57P"
+
+
+def unsynced(error: DBAPIError) -> bool:
+    """A commit that the disk could not make durable."""
+    return _sqlite_name(error) in UNSYNCED
 
 
 def _unreachable(error: DBAPIError) -> bool:
@@ -149,6 +188,8 @@ def problem(error: DBAPIError) -> Exception:
         return Unavailable("The database is busy or unreachable.")
     if _sqlite_name(error) in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
         return Unavailable("The database file is damaged, or is not a database.")
+    if _sqlite_name(error).startswith("SQLITE_IOERR"):
+        return Unavailable("The disk of the database reports errors.")
     return error
 
 

@@ -13,7 +13,7 @@ from typing import Literal, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from service.store import dialects, glance, rebuild, schema
+from service.store import dialects, durability, glance, rebuild, schema
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
 
 __all__ = ["Store", "StoreBusy"]
@@ -34,6 +34,7 @@ class Store:
 
     def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:
         self._writer, self._reader, self._locks = writer, reader, locks
+        self._glancer = reader.execution_options(**{dialects.SNAPSHOT: False})
         self._turn = threading.Lock()
         single = writer.dialect.name == "sqlite"
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -83,6 +84,10 @@ class Store:
         """Run `work` on one snapshot. It is repeated when the connection breaks, so it must only read."""
         return self._run(work, self._reading)
 
+    def glance(self, work: Work[T]) -> T:
+        """`read` for a page or an item: each statement sees what is committed when it starts."""
+        return self._run(work, self._glancing)
+
     def write(self, work: Work[T]) -> T:
         """Run `work` in one transaction: committed when it returns, rolled back when it raises.
 
@@ -95,11 +100,11 @@ class Store:
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.read, work)
 
     async def glancing(self, work: Work[T]) -> T:
-        """`reading` for a page or an item: on SQLite without the hop, unless it turns out to take long."""
+        """`glance`, on SQLite without the hop, unless it turns out to take long."""
         if self.dialect == "sqlite":
-            with suppress(glance.TooLong), self._reader.connect() as c:
+            with suppress(glance.TooLong), self._glancer.connect() as c:
                 return glance.quick(c, work)
-        return await self.reading(work)
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.glance, work)
 
     async def writing(self, work: Work[T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._write_threads, self.write, work)
@@ -132,12 +137,18 @@ class Store:
         with self._reader.connect() as c:
             return work(c)
 
+    def _glancing(self, work: Work[T]) -> T:
+        with self._glancer.connect() as c:
+            return work(c)
+
     def _writing(self, work: Work[T]) -> T:
         with self._one_at_a_time(), self._writer.connect() as c:
             result = work(c)
             try:
                 c.commit()
             except DBAPIError as error:
+                if dialects.unsynced(error):
+                    durability.lost(error)
                 c.rollback()
                 raise dialects.commit_problem(error) from error
             self.commits += 1

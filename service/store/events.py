@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, select
 from service.catalogue.event import Event
 from service.catalogue.filters import EventFilter as EventFilter
 from service.errors import NotFound
-from service.store import writing
+from service.store import among, writing
+from service.store.bulk import once
 from service.store.instants import millis
 from service.store.listing import Listed as Listed
 from service.store.listing import Position as Position
@@ -24,7 +25,7 @@ from service.store.writing import Put as Put
 
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
-_MANY = select(*_SHOWN).where(events.c.id.in_(bindparam("ids", expanding=True)))
+_MANY = among.prepared(events.c.id, lambda chosen: select(*_SHOWN).where(chosen))
 
 
 def get(c: Connection, event_id: str) -> Stored:
@@ -38,7 +39,8 @@ def get_many(c: Connection, event_ids: Sequence[str]) -> dict[str, Stored]:
     """Those of them that exist."""
     if not event_ids:
         return {}
-    return {row.id: stored(row) for row in c.execute(_MANY, {"ids": list(event_ids)})}
+    rows = once(c, _MANY[c.dialect.name], {"ids": among.ids(c, event_ids)}).all()
+    return {row[0]: stored(row) for row in rows}
 
 
 def put(

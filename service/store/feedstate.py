@@ -32,13 +32,21 @@ def get(c: Connection, feed: str) -> FeedState | None:
 
 
 def note(
-    c: Connection, feed: str, *, digest: str, seq: int, newest: datetime | None, now: datetime
+    c: Connection,
+    feed: str,
+    *,
+    digest: str,
+    seq: int,
+    newest: datetime | None,
+    now: datetime,
+    instead_of: str | None = None,
 ) -> FeedState:
     """The state of a feed whose content is `digest` as of `seq`; a new Last-Modified if that is a change.
 
-    A content seen for the first time is dated by its `newest` entry. A changed one is dated by the second
-    after now: neither an earlier Last-Modified nor the Date of an earlier answer reaches that. A process that
-    lags behind what another has published already changes nothing.
+    A content seen for the first time is dated by its `newest` entry. A changed one, and one that readers get
+    `instead_of` another feed, is dated by the second after now: neither an earlier Last-Modified nor the Date
+    of an earlier answer reaches that. A process that lags behind what another has published already changes
+    nothing.
     """
     locks.catalogue(c)
     second = millis(now) // 1000
@@ -48,6 +56,9 @@ def note(
     if state is None:
         _make_room(c)
         at_first = second if newest is None else min(second, -(-millis(newest) // 1000))
+        if instead_of is not None:
+            before = get(c, instead_of)
+            at_first = max(second, before.modified if before else 0) + 1
         modified = max(at_first, _floor(c) + 1)
         c.execute(insert(feed_state).values(feed=feed, digest=digest, modified=modified, seq=seq))
     else:

@@ -19,4 +19,4 @@ def millis_or(instant: datetime | None, otherwise: int) -> int:
 
 
 def instant(value: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=value)
+    return EPOCH + value * MILLISECOND

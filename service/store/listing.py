@@ -13,9 +13,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.catalogue import words
-from service.catalogue.event import Event, Kind, Text
+from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
 from service.store import route
+from service.store.asking import answers
 from service.store.candidates import statement
 from service.store.records import Stored, stored
 from service.store.wanted import Sort as Sort
@@ -86,16 +87,23 @@ def _fill(
     size = page.until - len(page.items)
     begin = page.begin if page.begin and page.begin.part == part.index else None
     while len(page.items) < page.until:
-        rows = c.execute(query.text, query.values(_cursor(begin), size)).all()
+        before = len(page.items)
+        rows = answers(c, query.text, query.values(_cursor(begin), size))
         for key, number, *values in sorted(rows, key=_ORDER, reverse=query.descending):
             begin = Position(part=part.index, key=key, number=number)
-            # An event with two of the tags asked for comes twice.
+            # An event that is moved between two statements comes twice.
             if number not in seen and right(item := stored(values)):
                 page.items.append((begin, item))
             seen.add(number)
         if len(rows) < size:
             return
-        size = min(size * 2, MOST_AT_ONCE)
+        size = _next_size(page.until - len(page.items), found=len(page.items) - before, read=size)
+
+
+def _next_size(missing: int, *, found: int, read: int) -> int:
+    """As many as should hold what is missing, if they are like those read before; never many times more."""
+    likely = missing * read // found + missing // 2 + 1 if found else 2 * read
+    return min(max(likely, 1), 4 * read, MOST_AT_ONCE)
 
 
 def _cursor(position: Position | None) -> tuple[int, int] | None:
@@ -104,26 +112,19 @@ def _cursor(position: Position | None) -> tuple[int, int] | None:
 
 def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
     """The exact test of what the index tells roughly: the phase at this instant, and words as a whole."""
-    query = filters.q if filters.q and not _is_exact(filters.q) else None
+    sought = words.undecided(filters.q) if filters.q else ()
 
     def right(item: Stored) -> bool:
         return (not filters.phase or item.phase(now) in filters.phase) and (
-            query is None or words.contains(_texts(item), query)
+            not sought or words.stand_in(sought, _texts(item.document))
         )
 
     return right
 
 
-def _is_exact(query: str) -> bool:
-    """Whether the index alone decides: every word is one token."""
-    return all(len(words.query_tokens(word)) == 1 for word in words.normalise(query).split())
-
-
 class _Texts(msgspec.Struct, frozen=True):
     """As much of a document as a search looks into."""
 
-    id: str
-    kind: Kind
     name: Text
     summary: Text | None
 
@@ -131,6 +132,6 @@ class _Texts(msgspec.Struct, frozen=True):
 _TEXTS = msgspec.json.Decoder(_Texts)
 
 
-def _texts(item: Stored) -> Event:
-    found = _TEXTS.decode(item.document)
-    return Event(id=found.id, kind=found.kind, name=found.name, summary=found.summary)
+def _texts(document: bytes) -> tuple[str, ...]:
+    found = _TEXTS.decode(document)
+    return words.searched(found.name, found.summary)

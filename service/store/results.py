@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, case, func, select, update
 
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
 from service.store import among
-from service.store.bulk import many
+from service.store.bulk import Bulk, many, once
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
 
@@ -48,29 +48,32 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
     """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
     if not results:
         return Recorded(stale=0, failing=())
-    held = _held(c, [result.delivery for result in results])
-    counted = [result for result in results if _counts(result, held.get(result.delivery))]
-    late = {id(result) for result in results} - {id(result) for result in counted}
-    _transition(c, _SUCCEED, [_success(r) for r in counted if r.answer.succeeded])
+    counted = [*_succeeded(c, results), *_failed(c, [r for r in results if not r.answer.succeeded])]
+    in_time = {id(result) for result in counted}
+    _CLOSE.write(c, [_closed(r, stale=id(r) not in in_time and not r.answer.succeeded) for r in results])
+    return Recorded(stale=len(results) - len(counted), failing=_health(c, counted))
+
+
+def _succeeded(c: Connection, results: Sequence[Result]) -> list[Result]:
+    """T4. Those of them that brought it about; of two for one delivery the first."""
+    firsts = {r.delivery: r for r in reversed(results) if r.answer.succeeded}
+    done = _SUCCEED.returning(c, [(r.delivery, r.fence, millis(r.finished_at)) for r in firsts.values()])
+    return [firsts[identifier] for (identifier,) in done]
+
+
+def _failed(c: Connection, results: Sequence[Result]) -> list[Result]:
+    """T5 and T6, after the successes, which they must not touch. Those of them that were in time."""
+    held = _held(c, [result.delivery for result in results]) if results else {}
+    counted = [r for r in results if held.get(r.delivery) == (r.fence, "leased")]
     _transition(c, _RETRY, [_retry(r) for r in counted if r.verdict.state == "retry"])
-    _transition(c, _END, [_end(r) for r in counted if r.verdict.state in ("dead", "expired")])
-    many(c, _CLOSE, [_closed(r, stale=id(r) in late and not r.answer.succeeded) for r in results])
-    return Recorded(stale=len(late), failing=_health(c, counted))
+    _transition(c, _END, [_end(r) for r in counted if r.verdict.state != "retry"])
+    return counted
 
 
 def _held(c: Connection, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Fence and state, with the rows locked until the end of the transaction."""
-    rows = c.execute(_HELD[c.dialect.name], {"ids": among.ids(c, ids)})
-    return {row.id: (row.fence, row.state) for row in rows}
-
-
-def _counts(result: Result, held: tuple[int, str] | None) -> bool:
-    if held is None:
-        return False
-    fence, state = held
-    if result.answer.succeeded:
-        return result.fence <= fence and state != "succeeded"
-    return result.fence == fence and state == "leased"
+    found = once(c, _HELD[c.dialect.name], {"ids": among.ids(c, ids)})
+    return {row.id: (row.fence, row.state) for row in found}
 
 
 def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
@@ -79,33 +82,33 @@ def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> No
         raise RuntimeError(f"{done} of {len(rows)} deliveries changed state")
 
 
-def _success(result: Result) -> dict[str, Any]:
-    return {"the_id": result.delivery, "my": result.fence, "now": millis(result.finished_at)}
-
-
 def _retry(result: Result) -> dict[str, Any]:
     next_at = result.verdict.next_at or result.finished_at
-    return _success(result) | {"next_at": millis(next_at)}
+    return _its(result) | {"next_at": millis(next_at)}
 
 
 def _end(result: Result) -> dict[str, Any]:
-    return _success(result) | {"state": result.verdict.state, "reason": result.verdict.reason}
+    return _its(result) | {"state": result.verdict.state, "reason": result.verdict.reason}
 
 
-def _closed(result: Result, *, stale: bool) -> dict[str, Any]:
+def _its(result: Result) -> dict[str, Any]:
+    return {"the_id": result.delivery, "my": result.fence, "now": millis(result.finished_at)}
+
+
+def _closed(result: Result, *, stale: bool) -> tuple[Any, ...]:
     answer = result.answer
-    return {
-        "the_id": result.delivery,
-        "my": result.fence,
-        "started_at": millis(result.started_at),
-        "finished_at": millis(result.finished_at),
-        "outcome": "stale" if stale else answer.outcome,
-        "status": answer.status,
-        "latency_ms": answer.milliseconds,
-        "bytes": answer.bytes,
-        "excerpt": answer.excerpt,
-        "body_sha256": result.body_sha256,
-    }
+    return (
+        result.delivery,
+        result.fence,
+        millis(result.started_at),
+        millis(result.finished_at),
+        "stale" if stale else answer.outcome,
+        answer.status,
+        answer.milliseconds,
+        answer.bytes,
+        answer.excerpt,
+        result.body_sha256,
+    )
 
 
 def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
@@ -114,7 +117,7 @@ def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
     well = {r.webhook for r in results if r.answer.succeeded}
     failures = Counter(r.webhook for r in results if not r.answer.succeeded and r.webhook not in well)
     if well:
-        c.execute(_WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
+        once(c, _WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
     if not failures:
         return ()
     # In one order everywhere, so that two workers never wait for each other.
@@ -125,13 +128,27 @@ def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
 
 
 _DONE: dict[str, Any] = {"owner": None, "lease_until": None, "drop_flag": 0}
-_ITS = delivery.c.id == bindparam("the_id")
-_SUCCEED = (
-    update(delivery)
-    .where(_ITS, delivery.c.fence >= bindparam("my"), delivery.c.state != "succeeded")
-    .values(state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=bindparam("now"), **_DONE)
+_ENDING: dict[str, Any] = {
+    name: attempt.c[name].type
+    for name in (
+        *("started_at", "finished_at", "outcome", "status"),
+        *("latency_ms", "bytes", "excerpt", "body_sha256"),
+    )
+}
+_SUCCEED = Bulk(
+    lambda row: (
+        update(delivery)
+        .where(delivery.c.id == row.the_id, delivery.c.fence >= row.my, delivery.c.state != "succeeded")
+        .values(
+            state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=row.finished_at, **_DONE
+        )
+        .returning(delivery.c.id)
+    ),
+    the_id=Text(),
+    my=Integer(),
+    finished_at=BigInteger(),
 )
-_CURRENT = _ITS & (delivery.c.fence == bindparam("my"))
+_CURRENT = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _DROPPED = delivery.c.drop_flag == 1
 _RETRY = (
     update(delivery)
@@ -156,18 +173,15 @@ _END = (
         **_DONE,
     )
 )
-_CLOSE = (
-    update(attempt)
-    .where(attempt.c.delivery_id == bindparam("the_id"), attempt.c.fence == bindparam("my"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in (
-                *("started_at", "finished_at", "outcome", "status"),
-                *("latency_ms", "bytes", "excerpt", "body_sha256"),
-            )
-        }
-    )
+_CLOSE = Bulk(
+    lambda row: (
+        update(attempt)
+        .where(attempt.c.delivery_id == row.the_id, attempt.c.fence == row.my)
+        .values({name: getattr(row, name) for name in _ENDING})
+    ),
+    the_id=Text(),
+    my=Integer(),
+    **_ENDING,
 )
 _HELD = among.prepared(
     delivery.c.id,

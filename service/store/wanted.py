@@ -16,6 +16,8 @@ SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-update
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
 BEGUN = LIVE | {"ended", "closed"}
 OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
+# A window is never taken for open beyond its `hi`.
+ACCEPTING = LIVE & OF_WINDOWS
 # An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
 SLACK = 3 * 86_400_000
 
@@ -44,6 +46,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     begun_before: int
     begins_after: int
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the time says anything about which events are asked for."""
+        ends, begins = max(self.ends_after, self.live_until), min(self.begins_before, self.begun_before)
+        return ends > FIRST or begins <= LAST or self.begins_after > FIRST
+
 
 def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
     at = millis(now)
@@ -55,10 +63,16 @@ def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
         begins_before=millis_or(asked.to, LAST + 1),
         updated_since=None if asked.updated_since is None else millis(asked.updated_since),
         now=at,
-        live_until=at - SLACK if phases and phases <= LIVE else FIRST,
+        live_until=_live_until(phases, at),
         begun_before=at + 1 if phases and phases <= BEGUN else LAST + 1,
         begins_after=at if phases == {"upcoming"} else FIRST,
     )
+
+
+def _live_until(phases: frozenset[str], at: int) -> int:
+    if not phases or not phases <= LIVE:
+        return FIRST
+    return at if phases <= ACCEPTING else at - SLACK
 
 
 def _plain(asked: EventFilter) -> list[Group]:

@@ -3,13 +3,12 @@
 from typing import Literal
 
 import msgspec
-from sqlalchemy import TextClause
 
+from service.store.asking import Params
 from service.store.facets import LONGEST, OPEN_START, UNDATED
 from service.store.instants import FIRST, LAST
 from service.store.wanted import Group, Sort, Wanted
 
-Params = dict[str, int | str]
 Cursor = tuple[int, int]
 
 DATED = tuple(range(LONGEST + 1))
@@ -47,7 +46,7 @@ def parts(sort: Sort, asked: Wanted) -> tuple[Part, ...]:
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    text: TextClause
+    text: str
     fixed: Params
     stretches: tuple[tuple[str, int, int], ...]
     descending: bool
@@ -60,6 +59,6 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
                 key, number = min(begin or (high, AFTER_ALL), (high, AFTER_ALL))
             else:
                 key, number = max(begin or (low, BEFORE_ALL), (low, BEFORE_ALL))
-            params[f"key{name}"], params[f"number{name}"] = key, number
-            params[f"bound{name}"] = low if self.descending else high
+            params[f"k{name}"], params[f"n{name}"] = key, number
+            params[f"b{name}"] = low if self.descending else high
         return params

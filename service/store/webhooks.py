@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from service.errors import NotFound
 from service.reminders.rules import Webhook
 from service.reminders.secrets import Sealed
-from service.store import deliveries, secrets
+from service.store import among, deliveries, secrets
+from service.store.bulk import once
 from service.store.instants import instant, millis
 from service.store.reminder_tables import TO_REPLAN, webhook
 
@@ -109,7 +110,7 @@ def many(c: Connection, ids: Sequence[str]) -> dict[str, Kept]:
 
 
 def versions(c: Connection, ids: Sequence[str]) -> dict[str, int]:
-    rows = c.execute(select(webhook.c.id, webhook.c.version).where(webhook.c.id.in_(ids)))
+    rows = once(c, _VERSIONS[c.dialect.name], {"ids": among.ids(c, ids)})
     return {row.id: row.version for row in rows}
 
 
@@ -161,3 +162,6 @@ def _kept(row: Row[Any]) -> Kept:
         failing_since=None if row.failing_since is None else instant(row.failing_since),
         failures=row.failures,
     )
+
+
+_VERSIONS = among.prepared(webhook.c.id, lambda chosen: select(webhook.c.id, webhook.c.version).where(chosen))

@@ -123,7 +123,8 @@ def test_no_service_is_said_so():
     assert (result.exit_code, "Is `dday serve` running?" in result.stderr) == (1, True)
 
 
-def test_listening_shows_what_comes_passes_it_on_and_leaves_no_webhook(served, webhooks):
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_listening_shows_what_comes_passes_it_on_and_leaves_no_webhook(served, webhooks, stop):
     passed = []
 
     def answer(arrival):
@@ -144,7 +145,7 @@ def test_listening_shows_what_comes_passes_it_on_and_leaves_no_webhook(served, w
             [webhook] = msgspec.json.decode(webhooks("list", "--json").stdout)
             assert webhooks("test", webhook["id"]).exit_code == 0
             shown = msgspec.json.decode(listening.stdout.readline())
-            listening.send_signal(signal.SIGINT)
+            listening.send_signal(stop)
             assert listening.wait(timeout=60) == 0
     assert (shown["verified"], shown["forwarded"], [shown["id"]]) == (True, 202, passed)
     assert msgspec.json.decode(webhooks("list", "--json").stdout) == []

@@ -5,7 +5,7 @@ import sys
 
 import msgspec
 
-from service.logs import JsonLines
+from service.logs import PLAIN, JsonLines, PlainLines
 
 
 def record(message, *args, exc_info=None, **extra):
@@ -35,3 +35,18 @@ def test_a_traceback_is_in_its_line():
     except ValueError:
         line = JsonLines().format(record("x", exc_info=sys.exc_info()))
     assert msgspec.json.decode(line)["traceback"].endswith("ValueError: odd")
+
+
+def test_no_line_holds_the_token_of_a_private_feed():
+    token = "abcdefgh_" + "A" * 43
+    try:
+        raise ValueError(f"GET https://dday.example/feeds/p/{token}/team.ics failed")
+    except ValueError:
+        exc_info = sys.exc_info()
+    line = record("%s failed", f"/feeds/p/{token}/team.ics", exc_info=exc_info, path=f'"/feeds/p/{token}"')
+    for form in (JsonLines(), PlainLines(PLAIN)):
+        text = form.format(line)
+        assert token not in text and "A" * 43 not in text
+        assert "/feeds/p/…/team.ics failed" in text
+    told = msgspec.json.decode(JsonLines().format(line))
+    assert (told["message"], told["path"]) == ("/feeds/p/…/team.ics failed", '"/feeds/p/…"')

@@ -118,7 +118,7 @@ def test_the_authorisation_matrix_holds(
         "wrong secret": bearer(ADMIN[:-1] + "B"),
         "expired": expired,
         "revoked": revoked,
-        **{scope: new_key(client, scope) for scope in ("catalogue", "webhooks", "admin")},
+        **{scope: new_key(client, scope) for scope in SCOPES},
     }
     surprises = []
     bodies: set[bytes] = set()
@@ -136,4 +136,4 @@ def test_the_authorisation_matrix_holds(
     assert len(bodies) == 1
 
 
-SCOPES = ("catalogue", "webhooks", "admin")
+SCOPES = ("catalogue", "webhooks", "feeds", "admin")

@@ -69,6 +69,19 @@ def test_the_index_leads_to_every_event_that_contains_the_query(ko, en, summary,
         assert words.query_tokens(query) <= words.event_tokens(one)
 
 
+def test_tokens_decide_about_words_that_are_one_token():
+    assert words.undecided("서울 콘 summit 2025") == ()
+    assert [word.letters for word in words.undecided("서울콘2025 " + "x" * 65)] == ["서울콘", "x" * 65]
+
+
+@given(ko=LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
+def test_tokens_and_the_words_they_leave_undecided_say_what_contains_says(ko, summary, query):
+    one = event(ko, summary=summary)
+    texts = words.searched(one.name, one.summary)
+    by_index = words.query_tokens(query) <= words.event_tokens(one)
+    assert (by_index and words.stand_in(words.undecided(query), texts)) == words.contains(one, query)
+
+
 @given(text=st.text(max_size=40))
 def test_every_text_is_found_by_itself(text):
     assert words.contains(event(text or "x"), text)

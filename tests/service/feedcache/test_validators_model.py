@@ -20,6 +20,7 @@ from service.errors import Problem
 from service.feedcache import asked
 from service.feedcache.cache import FeedCache
 from service.feedcache.press import Press
+from service.feedcache.private import Addresses
 from service.store import events, nouns
 from service.store.engine import Store
 
@@ -69,7 +70,8 @@ class World:
     def open(self) -> None:
         self.store = Store.open(self.url)
         self.cache = FeedCache(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
-        self.feeds = Feeds(self.nothing, self.cache, clock=self.clock, base_url=self.base_url)
+        addresses = Addresses(self.store, clock=self.clock)
+        self.feeds = Feeds(self.nothing, self.cache, addresses, clock=self.clock, base_url=self.base_url)
 
     def close(self) -> None:
         self.cache.close()

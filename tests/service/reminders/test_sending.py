@@ -14,7 +14,6 @@ from service.clock import SystemClock
 from service.egress import Egress
 from service.reminders import secrets
 from service.reminders.deliver import Deliverer
-from service.reminders.plan import Planned
 from service.reminders.tempo import Tempo
 from service.store import deliveries, webhooks
 from service.store.secrets import of as secrets_of
@@ -31,6 +30,7 @@ from tests.reminding import (
     a_webhook,
     add,
     an_event,
+    fill,
     put,
 )
 
@@ -193,23 +193,6 @@ def test_an_event_that_moved_after_the_claim_was_planned_is_not_sent(store, rece
     assert world.at(NOON + 4 * HOUR) == 1
 
 
-def message(key, webhook, now):
-    return Planned(
-        id=key,
-        webhook=webhook,
-        event="",
-        type="webhook.test",
-        anchor=None,
-        before=None,
-        anchor_at=None,
-        due_at=now,
-        valid_until=now + HOUR,
-        tighter_at=None,
-        revision=0,
-        seq=0,
-    )
-
-
 @asynccontextmanager
 async def sending(store, tempo=QUICK, deadline=2.0):
     egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
@@ -220,12 +203,6 @@ async def sending(store, tempo=QUICK, deadline=2.0):
     finally:
         await sender.drain()
         await egress.aclose()
-
-
-def fill(store, webhook, count, *, now):
-    rows = [message(f"dlv_{webhook}_{n:06}", webhook, now) for n in range(count)]
-    for start in range(0, count, 5000):
-        store.write(lambda c, s=start: deliveries.insert(c, rows[s : s + 5000], now=now, body=b"{}"))
 
 
 def test_a_backlog_on_a_dead_receiver_delays_nobody_else(sqlite_store, receiver):

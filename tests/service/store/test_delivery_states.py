@@ -49,7 +49,7 @@ def hold(store, *, worker="w1", now=NOON, depth=4, limit=100):
     """Claim what is due."""
 
     def work(c):
-        due = waiting.due(c, worker=worker, now=now, depth=depth, limit=limit)
+        due = waiting.due(c, worker=worker, now=now, depth=depth, limit=limit).due
         return claims.claim(c, [each.id for each in due], worker=worker, now=now, lease=LEASE)
 
     return store.write(work)

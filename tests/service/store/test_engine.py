@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.pq import Format
 from sqlalchemy import Connection, inspect, select
+from sqlalchemy.exc import DBAPIError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import dialects, events, rebuild, revisions, schema
+from service.store import dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
 from service.store.engine import Store, StoreBusy
-from service.store.feed_tables import feed_state
+from service.store.feed_tables import feed_address, feed_state, saved_feed
 from service.store.locks import refuse_network_path
 from service.store.reminder_tables import webhook
 from service.store.schema import SchemaMismatch
@@ -59,6 +61,34 @@ def test_a_reader_sees_one_snapshot_and_no_uncommitted_row(store: Store) -> None
     assert store.read(look) == (0, 0)
     thread.join()
     assert store.read(revisions.head) == 1
+
+
+def test_a_glance_sees_at_each_statement_what_is_committed(store: Store) -> None:
+    def look(c: Connection) -> tuple[int, int]:
+        before = revisions.head(c)
+        store.write(lambda w: events.put(w, event("one"), now=NOW, cause="test"))
+        return before, revisions.head(c)
+
+    assert store.glance(look) == (0, 1)
+
+
+def test_a_reader_cannot_write(store: Store) -> None:
+    for way in (store.read, store.glance):
+        with pytest.raises(DBAPIError, match=r"read-only transaction|readonly database"):
+            way(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+
+
+def test_a_reader_takes_values_in_binary_and_starts_no_process(pg_url: str) -> None:
+    store = Store.open(pg_url)
+
+    def settings(c: Connection) -> tuple[object, object]:
+        workers = c.exec_driver_sql("SHOW max_parallel_workers_per_gather").scalar_one()
+        found = c.exec_driver_sql("SELECT '\\x00ff'::bytea, 1::bigint")
+        assert found.cursor is not None
+        return workers, found.cursor.format  # type: ignore[attr-defined]
+
+    assert store.read(settings) == ("0", Format.BINARY)
+    store.close()
 
 
 async def _both(store: Store) -> int:
@@ -164,7 +194,7 @@ def test_an_empty_database_becomes_what_the_tables_say(empty_url: str) -> None:
         context = MigrationContext.configure(c, opts={"target_metadata": metadata})
         return list(compare_metadata(context, metadata))
 
-    assert {feed_state.name, webhook.name} < set(metadata.tables)
+    assert {feed_state.name, saved_feed.name, feed_address.name, webhook.name} < set(metadata.tables)
     assert store.write(differences) == []
     assert len(store.instance) == 16
     store.close()
@@ -183,6 +213,21 @@ def test_the_first_schema_becomes_todays_with_its_data(empty_url: str) -> None:
     assert new.read(schema.is_current)
     assert new.instance == instance
     assert new.read(lambda c: events.get(c, "one")).revision == 1
+    new.close()
+
+
+def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: str) -> None:
+    writer, reader = dialects.engines(empty_url)
+    with writer.begin() as c:
+        schema.upgrade(c, "0003")
+    with writer.begin() as c:
+        events.put(c, event("one"), now=NOW, cause="test")
+        state = feedstate.note(c, "/feeds/ko/calendar.ics", digest="x", seq=1, newest=None, now=NOW)
+    writer.dispose()
+    reader.dispose()
+    new = Store.open(empty_url)
+    assert new.read(lambda c: feedstate.get(c, "/feeds/ko/calendar.ics")) == state
+    assert new.read(lambda c: savedfeeds.count(c, "nobody")) == 0
     new.close()
 
 

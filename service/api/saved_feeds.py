@@ -1,0 +1,233 @@
+"""Saved feeds: one private address for a selection, which can change while its subscribers stay.
+
+Made, seen, changed, deleted. A key sees its own; another's are answered like ones there are not.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from secrets import token_hex
+
+import msgspec
+from litestar import Response, delete, get, patch, post
+from litestar.params import FromPath
+from msgspec import UNSET, UnsetType
+from sqlalchemy import Connection
+
+from service import subscribe
+from service.api import answers
+from service.api.answers import Answer, Page
+from service.api.call import Call
+from service.api.deliveries import owner
+from service.api.etags import Precondition, Version
+from service.api.feedlist import Formats
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.catalogue.entry_words import pick
+from service.catalogue.event import Language, Text
+from service.catalogue.filters import FilterBody
+from service.catalogue.savedfeed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
+from service.errors import Conflict
+from service.feedcache import private, saved
+from service.store import feed_addresses, savedfeeds
+from service.store.feed_addresses import Address
+from service.store.savedfeeds import Kept
+from service.subscribe import Subscription
+
+TAG = "Saved feeds"
+# Each is a feed to render; one key must not make work for all.
+MOST = 1000
+
+
+class AddressView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An address that leads to the feed. `id` is how its token begins; the rest nobody can show again.
+
+    One that was replaced leads on until `ends_at`.
+    """
+
+    id: str
+    created_at: datetime
+    replaced_at: datetime | None
+    ends_at: datetime | None
+
+
+class SavedFeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A saved feed as its owner sees it; `urls` and `subscribe` are in the answer to its making only."""
+
+    id: str
+    name: Text
+    lang: Language
+    filter: FilterBody
+    options: FeedOptions
+    addresses: tuple[AddressView, ...]
+    created_at: datetime
+    updated_at: datetime
+    urls: Formats | UnsetType = UNSET
+    subscribe: tuple[Subscription, ...] | UnsetType = UNSET
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a list of saved feeds goes on."""
+
+    created_at: datetime
+    id: str
+
+
+@post(
+    "/v1/saved-feeds",
+    opt=operation(
+        "Make a saved feed",
+        tag=TAG,
+        scope="feeds",
+        body=NewSavedFeed,
+        answers={201: SavedFeedView},
+        problems=(Conflict,),
+        once=True,
+    ),
+)
+async def create(request: Call) -> Response[bytes]:
+    """Keep a selection under an address of its own. The answer is the only place that ever shows the address.
+
+    Whoever has the address reads the feed: give it to those who are to follow, and rotate it when it leaked.
+    """
+    wanted, now = await request.read(NewSavedFeed), request.now
+    made = saved.created(wanted, feed_id=f"fed_{token_hex(12)}", owner=request.key.id, now=now)
+
+    def work(c: Connection) -> Answer:
+        if savedfeeds.count(c, made.owner) >= MOST:
+            raise Conflict(f"This key has {MOST} saved feeds, which is the most there can be.")
+        kept = savedfeeds.create(c, made)
+        token = feed_addresses.create(c, made.id, now=now)
+        answer = _shown(c, kept, now=now, urls=urls(request, made, token), status=201)
+        return answers.located(answer, f"/v1/saved-feeds/{made.id}")
+
+    return await request.write(work)
+
+
+@get(
+    "/v1/saved-feeds",
+    opt=operation(
+        "List saved feeds",
+        tag=TAG,
+        scope="feeds",
+        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        answers={200: Page[SavedFeedView]},
+        cached=True,
+    ),
+)
+async def listed(request: Call) -> Response[bytes]:
+    """The saved feeds of this key, oldest first; with scope `admin` everybody's.
+
+    The public feeds are listed at `/v1/feeds`.
+    """
+    after, limit, now = request.after(After), request.limit, request.now
+
+    def work(c: Connection) -> tuple[tuple[SavedFeed, ...], dict[str, tuple[Address, ...]]]:
+        place = (after.created_at, after.id) if after else None
+        found = savedfeeds.listed(c, owner=owner(request), limit=limit + 1, after=place)
+        return found, feed_addresses.live(c, [feed.id for feed in found], now=now)
+
+    found, addresses = await request.service.store.reading(work)
+    last = found[limit - 1] if len(found) > limit else None
+    following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
+    bodies = (msgspec.json.encode(view(feed, addresses[feed.id])) for feed in found[:limit])
+    return request.shown(answers.page(bodies, following))
+
+
+@get(
+    "/v1/saved-feeds/{feed_id:str}",
+    opt=operation("Show a saved feed", tag=TAG, scope="feeds", answers={200: SavedFeedView}, cached=True),
+)
+async def show(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
+    """One saved feed: its selection and which addresses lead to it, without the addresses themselves."""
+
+    def work(c: Connection) -> Answer:
+        return _shown(c, savedfeeds.get(c, feed_id, owner=owner(request)), now=request.now)
+
+    return request.shown(await request.service.store.reading(work))
+
+
+@patch(
+    "/v1/saved-feeds/{feed_id:str}",
+    opt=operation(
+        "Change a saved feed",
+        tag=TAG,
+        scope="feeds",
+        body=PatchSavedFeed,
+        answers={200: SavedFeedView},
+        guarded=True,
+    ),
+)
+async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
+    """Change what is named. Every address stays, and shows the new selection at the next look."""
+    wanted = await request.read(PatchSavedFeed)
+
+    def work(c: Connection) -> Answer:
+        kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
+        precondition(request).check(version_of(kept))
+        after = saved.patched(kept.feed, wanted, now=request.now)
+        if after is not kept.feed:
+            kept = savedfeeds.replace(c, kept, after)
+        return _shown(c, kept, now=request.now)
+
+    return await request.write(work)
+
+
+@delete(
+    "/v1/saved-feeds/{feed_id:str}",
+    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
+    opt=operation("Delete a saved feed", tag=TAG, scope="feeds", answers={204: None}, guarded=True),
+)
+async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
+    """Delete it. Each of its addresses answers 410 from now on, for good."""
+
+    def work(c: Connection) -> Answer:
+        kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
+        precondition(request).check(version_of(kept))
+        savedfeeds.remove(c, feed_id, now=request.now)
+        return answers.NOTHING
+
+    return await request.write(work)
+
+
+def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
+    base, name = request.service.settings.base_url, saved.file_name(feed.name)
+    return Formats(
+        ics=base + private.address(token, name, "ics"),
+        json=base + private.address(token, name, "json"),
+        atom=base + private.address(token, name, "atom"),
+    )
+
+
+def subscriptions(feed: SavedFeed, shown: Formats) -> tuple[Subscription, ...]:
+    return subscribe.subscriptions(shown.ics, title=pick(feed.name, feed.lang))
+
+
+def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
+    """Everything but the owner."""
+    shown = {name: getattr(feed, name) for name in SavedFeed.__struct_fields__ if name != "owner"}
+    return SavedFeedView(**shown, addresses=tuple(map(_address, addresses)))
+
+
+def version_of(kept: Kept) -> Version:
+    return Version(revision=kept.version, seq=0)
+
+
+def precondition(request: Call) -> Precondition:
+    headers = request.headers
+    return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+
+
+def _shown(
+    c: Connection, kept: Kept, *, now: datetime, urls: Formats | None = None, status: int = 200
+) -> Answer:
+    feed = kept.feed
+    shown = view(feed, feed_addresses.live(c, [feed.id], now=now)[feed.id])
+    if urls is not None:
+        shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls))
+    return answers.item(msgspec.json.encode(shown), version_of(kept), status=status)
+
+
+def _address(address: Address) -> AddressView:
+    return AddressView(**{name: getattr(address, name) for name in AddressView.__struct_fields__})
+
+
+HANDLERS = (create, listed, show, change, remove)

@@ -1,0 +1,65 @@
+"""`dday import`: a foreign calendar as drafts of seeds, for a curator to go on from."""
+
+import msgspec
+import rich_click as click
+import yaml
+
+from feeds.read_lines import MOST_BYTES
+from service.catalogue import dates
+from service.catalogue.event import Event
+from service.cli.console import Misused, Refused, err, show_json
+from service.importers import foreign
+from service.importers.drafts import Drafts
+
+HEADER = """\
+# Drafts. Before one is a seed it needs a kind, a good id, and for each date the source that says it:
+# docs/curate.md.
+"""
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--timezone", default="Asia/Seoul", show_default=True, help="For times that name no zone.")
+@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+def import_(file: str, timezone: str, as_json: bool) -> None:
+    """Read FILE, an iCalendar of whatever origin (- for stdin), and print it as drafts of seeds.
+
+    Nothing is stored. What could not be read goes to stderr, with its line; exit code 1 if there is any.
+    """
+    try:
+        dates.zone(timezone)
+    except dates.ZoneError as error:
+        raise Misused(f"--timezone: {error}") from None
+    try:
+        with click.open_file(file, "rb") as source:
+            found = foreign.drafts(source.read(MOST_BYTES + 1), timezone=timezone)
+    except foreign.NotRead as error:
+        raise Refused(f"{file}: {error}") from None
+    if as_json:
+        show_json(found)
+    elif found.events:
+        click.echo(HEADER + "".join(map(_document, found.events)), nl=False)
+    _tell(found, file)
+    if found.faults:
+        raise SystemExit(1)
+
+
+def _tell(found: Drafts, name: str) -> None:
+    for fault in found.faults:
+        uid = f" (UID {fault.uid})" if fault.uid else ""
+        err.print(f"{name}:{fault.line}: {fault.detail}{uid}", markup=False)
+    faults = f"{len(found.faults)} faults" if found.faults else "no faults"
+    err.print(f"{len(found.events)} drafts: {faults}.", markup=False)
+
+
+def _document(event: Event) -> str:
+    """One YAML document under the name its file would have; what is as by default is not written."""
+    written = {
+        field.name: msgspec.to_builtins(getattr(event, field.name))
+        for field in msgspec.structs.fields(Event)
+        if field.name == "timezone" or getattr(event, field.name) != field.default
+    }
+    if event.place is not None:
+        written["place"] = {"name": written["place"]["name"]}
+    body = yaml.safe_dump(written, allow_unicode=True, sort_keys=False, width=100)
+    return f"---\n# events/{event.id}.yaml\n{body}"

@@ -1,0 +1,67 @@
+"""What a stored saved feed comes to when it is fetched, and what its address is called."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from service.catalogue.event import Text
+from service.catalogue.savedfeed import NewSavedFeed
+from service.feedcache import asked, saved
+from service.feedcache.asked import Moved
+from service.feedcache.options import Options, Reach
+
+NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+BODY = {
+    "name": "팀",
+    "filter": {"from": "2026-01-01", "kind": "summit", "tag": ["ai", "bio"], "disputed": False},
+    "options": {"alarms": ["P1D", "P7D"], "placeholders": True, "past": "P1M", "detail": "min"},
+}
+
+
+def fetched(query=b"", *, moved=None, version=1, body=BODY):
+    made = saved.created(msgspec.convert(body, NewSavedFeed), feed_id="fed_1", owner="key", now=NOW)
+    document = msgspec.json.encode(made)
+    return saved.asked(document, "ics", query, feed="fed_1", version=version, moved=moved)
+
+
+def test_a_saved_feed_is_what_the_same_query_asks_for():
+    query = (
+        b"from=2026-01-01&kind=summit&tag=ai&tag=bio&disputed=false"
+        b"&alarms=P1D,P7D&placeholders=1&past=P1M&detail=min"
+    )
+    same = asked.read("/feeds/ko/calendar.ics", query)
+    found = fetched()
+    assert (found.filters, found.options, found.lang) == (same.filters, same.options, same.lang)
+    assert (found.ignored, same.ignored) == ((), ())
+
+
+def test_an_option_of_the_address_wins_also_when_it_is_a_default():
+    found = fetched(b"detail=full&past=P18M&alarms=P2D")
+    assert found.options == Options(
+        alarms=(timedelta(days=2),), placeholders=True, past=Reach(18, 0), detail="full"
+    )
+
+
+def test_the_key_of_its_copies_outlives_a_change_and_tells_a_replaced_address_apart():
+    moved = Moved(since=NOW, until=NOW + timedelta(days=1))
+    assert fetched(version=1).path == fetched(version=2, body={"name": "새 팀", "lang": "en"}).path
+    paths = {fetched().path, fetched(b"past=P2M").path, fetched(moved=moved).path}
+    assert len(paths) == 3
+    assert (fetched(moved=moved).instead_of, fetched().instead_of) == (fetched().path, None)
+    assert fetched(b"alarms=P7D,P1D").path == fetched(b"alarms=P1W,P1D").path
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (Text(ko="우리 팀", en="Our Team!"), "our-team"),
+        (Text(ko="우리 팀: 2026"), "우리-팀-2026"),
+        (Text(ko="../../etc/passwd"), "etc-passwd"),
+        (Text(ko="★☆"), "calendar"),
+        (Text(en="a_b\u202ec"), "a-b-c"),
+        (Text(en="x" * 200), "x" * 60),
+    ],
+)
+def test_the_end_of_an_address_is_its_name_in_letters_and_digits(name, expected):
+    assert saved.file_name(name) == expected
