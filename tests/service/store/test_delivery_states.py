@@ -63,8 +63,8 @@ def take(store, *, worker="w1", now=NOON, body=None, **options):
     return claimed
 
 
-def end(store, claimed, answer, verdict, *, now=NOON + SECOND):
-    result = Result(
+def result(claimed, answer, verdict, *, now=NOON + SECOND):
+    return Result(
         delivery=claimed.planned.id,
         webhook=claimed.planned.webhook,
         fence=claimed.fence,
@@ -74,7 +74,11 @@ def end(store, claimed, answer, verdict, *, now=NOON + SECOND):
         finished_at=now,
         body_sha256="x",
     )
-    return store.write(lambda c: results.record(c, [result]))
+
+
+def end(store, claimed, answer, verdict, **options):
+    ended = result(claimed, answer, verdict, **options)
+    return store.write(lambda c: results.record(c, [ended]))
 
 
 def succeed(store, claimed, **options):
@@ -196,6 +200,26 @@ def test_t4_a_second_success_changes_nothing_but_its_attempt(store, hook):
     succeed(store, new)
     assert succeed(store, old).stale == 1
     assert state(store) == ("succeeded", None, ["2xx", "2xx"])
+
+
+@pytest.mark.parametrize(
+    ("second", "outcomes"),
+    [(OK, ["2xx", "2xx"]), (NO, ["2xx", "stale"])],
+    ids=["another success", "a failure of the newest fence"],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_t4_of_two_results_in_one_transaction_the_success_counts_once(store, hook, first, second, outcomes):
+    plan(store)
+    [old] = take(store, worker="w1")
+    recover(store, now=NOON + LEASE)
+    [new] = take(store, worker="w2", now=NOON + LEASE)
+    verdict = Verdict(state="succeeded" if second.succeeded else "retry", next_at=NOON + HOUR)
+    both = [result(old, OK, Verdict(state="succeeded")), result(new, second, verdict)]
+    recorded = store.write(lambda c: results.record(c, both if first else both[::-1]))
+    assert recorded.stale == 1
+    assert state(store) == ("succeeded", None, outcomes)
+    found, _ = store.read(lambda c: deliveries.get(c, "dlv_1", owner=None))
+    assert found.tries == 1
 
 
 def test_t5_a_failure_waits_for_its_next_time(store, hook):
@@ -322,12 +346,13 @@ def test_what_is_given_back_leaves_no_attempt(store, hook):
     assert (again.fence, again.abandons) == (2, 0)
 
 
-def test_bytes_once_written_are_repeated(store, hook):
+@pytest.mark.parametrize("body", [b"bytes", '{"이름":"\\u0000"}'.encode(), bytes(range(256))])
+def test_bytes_once_written_are_repeated(store, hook, body):
     plan(store)
-    [claimed] = take(store, body=b"bytes")
+    [claimed] = take(store, body=body)
     assert claimed.body is None
     retry(store, claimed)
-    assert take(store, now=NOON + MINUTE)[0].body == b"bytes"
+    assert take(store, now=NOON + MINUTE)[0].body == body
 
 
 def test_a_commit_whose_answer_was_lost_may_be_written_again(store, hook):
@@ -347,6 +372,19 @@ def test_a_webhook_in_the_hands_of_one_worker_is_left_alone_by_others(store, hoo
     assert {each.planned.id for each in take(store, worker="w1")} == {"dlv_1", "dlv_3"}
     assert take(store, worker="w2", now=NOON + MINUTE / 2) == ()
     assert [each.planned.id for each in take(store, worker="w1", now=NOON + MINUTE / 2)] == ["dlv_2"]
+
+
+def test_where_more_is_due_than_is_looked_at_the_next_look_is_told(store, hook):
+    plan(store, *(planned(f"dlv_{n}", due=NOON - n * SECOND) for n in range(1, 10)))
+
+    def look(*, limit, crowded=False):
+        asked = {"worker": "w1", "now": NOON, "depth": 2, "limit": limit, "crowded": crowded}
+        found = store.write(lambda c: waiting.due(c, **asked))
+        return [each.id for each in found.due], found.crowded
+
+    assert look(limit=20) == ([f"dlv_{n}" for n in range(9, 0, -1)], False)
+    assert look(limit=9) == (["dlv_9", "dlv_8"], True)
+    assert look(limit=20, crowded=True) == (["dlv_9", "dlv_8"], True)
 
 
 def test_a_long_queue_hides_no_other(store, hook):
