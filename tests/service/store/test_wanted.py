@@ -1,0 +1,34 @@
+"""What a listing leaves out by the time alone is surely not asked for."""
+
+from datetime import date
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.catalogue import windows
+from service.catalogue.event import Event
+from service.store.instants import LAST, millis, millis_or
+from service.store.wanted import ACCEPTING, LIVE, SLACK
+from tests.service.store.strategies import catalogues
+
+SEEN = st.sampled_from((None, date(2025, 3, 3), date(2025, 9, 3)))
+
+
+def ceases(event: Event, seen: date | None, phases: frozenset[str]) -> list[int]:
+    """When each stretch of these phases is over."""
+    steps = windows.phase_steps(event, seen=seen)
+    ends = [millis_or(step.at, LAST) for step in steps[1:]] + [LAST]
+    return [end for step, end in zip(steps, ends, strict=True) if step.phase in phases]
+
+
+# An example is a whole catalogue: few of them are many events.
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(catalogue=catalogues(), seen=SEEN)
+def test_a_window_is_not_open_beyond_its_end_and_nothing_is_live_long_after(
+    catalogue: list[Event], seen: date | None
+) -> None:
+    for event in catalogue:
+        latest = windows.span(event).latest
+        hi = LAST if latest is None else millis(latest)
+        assert all(end <= hi for end in ceases(event, seen, ACCEPTING))
+        assert all(end <= hi + SLACK for end in ceases(event, seen, LIVE))
