@@ -16,8 +16,9 @@ SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-update
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
 BEGUN = LIVE | {"ended", "closed"}
 OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
-# A window is never taken for open beyond its `hi`.
+# A window is never taken for open beyond its `hi`, but still is at that very instant: "by 18:00" holds at 18:00.
 ACCEPTING = LIVE & OF_WINDOWS
+STILL = 1
 # An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
 SLACK = 3 * 86_400_000
 
@@ -72,7 +73,7 @@ def wanted(asked: EventFilter, *, now: datetime) -> Wanted:
 def _live_until(phases: frozenset[str], at: int) -> int:
     if not phases or not phases <= LIVE:
         return FIRST
-    return at if phases <= ACCEPTING else at - SLACK
+    return at - (STILL if phases <= ACCEPTING else SLACK)
 
 
 def _plain(asked: EventFilter) -> list[Group]:

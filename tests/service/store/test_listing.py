@@ -1,6 +1,7 @@
 """The listing by index gives what the pure filters mean, in order, each event once, on both engines."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -119,3 +120,24 @@ def test_an_event_without_an_end_is_ongoing_until_its_day_is_over(store: Store) 
             lambda c, s=sort: events.listed(c, EventFilter(phase=("ongoing",)), now=NOW, sort=s, enough=0)
         )
         assert [item.id for item in page.items] == ["morning"]
+
+
+@pytest.mark.parametrize("enough", [0, 1000])
+def test_a_window_is_listed_as_open_at_the_very_instant_by_which_it_closes(store: Store, enough: int) -> None:
+    call = Event(
+        id="call",
+        kind="application_window",
+        name=Text(ko="모집"),
+        start="2025-09-01",
+        end="2025-09-05T14:00",
+        close_rule="fixed",
+    )
+    store.write(lambda c: events.put(c, call, now=WRITES[0], cause="test"))
+    asked = EventFilter(phase=("open", "closing_soon"))
+    late = NOW + timedelta(milliseconds=1)
+    for sort in SORTS:
+        at, after = (
+            store.read(lambda c, n=now, s=sort: events.listed(c, asked, now=n, sort=s, enough=enough))
+            for now in (NOW, late)
+        )
+        assert ([item.id for item in at.items], after.items) == (["call"], ())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from service.catalogue import windows
 from service.catalogue.event import Event
 from service.store.instants import LAST, millis, millis_or
-from service.store.wanted import ACCEPTING, LIVE, SLACK
+from service.store.wanted import ACCEPTING, LIVE, SLACK, STILL
 from tests.service.store.strategies import catalogues
 
 SEEN = st.sampled_from((None, date(2025, 3, 3), date(2025, 9, 3)))
@@ -30,5 +30,5 @@ def test_a_window_is_not_open_beyond_its_end_and_nothing_is_live_long_after(
     for event in catalogue:
         latest = windows.span(event).latest
         hi = LAST if latest is None else millis(latest)
-        assert all(end <= hi for end in ceases(event, seen, ACCEPTING))
+        assert all(end <= hi + STILL for end in ceases(event, seen, ACCEPTING))
         assert all(end <= hi + SLACK for end in ceases(event, seen, LIVE))
