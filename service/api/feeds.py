@@ -15,6 +15,7 @@ from feeds.formats import FORMATS
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
 from service.feedcache import asked
+from service.feedcache.ahead import Ahead
 from service.feedcache.asked import Asked
 from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
@@ -23,6 +24,8 @@ from service.feedcache.validators import condition, http_date, is_held
 Headers = list[tuple[bytes, bytes]]
 
 METHODS = "GET, HEAD, OPTIONS"
+SAFE = ("GET", "HEAD", "OPTIONS")
+BAD_REQUEST = 400
 MOST_HOT = 5_000
 ROBOTS = b"User-agent: *\nAllow: /\n"
 _ALWAYS: Headers = [
@@ -46,6 +49,7 @@ _log = logging.getLogger("dday.feeds")
 class Hot(msgspec.Struct, frozen=True, kw_only=True):
     """An edition with the start of every answer that can be given from it, so that none is put together."""
 
+    asked: Asked
     edition: Edition
     tags: tuple[bytes, bytes]
     whole: Any
@@ -57,8 +61,10 @@ class Hot(msgspec.Struct, frozen=True, kw_only=True):
 class Feeds:
     """Answers /feeds/… and /robots.txt, and hands everything else on."""
 
-    def __init__(self, inner: ASGIApp, cache: FeedCache, *, clock: Clock, base_url: str) -> None:
-        self._inner, self._cache, self._clock = inner, cache, clock
+    def __init__(
+        self, inner: ASGIApp, cache: FeedCache, ahead: Ahead, *, clock: Clock, base_url: str
+    ) -> None:
+        self._inner, self._cache, self._ahead, self._clock = inner, cache, ahead, clock
         secure = (
             [(b"strict-transport-security", b"max-age=31536000")] if base_url.startswith("https:") else []
         )
@@ -84,9 +90,17 @@ class Feeds:
             await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
 
     async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
-        await self._inner(scope, receive, send)
-        if scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS"):
-            self._cache.wrote()
+        """What a write has changed is ready to be read when the write is answered."""
+        if scope.get("method", "GET") in SAFE:
+            return await self._inner(scope, receive, send)
+
+        async def publish_first(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] < BAD_REQUEST:
+                await self._ahead.before_answer()
+            await send(message)
+
+        await self._inner(scope, receive, publish_first)
+        self._ahead.after_answer()
 
     async def _answer(self, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime) -> None:
         method = scope["method"]
@@ -119,7 +133,7 @@ class Feeds:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
-        found = asked.read(*place)
+        found = hot.asked if hot else asked.read(*place)
         if found is None:
             raise NotFound("feed", place[0].removeprefix("/feeds/")[:100])
         edition = await self._cache.get(found)
@@ -165,7 +179,7 @@ class Feeds:
             _length(edition.body),
         ]
         held = {tag: _start(304, [*common, (b"etag", tag)]) for tag in tags}
-        return Hot(edition=edition, tags=tags, whole=_start(200, whole), held=held)
+        return Hot(asked=found, edition=edition, tags=tags, whole=_start(200, whole), held=held)
 
     async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
         body = document(problem)

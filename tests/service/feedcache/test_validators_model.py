@@ -18,6 +18,7 @@ from service.catalogue.event import Event, Organization, Participation, Series, 
 from service.catalogue.faults import Invalid
 from service.errors import Problem
 from service.feedcache import asked
+from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.press import Press
 from service.store import events, nouns
@@ -69,7 +70,9 @@ class World:
     def open(self) -> None:
         self.store = Store.open(self.url)
         self.cache = FeedCache(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
-        self.feeds = Feeds(self.nothing, self.cache, clock=self.clock, base_url=self.base_url)
+        self.feeds = Feeds(
+            self.nothing, self.cache, Ahead(self.cache), clock=self.clock, base_url=self.base_url
+        )
 
     def close(self) -> None:
         self.cache.close()
