@@ -50,6 +50,7 @@ class Hot(msgspec.Struct, frozen=True, kw_only=True):
     """An edition with the start of every answer that can be given from it, so that none is put together."""
 
     asked: Asked
+    path: str
     edition: Edition
     tags: tuple[bytes, bytes]
     whole: Any
@@ -82,6 +83,7 @@ class Feeds:
             hot, now = self._hot.get(place), self._clock.now()
             if hot is None or scope["method"] != "GET" or not self._cache.fresh(hot.edition, now=now):
                 return await self._answer(place, scope, send, now=now)
+            self._cache.was_read(hot.path)
             await self._give(hot, place, scope, send, now=now)
         except Problem as problem:
             await self._refuse(problem, scope, send)
@@ -179,7 +181,9 @@ class Feeds:
             _length(edition.body),
         ]
         held = {tag: _start(304, [*common, (b"etag", tag)]) for tag in tags}
-        return Hot(asked=found, edition=edition, tags=tags, whole=_start(200, whole), held=held)
+        return Hot(
+            asked=found, path=found.path, edition=edition, tags=tags, whole=_start(200, whole), held=held
+        )
 
     async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
         body = document(problem)

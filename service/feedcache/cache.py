@@ -58,6 +58,10 @@ class FeedCache:
             and edition.season.has(now)
         )
 
+    def was_read(self, path: str) -> None:
+        """Somebody was given it while it was fresh."""
+        self._kept.was_read(path)
+
     @property
     def has_news(self) -> bool:
         """Whether this process has written something that has not been looked at here."""
@@ -121,9 +125,12 @@ class FeedCache:
         """One making a feed at a time, whoever asks for it; a caller that leaves does not stop it."""
         path = order.asked.path
         task = self._making.get(path)
-        if task is None and len(self._making) >= MOST_WAITING:
-            raise Unavailable("Too many feeds are being made.", retry_after=30)
-        made = (await asyncio.shield(task or self._start([order])))[path]
+        # One that has just ended stays listed until the loop's next turn, which awaiting it does not bring.
+        if task is None or task.done():
+            if len(self._making) >= MOST_WAITING:
+                raise Unavailable("Too many feeds are being made.", retry_after=30)
+            task = self._start([order])
+        made = (await asyncio.shield(task))[path]
         if isinstance(made, Exception):
             raise made
         return made

@@ -17,6 +17,8 @@ from service.store.tables import counter
 MOST_FEEDS = 10_000
 FORGOTTEN_AT_ONCE = 1_000
 FLOOR = "feeds_modified"
+# Seconds. Another process notices a change half a second late, and a Date has its fraction cut off.
+BEYOND = 2
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,9 +47,9 @@ def get_many(c: Connection, feeds: Collection[str]) -> dict[str, FeedState]:
 def note(c: Connection, contents: Sequence[Content], *, now: datetime) -> dict[str, FeedState]:
     """The states of feeds with these contents; a new Last-Modified for each whose content is another.
 
-    A content seen for the first time is dated by its `newest` entry. A changed one is dated by the second
-    after now: neither an earlier Last-Modified nor the Date of an earlier answer reaches that. A process that
-    lags behind what another has published already changes nothing.
+    A content seen for the first time is dated by its `newest` entry. A changed one is dated so far after now
+    that neither an earlier Last-Modified nor the Date of an answer with what it was before reaches that,
+    whoever gave it. A process that lags behind what another has published already changes nothing.
     """
     locks.catalogue(c)
     second = millis(now) // 1000
@@ -59,7 +61,7 @@ def note(c: Connection, contents: Sequence[Content], *, now: datetime) -> dict[s
             states[content.feed] = _first(c, content, second)
         elif state.digest != content.digest and state.seq <= content.seq:
             new = FeedState(
-                digest=content.digest, modified=max(second + 1, state.modified + 1), seq=content.seq
+                digest=content.digest, modified=max(second + BEYOND, state.modified + 1), seq=content.seq
             )
             states[content.feed] = new
             changes.append({"the_feed": content.feed, **msgspec.structs.asdict(new)})
