@@ -78,6 +78,8 @@ class Ahead:
         await asyncio.sleep(QUIET)
         while True:
             try:
+                # What a write did not wait for to its end need not be begun again.
+                await self._cache.settled()
                 await self._cache.look()
                 for part in portions(self._cache.outdated(MADE_AHEAD)):
                     await self._publish(part)

@@ -101,6 +101,11 @@ class FeedCache:
         head = await self._store.head()
         self._learn(head, commits, now)
 
+    async def settled(self) -> None:
+        """Wait for what is being made."""
+        if self._making:
+            await asyncio.wait(set(self._making.values()))
+
     def outdated(self, most: int) -> list[Edition]:
         """Of those read last, the ones that do not have all that is known to have happened."""
         return [edition for edition in self.latest(most) if edition.seq < self._head]

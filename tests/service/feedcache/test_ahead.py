@@ -242,3 +242,16 @@ def test_feeds_are_made_in_portions_in_the_order_of_their_readers(store: Store) 
         parts = asyncio.run(play(opened))
     days = [4, 11, 10, 9, 8, 7, 6, 5, 3, 2, 1]
     assert parts == [[f"past=P{day}D" for day in days[:8]], [f"past=P{day}D" for day in days[8:]]]
+
+
+def test_what_a_write_did_not_wait_for_is_made_just_after(store: Store) -> None:
+    async def play(front: Front) -> bytes:
+        await get(front.feeds, CALENDAR)
+        await front.rename("새 이름")
+        await front.cache.settled()
+        [edition] = front.cache.latest(1)
+        return edition.body
+
+    with front(store, patience=0) as opened:
+        body = asyncio.run(play(opened))
+    assert "SUMMARY:새 이름".encode() in body
