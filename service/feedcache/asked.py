@@ -82,6 +82,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def version(self) -> int:
         return self.saved.version if self.saved else 0
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time of a replaced address has run out since it was looked up."""
+        return self.moved is not None and self.moved.until <= now
+
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What parameters come to: `given` are the good ones, `ignored` the names of the others."""
