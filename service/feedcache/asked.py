@@ -147,8 +147,11 @@ def narrowed(asked: Asked, noun: str | None) -> EventFilter | None:
 
 
 def _place(saved: Saved) -> str:
-    until = f"/until-{int(saved.moved.until.timestamp() * 1000)}" if saved.moved else ""
-    return f"saved/{saved.id}{until}"
+    if saved.moved is None:
+        return f"saved/{saved.id}"
+    # Both ends: addresses that were replaced one after the other may end together.
+    since, until = (int(end.timestamp() * 1000) for end in (saved.moved.since, saved.moved.until))
+    return f"saved/{saved.id}/moved-{since}-{until}"
 
 
 def read_query(query: bytes) -> tuple[Pairs, list[str]]:
