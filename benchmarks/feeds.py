@@ -3,10 +3,21 @@
     uv sync --group bench
     python benchmarks/feeds.py                       # 1,000 and 10,000 events
     python benchmarks/feeds.py --sizes 1000 --peers raw radicale
+    python benchmarks/feeds.py --sizes 10000 --rounds 1 --peers xandikos      # it takes 10 s a GET
 
 Every server has its own process and answers the same calendar. `cpu` is what the server itself spent a
 request, measured in nanoseconds by the kernel, which other work on the machine disturbs least; ratios are
 of that. `wall` is what one client waited. Rounds are interleaved, the medians are shown.
+
+    200, 304   many requests in a row over some connections: the warm state
+    once       one GET after a pause, when caches have cooled and other processes' writes are looked for
+    edit       the PUT of one event, of which the feed is read; dday makes the feed before it answers
+    edited     the first GET at once after that was answered
+    later      the first GET a pause after an edit
+
+What dday does in `edit` so that `edited` is cheap is not hidden: both are added up in "edit and GET", and
+"an edit that nobody reads" is the same PUT before anybody has asked for a feed. The raw application sends
+bytes that never change; its ratio to a peer is the most that any application on this server can reach.
 """
 
 import argparse
@@ -17,7 +28,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -29,9 +40,8 @@ from benchmarks.feeds_servers import PATH, Server, dday, radicale, raw_asgi, xan
 
 PEERS = {"raw": raw_asgi, "radicale": radicale, "xandikos": xandikos}
 CONNECTIONS = 8
-# "edited" is the first GET at once after an edit was answered, "later" the first one after this pause.
 PAUSE = 1.0
-WHAT = ("200", "304", "edited", "later")
+WHAT = ("200", "304", "once", "edit", "edited", "later")
 
 
 class Cost(msgspec.Struct):
@@ -72,10 +82,27 @@ def many(server: Server, path: str, headers: dict[str, str], count: int) -> floa
     return (server.cpu() - before) * 1000 / (count // CONNECTIONS * CONNECTIONS)
 
 
-def one(server: Server, **headers: str) -> Cost:
+def spent(server: Server, work: Callable[[], object]) -> Cost:
     before, begun = server.cpu(), time.perf_counter()
-    server.get(**headers)
+    work()
     return Cost((server.cpu() - before) * 1000, (time.perf_counter() - begun) * 1000)
+
+
+def one(server: Server, **headers: str) -> Cost:
+    return spent(server, lambda: server.get(**headers))
+
+
+def edited(server: Server, turn: int) -> Cost:
+    return spent(server, lambda: server.edit and server.edit(turn))
+
+
+def unread(server: Server) -> Cost:
+    """An edit of which nobody reads a feed; the first ones find everything cold."""
+    costs = []
+    for turn in range(-8, 0):
+        time.sleep(PAUSE)
+        costs.append(edited(server, turn))
+    return median(costs[3:])
 
 
 def median(costs: Sequence[Cost]) -> Cost:
@@ -94,8 +121,12 @@ def measure(servers: list[Server], size: int, rounds: int) -> dict[str, dict[str
             )
             if fast or turn == 0:
                 costs["304"].append(not_modified(server, fast=fast))
+            if fast:
+                time.sleep(PAUSE)
+                costs["once"].append(one(server))
             if server.edit and (fast or size < 10_000 or turn < 2):
-                server.edit(turn)
+                time.sleep(PAUSE)
+                costs["edit"].append(edited(server, turn))
                 costs["edited"].append(one(server))
                 server.edit(turn + rounds)
                 time.sleep(PAUSE)
@@ -150,22 +181,35 @@ def show(size: int, found: dict[str, dict[str, Cost]]) -> None:
             for k in ("cpu", "wall")
         ]
         print(f"{name:<14}", *cells)
-    ours = found["dday"]
-    for name, costs in found.items():
-        if name != "dday":
-            ratios = [f"{what} {costs[what].cpu / ours[what].cpu:,.2f}x" for what in WHAT if what in costs]
-            print(f"dday against {name}: " + ", ".join(ratios))
+    for name in found:
+        compare(found, "dday", name)
+    for name in ("radicale", "xandikos"):
+        compare(found, "raw", name)
+
+
+def compare(found: dict[str, dict[str, Cost]], ours: str, theirs: str) -> None:
+    if ours == theirs or ours not in found or theirs not in found:
+        return
+    mine, other = found[ours], found[theirs]
+    both = [what for what in WHAT if what in mine and what in other]
+    ratios = [f"{what} {other[what].cpu / mine[what].cpu:,.2f}x" for what in both]
+    if "edited" in both:
+        whole, their_whole = (costs["edit"].cpu + costs["edited"].cpu for costs in (mine, other))
+        ratios.append(f"edit and GET {their_whole / whole:,.2f}x")
+    print(f"{ours} against {theirs}: " + ", ".join(ratios))
 
 
 def run(size: int, peers: Sequence[str], rounds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="dday-feeds-") as place:
         folder = Path(place)
         ours = dday(folder, size)
+        alone = unread(ours)
         took, p50, p99 = neighbours(ours)
         _, calendar, _ = ours.get(PATH)
         count = calendar.count(b"BEGIN:VEVENT")
         print(f"\n{size} events: {count} entries, {len(calendar):,} bytes, first built in {took:.2f} s;")
         print(f"meanwhile /v1/events answers in {p50:.1f} ms (p50), {p99:.1f} ms (p99)")
+        print(f"an edit that nobody reads costs {alone.cpu:.3f} ms of CPU")
         servers = [ours, *(PEERS[name](folder, ours) for name in peers)]
         try:
             found = measure(servers, size, rounds)
@@ -178,6 +222,7 @@ def run(size: int, peers: Sequence[str], rounds: int) -> dict[str, object]:
             "bytes": len(calendar),
             "build_s": took,
             "neighbour_p99_ms": p99,
+            "unread_edit_ms": alone.cpu,
             "costs": msgspec.to_builtins(found),
         }
 

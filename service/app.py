@@ -34,6 +34,7 @@ from service.api.feeds import Feeds
 from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
+from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.private import Addresses
 from service.pages import answers as page_answers
@@ -75,6 +76,7 @@ def build(service: Service) -> Litestar:
     settings, clock = service.settings, service.clock
     base_url = settings.base_url
     feeds = FeedCache(service.store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
+    ahead = Ahead(feeds)
     app = Litestar(
         route_handlers=list(HANDLERS),
         request_class=Call,
@@ -87,6 +89,7 @@ def build(service: Service) -> Litestar:
                 "cursors": Cursors(service.secret),
                 "box": Box(service.secret),
                 "feeds": feeds,
+                "ahead": ahead,
                 "pages": Copies(),
             }
         ),
@@ -98,7 +101,7 @@ def build(service: Service) -> Litestar:
     )
     door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
     addresses = Addresses(service.store, clock=clock)
-    app.asgi_handler = Feeds(door, feeds, addresses, clock=clock, base_url=base_url)
+    app.asgi_handler = Feeds(door, feeds, ahead, addresses, clock=clock, base_url=base_url)
     return app
 
 
@@ -114,5 +117,6 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
             yield
     finally:
         await service.egress.aclose()
+        app.state.ahead.close()
         app.state.feeds.close()
         service.close()

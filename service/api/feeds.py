@@ -16,6 +16,7 @@ from service.api.feed_headers import METHODS, Headers, Manner, dated, length, st
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
 from service.feedcache import asked, private
+from service.feedcache.ahead import Ahead
 from service.feedcache.asked import Asked
 from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
@@ -23,6 +24,8 @@ from service.feedcache.material import OutOfDate
 from service.feedcache.private import Addresses
 from service.feedcache.validators import condition, is_held
 
+SAFE = ("GET", "HEAD", "OPTIONS")
+BAD_REQUEST = 400
 MOST_HOT = 5_000
 TRIES = 3
 ROBOTS = b"User-agent: *\nAllow: /\n"
@@ -35,6 +38,8 @@ class Hot(msgspec.Struct, frozen=True, kw_only=True):
     `look` is the cache's look at the store after which a private address was found to lead here.
     """
 
+    asked: Asked
+    path: str
     edition: Edition
     tags: tuple[bytes, bytes]
     whole: Any
@@ -48,9 +53,17 @@ class Feeds:
     """Answers /feeds/… and /robots.txt, and hands everything else on."""
 
     def __init__(
-        self, inner: ASGIApp, cache: FeedCache, addresses: Addresses, *, clock: Clock, base_url: str
+        self,
+        inner: ASGIApp,
+        cache: FeedCache,
+        ahead: Ahead,
+        addresses: Addresses,
+        *,
+        clock: Clock,
+        base_url: str,
     ) -> None:
-        self._inner, self._cache, self._addresses, self._clock = inner, cache, addresses, clock
+        self._inner, self._cache, self._ahead = inner, cache, ahead
+        self._addresses, self._clock = addresses, clock
         https = base_url.startswith("https:")
         self._public, self._private = feed_headers.public(https=https), feed_headers.private(https=https)
         links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
@@ -66,6 +79,7 @@ class Feeds:
             hot, now = self._hot.get(place), self._clock.now()
             if hot is None or scope["method"] != "GET" or not self._is_ready(hot, now=now):
                 return await self._answer(place, scope, send, now=now)
+            self._cache.was_read(hot.path)
             await self._give(hot, place, scope, send, now=now)
         except Problem as problem:
             await self._refuse(problem, scope, send)
@@ -74,15 +88,22 @@ class Feeds:
             await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
 
     async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
-        await self._inner(scope, receive, send)
-        if scope.get("method", "GET") not in ("GET", "HEAD", "OPTIONS"):
-            self._cache.wrote()
+        """What a write has changed is ready to be read when the write is answered."""
+        if scope.get("method", "GET") in SAFE:
+            return await self._inner(scope, receive, send)
+
+        async def publish_first(message: Any) -> None:
+            if message["type"] == "http.response.start" and message["status"] < BAD_REQUEST:
+                await self._ahead.before_answer()
+            await send(message)
+
+        await self._inner(scope, receive, publish_first)
+        self._ahead.after_answer()
 
     def _is_ready(self, hot: Hot, *, now: datetime) -> bool:
         """Whether it may be sent at once. A private address is looked up as often as the log is."""
-        asked, cache = hot.edition.asked, self._cache
-        leads = asked.saved is None or (hot.look == cache.looks and not private.over(asked, now=now))
-        return leads and cache.fresh(hot.edition, now=now)
+        leads = hot.asked.saved is None or (hot.look == self._cache.looks and not hot.asked.is_over(now))
+        return leads and self._cache.fresh(hot.edition, now=now)
 
     def _manner(self, path: str) -> Manner:
         return self._private if path.startswith(private.FOLDER) else self._public
@@ -121,8 +142,8 @@ class Feeds:
         if place[0].startswith(private.FOLDER):
             found, edition, look = await self._private_now(*place)
         else:
-            found, edition, look = await self._public_now(*place)
-        if hot is not None and hot.edition.etag == edition.etag:
+            found, edition, look = await self._public_now(*place, hot)
+        if hot is not None and hot.edition.etag == edition.etag and hot.asked == found:
             made = msgspec.structs.replace(hot, edition=edition, look=look)
         else:
             made = self._made(found, edition, self._manner(place[0]), look=look)
@@ -131,8 +152,8 @@ class Feeds:
         self._hot[place] = made
         return made
 
-    async def _public_now(self, path: str, query: bytes) -> tuple[Asked, Edition, int]:
-        found = asked.read(path, query)
+    async def _public_now(self, path: str, query: bytes, hot: Hot | None) -> tuple[Asked, Edition, int]:
+        found = hot.asked if hot else asked.read(path, query)
         if found is None:
             raise NotFound("feed", path.removeprefix("/feeds/")[:100])
         return found, await self._cache.get(found), 0
@@ -167,8 +188,15 @@ class Feeds:
         common = feed_headers.held(found, edition, manner)
         whole = feed_headers.whole(found, edition, manner, links=self._links)
         whole += [(b"etag", tags[0]), length(edition.body)]
-        held = {tag: start(304, [*common, (b"etag", tag)]) for tag in tags}
-        return Hot(edition=edition, tags=tags, whole=start(200, whole), held=held, look=look)
+        return Hot(
+            asked=found,
+            path=found.path,
+            edition=edition,
+            tags=tags,
+            whole=start(200, whole),
+            held={tag: start(304, [*common, (b"etag", tag)]) for tag in tags},
+            look=look,
+        )
 
     async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
         body = document(problem)

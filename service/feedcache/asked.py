@@ -82,6 +82,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     def version(self) -> int:
         return self.saved.version if self.saved else 0
 
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time of a replaced address has run out since it was looked up."""
+        return self.moved is not None and self.moved.until <= now
+
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What parameters come to: `given` are the good ones, `ignored` the names of the others."""
@@ -143,8 +147,11 @@ def narrowed(asked: Asked, noun: str | None) -> EventFilter | None:
 
 
 def _place(saved: Saved) -> str:
-    until = f"/until-{int(saved.moved.until.timestamp() * 1000)}" if saved.moved else ""
-    return f"saved/{saved.id}{until}"
+    if saved.moved is None:
+        return f"saved/{saved.id}"
+    # Both ends: addresses that were replaced one after the other may end together.
+    since, until = (int(end.timestamp() * 1000) for end in (saved.moved.since, saved.moved.until))
+    return f"saved/{saved.id}/moved-{since}-{until}"
 
 
 def read_query(query: bytes) -> tuple[Pairs, list[str]]:

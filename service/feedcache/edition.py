@@ -49,22 +49,20 @@ class Rendered(msgspec.Struct, frozen=True, kw_only=True):
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
     """A feed's pieces at one level of detail: by event, and those shown, in their order.
 
-    `bodies`, `digests` and `zones` stand beside `ordered`, so that joining thousands looks at none of them.
+    `bodies` and `digests` stand beside `ordered`, `size` and `zones` (how many pieces are told in each) are
+    kept up to date, so that joining thousands looks at none of them.
     """
 
     rows: Mapping[str, Rendered]
     ordered: Sequence[Piece]
     bodies: Sequence[bytes]
     digests: Sequence[bytes]
-    zones: Sequence[str | None]
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.bodies))
+    size: int
+    zones: Mapping[str, int]
 
     @property
     def zones_used(self) -> frozenset[str]:
-        return frozenset(zone for zone in set(self.zones) if zone)
+        return frozenset(self.zones)
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,3 +137,7 @@ def digest_of(feed: Feed, layer: Layer, asked: Asked) -> str:
 
 def assemble(feed: Feed, layer: Layer, asked: Asked) -> bytes:
     return FORMATS[asked.suffix].assemble(feed, layer.bodies, zones=layer.zones_used)
+
+
+def hash_of(text: str) -> str:
+    return blake2b(text.encode(), digest_size=16).hexdigest()

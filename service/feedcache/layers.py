@@ -1,6 +1,7 @@
 """Which rendered pieces a feed shows, and in which order; a small change touches only its own places."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -34,31 +35,37 @@ def with_piece(layer: Layer, piece: Piece) -> Layer:
 
 
 def _whole(rows: Mapping[str, Rendered], ordered: list[Piece]) -> Layer:
+    bodies = [piece.fragment.body for piece in ordered]
     return Layer(
         rows=rows,
         ordered=ordered,
-        bodies=[piece.fragment.body for piece in ordered],
+        bodies=bodies,
         digests=[piece.digest for piece in ordered],
-        zones=[piece.fragment.zone for piece in ordered],
+        size=sum(map(len, bodies)),
+        zones=Counter(piece.fragment.zone for piece in ordered if piece.fragment.zone),
     )
 
 
 def _patched(
     rows: Mapping[str, Rendered], base: Layer, *, out: Iterable[Piece], into: Iterable[Piece]
 ) -> Layer:
-    ordered, bodies = list(base.ordered), list(base.bodies)
-    digests, zones = list(base.digests), list(base.zones)
+    ordered, bodies, digests = list(base.ordered), list(base.bodies), list(base.digests)
+    size, zones = base.size, Counter(base.zones)
     for piece in out:
         # The day has not changed since, so what was shown then is shown now, at exactly this place.
         place = bisect_left(ordered, piece.order, key=_order)
-        del ordered[place], bodies[place], digests[place], zones[place]
+        del ordered[place], bodies[place], digests[place]
+        size -= len(piece.fragment.body)
+        zones[piece.fragment.zone or ""] -= 1
     for piece in into:
         place = bisect_left(ordered, piece.order, key=_order)
         ordered.insert(place, piece)
         bodies.insert(place, piece.fragment.body)
         digests.insert(place, piece.digest)
-        zones.insert(place, piece.fragment.zone)
-    return Layer(rows=rows, ordered=ordered, bodies=bodies, digests=digests, zones=zones)
+        size += len(piece.fragment.body)
+        zones[piece.fragment.zone or ""] += 1
+    used = {zone: count for zone, count in zones.items() if zone and count}
+    return Layer(rows=rows, ordered=ordered, bodies=bodies, digests=digests, size=size, zones=used)
 
 
 def shown(rows: Iterable[Rendered], found: Material, asked: Asked, *, now: datetime) -> Iterable[Piece]:

@@ -3,7 +3,6 @@ be made or may be out of date; that one is dead is remembered, as programs go on
 
 import re
 from collections import OrderedDict
-from datetime import datetime
 from hashlib import sha256
 from typing import cast
 from urllib.parse import quote
@@ -85,11 +84,6 @@ def _digest(token: str) -> bytes:
 
 def gone() -> Gone:
     return Gone("This address of a feed is no longer in use. Ask whoever gave it to you for the new one.")
-
-
-def over(asked: Asked, *, now: datetime) -> bool:
-    """Whether the time of a replaced address has run out since it was looked up."""
-    return asked.moved is not None and asked.moved.until <= now
 
 
 def _moved(lead: Lead) -> Moved | None:

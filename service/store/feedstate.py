@@ -2,6 +2,7 @@
 "not modified" about something it has not seen, be it a deletion, a window's end or a change of our texts.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -16,6 +17,18 @@ from service.store.tables import counter
 MOST_FEEDS = 10_000
 FORGOTTEN_AT_ONCE = 1_000
 FLOOR = "feeds_modified"
+# Seconds. Another process notices a change half a second late, and a Date has its fraction cut off.
+BEYOND = 2
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed holds as of `seq`; `newest` is its newest entry. Readers had it `instead_of` another."""
+
+    feed: str
+    digest: str
+    seq: int
+    newest: datetime | None
+    instead_of: str | None = None
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,45 +39,51 @@ class FeedState(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-def get(c: Connection, feed: str) -> FeedState | None:
-    row = c.execute(_ONE, {"feed": feed}).one_or_none()
-    return None if row is None else FeedState(digest=row.digest, modified=row.modified, seq=row.seq)
+def get_many(c: Connection, feeds: Collection[str]) -> dict[str, FeedState]:
+    """The states of those that have one."""
+    rows = c.execute(_SOME, {"feeds": list(feeds)})
+    return {row.feed: FeedState(digest=row.digest, modified=row.modified, seq=row.seq) for row in rows}
 
 
-def note(
-    c: Connection,
-    feed: str,
-    *,
-    digest: str,
-    seq: int,
-    newest: datetime | None,
-    now: datetime,
-    instead_of: str | None = None,
-) -> FeedState:
-    """The state of a feed whose content is `digest` as of `seq`; a new Last-Modified if that is a change.
+def note(c: Connection, contents: Sequence[Content], *, now: datetime) -> dict[str, FeedState]:
+    """The states of feeds with these contents; a new Last-Modified for each whose content is another.
 
     A content seen for the first time is dated by its `newest` entry. A changed one, and one that readers get
-    `instead_of` another feed, is dated by the second after now: neither an earlier Last-Modified nor the Date
-    of an earlier answer reaches that. A process that lags behind what another has published already changes
-    nothing.
+    `instead_of` another feed, is dated so far after now that neither an earlier Last-Modified nor the Date of
+    an answer with what it was before reaches that, whoever gave it. A process that lags behind what another
+    has published already changes nothing.
     """
     locks.catalogue(c)
     second = millis(now) // 1000
-    state = get(c, feed)
-    if state is not None and (state.digest == digest or state.seq > seq):
-        return state
-    if state is None:
-        _make_room(c)
-        at_first = second if newest is None else min(second, -(-millis(newest) // 1000))
-        if instead_of is not None:
-            before = get(c, instead_of)
-            at_first = max(second, before.modified if before else 0) + 1
-        modified = max(at_first, _floor(c) + 1)
-        c.execute(insert(feed_state).values(feed=feed, digest=digest, modified=modified, seq=seq))
-    else:
-        modified = max(second + 1, state.modified + 1)
-        c.execute(_CHANGE, {"the_feed": feed, "digest": digest, "modified": modified, "seq": seq})
-    return FeedState(digest=digest, modified=modified, seq=seq)
+    before = {content.instead_of for content in contents if content.instead_of is not None}
+    states = get_many(c, before.union(content.feed for content in contents))
+    changes = []
+    for content in contents:
+        state = states.get(content.feed)
+        if state is None:
+            replaced = states.get(content.instead_of or "")
+            states[content.feed] = _first(c, content, second, replaced=replaced)
+        elif state.digest != content.digest and state.seq <= content.seq:
+            new = FeedState(digest=content.digest, modified=_after(second, state), seq=content.seq)
+            states[content.feed] = new
+            changes.append({"the_feed": content.feed, **msgspec.structs.asdict(new)})
+    if changes:
+        c.execute(_CHANGE, changes)
+    return {content.feed: states[content.feed] for content in contents}
+
+
+def _first(c: Connection, content: Content, second: int, *, replaced: FeedState | None) -> FeedState:
+    _make_room(c)
+    at_first = second if content.newest is None else min(second, -(-millis(content.newest) // 1000))
+    if content.instead_of is not None:
+        at_first = _after(second, replaced)
+    state = FeedState(digest=content.digest, modified=max(at_first, _floor(c) + 1), seq=content.seq)
+    c.execute(insert(feed_state).values(feed=content.feed, **msgspec.structs.asdict(state)))
+    return state
+
+
+def _after(second: int, before: FeedState | None) -> int:
+    return max(second + BEYOND, before.modified + 1 if before else 0)
 
 
 def _make_room(c: Connection) -> None:
@@ -80,7 +99,7 @@ def _floor(c: Connection) -> int:
     return int(c.execute(select(counter.c.value).where(counter.c.name == FLOOR)).scalar_one())
 
 
-_ONE = select(feed_state).where(feed_state.c.feed == bindparam("feed"))
+_SOME = select(feed_state).where(feed_state.c.feed.in_(bindparam("feeds", expanding=True)))
 _OLDEST = (
     select(feed_state.c.feed, feed_state.c.modified)
     .order_by(feed_state.c.modified, feed_state.c.feed)

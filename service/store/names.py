@@ -46,9 +46,17 @@ def named(c: Connection, wanted: Iterable[Name], *, uid_domain: str) -> dict[Nam
 
 def group(c: Connection, identifier: str) -> tuple[Group, Text] | None:
     """The series, program or organization of this id, the first that there is."""
-    rows = {row.kind: row.document for row in c.execute(_GROUP, {"id": identifier})}
-    kind = next((kind for kind in GROUPS if kind in rows), None)
-    return (kind, _CALLED.decode(rows[kind]).name or Text()) if kind else None
+    return called(c, [identifier]).get(identifier)
+
+
+def called(c: Connection, identifiers: Iterable[str]) -> dict[str, tuple[Group, Text]]:
+    """`group` for each of them that names one."""
+    rows = {(row.kind, row.id): row.document for row in c.execute(_GROUP, {"ids": list(identifiers)})}
+    found: dict[str, tuple[Group, Text]] = {}
+    for kind, identifier in sorted(rows, key=lambda key: GROUPS.index(key[0])):
+        name = _CALLED.decode(rows[kind, identifier]).name or Text()
+        found.setdefault(identifier, (kind, name))
+    return found
 
 
 def groups(c: Connection) -> tuple[tuple[Group, str], ...]:
@@ -68,5 +76,7 @@ _EVENTS = select(event.c.id, event.c.uid, event.c.document, event.c.updated_at).
 _NOUNS = select(noun.c.kind, noun.c.id, noun.c.document, noun.c.updated_at).where(
     noun.c.kind.in_(["organization", "source"]), noun.c.id.in_(bindparam("ids", expanding=True))
 )
-_GROUP = select(noun.c.kind, noun.c.document).where(noun.c.id == bindparam("id"), noun.c.kind.in_(GROUPS))
+_GROUP = select(noun.c.kind, noun.c.id, noun.c.document).where(
+    noun.c.id.in_(bindparam("ids", expanding=True)), noun.c.kind.in_(GROUPS)
+)
 _ALL = select(noun.c.kind, noun.c.id).where(noun.c.kind.in_(GROUPS)).order_by(noun.c.kind, noun.c.id)

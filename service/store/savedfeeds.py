@@ -1,10 +1,11 @@
 """Saved feeds. Whose a feed is, is asked in the query, never after loading."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
 from service.catalogue.savedfeed import SavedFeed
 from service.errors import NotFound
@@ -79,15 +80,15 @@ def count(c: Connection, owner: str) -> int:
     return int(c.execute(select(func.count()).where(saved_feed.c.owner == owner)).scalar_one())
 
 
-def version(c: Connection, feed_id: str) -> int | None:
-    """The version stored now; None once the feed is gone."""
-    found: int | None = c.execute(
-        select(saved_feed.c.version).where(saved_feed.c.id == feed_id)
-    ).scalar_one_or_none()
-    return found
+def versions(c: Connection, feed_ids: Collection[str]) -> dict[str, int]:
+    """The versions stored now; a feed that is gone has none."""
+    return {row.id: row.version for row in c.execute(_VERSIONS, {"ids": list(feed_ids)})}
 
 
 _PLAIN: Any = select(saved_feed.c.document, saved_feed.c.version)
+_VERSIONS = select(saved_feed.c.id, saved_feed.c.version).where(
+    saved_feed.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def _encode(made: SavedFeed) -> str:

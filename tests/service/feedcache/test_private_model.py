@@ -19,12 +19,12 @@ from service.feedcache.asked import Moved
 from service.feedcache.press import Press
 from service.feedcache.private import address
 from service.store import feed_addresses, savedfeeds
+from tests.service.feedcache.asgi import get
 from tests.service.feedcache.test_validators_model import (
     DOMAIN,
     Held,
     World,
     conditions,
-    get,
     http_date,
 )
 
@@ -35,6 +35,7 @@ CHOICES = (
     (FilterBody(tag="ai"), FeedOptions(windows="both", past="P3D", ahead="P2M")),
     (FilterBody(phase=("open", "upcoming")), FeedOptions(placeholders=True)),
 )
+PUBLIC = ("/feeds/ko/calendar.ics", b"")
 OVERLAPS = (timedelta(0), timedelta(minutes=3), timedelta(days=2), timedelta(days=90))
 
 
@@ -48,23 +49,23 @@ class Known(msgspec.Struct):
 
 
 class PrivateWorld(World):
-    """A world with one saved feed, all of whose addresses are read."""
+    """A world with one saved feed, read at all its addresses, and a public one beside it."""
 
     def begin(self) -> None:
         body = NewSavedFeed(name="팀", filter=FilterBody(), options=FeedOptions())
         feed = saved.created(body, feed_id=FEED, owner="key", now=self.clock.now())
         self.store.write(lambda c: savedfeeds.create(c, feed))
-        self.known = [Known(self.new_token())]
+        token = self.store.write(lambda c: feed_addresses.create(c, FEED, now=self.clock.now()))
+        self.known = [Known(token)]
         self.told_gone = 0
-
-    def new_token(self) -> str:
-        return self.store.write(lambda c: feed_addresses.create(c, FEED, now=self.clock.now()))
 
     async def run(self, steps: int) -> None:
         self.begin()
         for _ in range(steps):
             actions = (self.put, self.delete, self.pass_time, self.restart, self.change, self.rotate)
             self.chance.choices(actions, (6, 2, 6, 0.3, 2, 0.7))[0]()
+            await self.carry_out()
+            await self.look(PUBLIC)
             for known in self.chance.sample(self.known, min(3, len(self.known))):
                 await self.read(known, self.chance.choice(("ics", "json", "atom")))
 
@@ -81,17 +82,23 @@ class PrivateWorld(World):
             if after is not kept.feed:
                 savedfeeds.replace(c, kept, after)
 
-        self.store.write(work)
+        self.try_write(work)
 
     def rotate(self) -> None:
         now = self.clock.now()
         end = now + self.chance.choice(OVERLAPS)
-        self.store.write(lambda c: feed_addresses.end(c, FEED, now=now, at=end))
         for known in self.known:
             if known.until is None or known.until > now:
                 known.since = known.since or now
                 known.until = min(known.until or end, end)
-        self.known.append(Known(self.new_token()))
+        made = Known("")
+
+        def work(c: Any) -> None:
+            feed_addresses.end(c, FEED, now=now, at=end)
+            made.token = feed_addresses.create(c, FEED, now=now)
+
+        self.try_write(work)
+        self.known.append(made)
 
     async def read(self, known: Known, suffix: str) -> None:
         place = (address(known.token, "팀", suffix), self.chance.choice((b"", b"cancelled=mark")))

@@ -46,8 +46,9 @@ def test_an_option_of_the_address_wins_also_when_it_is_a_default():
 def test_the_key_of_its_copies_outlives_a_change_and_tells_a_replaced_address_apart():
     moved = Moved(since=NOW, until=NOW + timedelta(days=1))
     assert fetched(version=1).path == fetched(version=2, body={"name": "새 팀", "lang": "en"}).path
-    paths = {fetched().path, fetched(b"past=P2M").path, fetched(moved=moved).path}
-    assert len(paths) == 3
+    earlier = Moved(since=NOW - timedelta(days=1), until=moved.until)
+    paths = {fetched(query, moved=by).path for query in (b"", b"past=P2M") for by in (None, moved, earlier)}
+    assert len(paths) == 6
     assert (fetched(moved=moved).instead_of, fetched().instead_of) == (fetched().path, None)
     assert fetched(b"alarms=P7D,P1D").path == fetched(b"alarms=P1W,P1D").path
 

@@ -96,6 +96,10 @@ def test_a_patched_feed_equals_one_made_from_nothing_across_the_budget(large):
     assert shortened == [True, False, True]
 
 
+def content(feed: str, digest: str, seq: int, newest: datetime | None = None) -> feedstate.Content:
+    return feedstate.Content(feed=feed, digest=digest, seq=seq, newest=newest)
+
+
 PROGRAM = """
 import sys
 from contextlib import closing
@@ -144,19 +148,17 @@ def test_what_is_forgotten_stays_a_lower_bound(sqlite_url):
     ]
     store.write(lambda c: c.execute(insert(feed_state), rows))
     noted = store.write(
-        lambda c: feedstate.note(
-            c, "/new", digest="a", seq=1, newest=datetime(2001, 1, 1, tzinfo=UTC), now=NOW
-        )
-    )
+        lambda c: feedstate.note(c, [content("/new", "a", 1, datetime(2001, 1, 1, tzinfo=UTC))], now=NOW)
+    )["/new"]
     assert noted.modified == 10**9 + feedstate.FORGOTTEN_AT_ONCE
-    assert store.read(lambda c: feedstate.get(c, "/0")) is None
+    assert store.read(lambda c: feedstate.get_many(c, ["/0"])) == {}
     store.close()
 
 
 def test_a_process_that_lags_behind_changes_nothing(store):
     def note(digest: str, seq: int) -> feedstate.FeedState:
-        return store.write(lambda c: feedstate.note(c, "/feed", digest=digest, seq=seq, newest=None, now=NOW))
+        return store.write(lambda c: feedstate.note(c, [content("/feed", digest, seq)], now=NOW))["/feed"]
 
     ahead = note("new", 11)
     assert note("old", 10) == ahead == note("new", 12)
-    assert note("newer", 12).modified == ahead.modified + 1
+    assert note("newer", 12).modified == ahead.modified + feedstate.BEYOND

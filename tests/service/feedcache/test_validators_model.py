@@ -6,6 +6,7 @@ a 200. The renderer with a memory patches its last edition, so this also proves 
 
 import asyncio
 import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,11 +19,13 @@ from service.catalogue.event import Event, Organization, Participation, Series, 
 from service.catalogue.faults import Invalid
 from service.errors import Problem
 from service.feedcache import asked
+from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.press import Press
 from service.feedcache.private import Addresses
 from service.store import events, nouns
 from service.store.engine import Store
+from tests.service.feedcache.asgi import Door, get, write
 
 PATHS = (
     ("/feeds/ko/calendar.ics", b""),
@@ -65,21 +68,22 @@ class World:
         self.clock, self.held = Wanderer(), dict[tuple[Any, str], Held]()
         self.base_url = "https://dday.example"
         self.answers = {200: 0, 304: 0}
+        self.work: Any = None
         self.open()
 
     def open(self) -> None:
         self.store = Store.open(self.url)
         self.cache = FeedCache(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
+        self.ahead = Ahead(self.cache)
         addresses = Addresses(self.store, clock=self.clock)
-        self.feeds = Feeds(self.nothing, self.cache, addresses, clock=self.clock, base_url=self.base_url)
+        self.feeds = Feeds(
+            Door(self.store), self.cache, self.ahead, addresses, clock=self.clock, base_url=self.base_url
+        )
 
     def close(self) -> None:
+        self.ahead.close()
         self.cache.close()
         self.store.close()
-
-    @staticmethod
-    async def nothing(scope: Any, receive: Any, send: Any) -> None:
-        raise AssertionError("not a feed")
 
     async def run(self, steps: int) -> None:
         self.store.write(lambda c: nouns.put(c, SERIES, now=self.clock.now(), cause="model"))
@@ -88,6 +92,7 @@ class World:
             self.chance.choices(
                 (self.put, self.delete, self.rename, self.pass_time, self.restart), (8, 3, 1, 6, 0.3)
             )[0]()
+            await self.carry_out()
             await self.look(self.chance.choice(PATHS))
 
     def put(self) -> None:
@@ -104,10 +109,18 @@ class World:
         self.try_write(lambda c: nouns.put(c, named, now=self.clock.now(), cause="model"))
 
     def try_write(self, work: Any) -> None:
-        try:
-            self.store.write(work)
-        except (Problem, Invalid):
+        self.work = work
+
+    async def carry_out(self) -> None:
+        """Through the service, which makes feeds before it answers, or beside it as a command does."""
+        work, self.work = self.work, None
+        if work is None:
             return
+        if self.chance.random() < 0.6:
+            await write(self.feeds, work)
+            return
+        with suppress(Problem, Invalid):
+            self.store.write(work)
 
     def pass_time(self) -> None:
         step = self.chance.choice((0.1, 0.5, 1, 7, 59, 3600, 3600 * 11, 86_400, 86_400 * 9))
@@ -151,21 +164,6 @@ def conditions(held: Held | None, reader: str) -> dict[str, str]:
         return {}
     tag, date = {"if-none-match": held.tag}, {"if-modified-since": held.modified}
     return {"tag": tag, "date": date, "both": tag | date, "clock": {"if-modified-since": held.date}}[reader]
-
-
-async def get(
-    feeds: Feeds, place: tuple[str, bytes], headers: dict[str, str]
-) -> tuple[int, dict[str, str], bytes]:
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    raw = [(name.encode(), value.encode()) for name, value in headers.items()]
-    scope: Any = {"type": "http", "method": "GET", "path": place[0], "query_string": place[1], "headers": raw}
-    await feeds(scope, None, send)  # type: ignore[arg-type]
-    given = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], given, sent[1]["body"]
 
 
 def http_date(moment: datetime) -> str:

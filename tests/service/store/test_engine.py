@@ -222,11 +222,12 @@ def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: s
         schema.upgrade(c, "0003")
     with writer.begin() as c:
         events.put(c, event("one"), now=NOW, cause="test")
-        state = feedstate.note(c, "/feeds/ko/calendar.ics", digest="x", seq=1, newest=None, now=NOW)
+        content = feedstate.Content(feed="/feeds/ko/calendar.ics", digest="x", seq=1, newest=None)
+        states = feedstate.note(c, [content], now=NOW)
     writer.dispose()
     reader.dispose()
     new = Store.open(empty_url)
-    assert new.read(lambda c: feedstate.get(c, "/feeds/ko/calendar.ics")) == state
+    assert new.read(lambda c: feedstate.get_many(c, ["/feeds/ko/calendar.ics"])) == states
     assert new.read(lambda c: savedfeeds.count(c, "nobody")) == 0
     new.close()
 
