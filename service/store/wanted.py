@@ -16,7 +16,7 @@ SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-update
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
 BEGUN = LIVE | {"ended", "closed"}
 OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
-# A window is never taken for open beyond its `hi`, but still is at that very instant: "by 18:00" holds at 18:00.
+# A window is never taken for open beyond its `hi`, but still is at that instant: "by 18:00" holds at 18:00.
 ACCEPTING = LIVE & OF_WINDOWS
 STILL = 1
 # An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
