@@ -168,7 +168,7 @@ class Deliverer:
         tempo, lanes = self._means.tempo, self._outbox.lanes
         room = tempo.ahead - lanes.held
         # Few large claims cost less than many small ones, as long as no slot is idle.
-        recent = time.monotonic() - self._claimed < CLAIM_SECONDS
+        recent = running() - self._claimed < CLAIM_SECONDS
         if lanes.held >= 2 * tempo.concurrency and (recent or room < tempo.ahead // 2):
             return None
         glance = max(GLANCE, room)
