@@ -95,4 +95,5 @@ class Carrier:
                 await child.ended()
         except TimeoutError:
             child.kill()
-            await child.ended()
+            # Not `ended`, which waits for the line: whatever keeps that open must not keep the service.
+            await child.bury()

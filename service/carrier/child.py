@@ -110,9 +110,9 @@ class Child:
     def _lost(self) -> None:
         self.at_work = False
         self._ready.set()
-        self._burying = asyncio.get_running_loop().create_task(self._bury())
+        self._burying = asyncio.get_running_loop().create_task(self.bury())
 
-    async def _bury(self) -> None:
+    async def bury(self) -> None:
         """Killed if it is not dead yet: what is tried again must not be sent by this one after all."""
         await asyncio.to_thread(_dead, self._process)
         for each in self._under_way.values():
