@@ -135,7 +135,8 @@ class Child:
 def _dead(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(1)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, OSError):
+        # OSError: waiting a while means sleeping, which a faked clock may refuse. What ends it does not sleep.
         process.kill()
         process.wait()
 
