@@ -136,7 +136,7 @@ def _dead(process: "subprocess.Popen[bytes]") -> None:
     try:
         process.wait(1)
     except (subprocess.TimeoutExpired, OSError):
-        # OSError: waiting a while means sleeping, which a faked clock may refuse. What ends it does not sleep.
+        # OSError: to wait a while is to sleep, which a faked clock may refuse. What ends it does not sleep.
         process.kill()
         process.wait()
 
