@@ -18,7 +18,7 @@ from service.errors import NotFound, Problem, Unavailable
 from service.feedcache.asked import Asked
 from service.feedcache.edition import Edition
 from service.feedcache.kept import Kept
-from service.feedcache.press import Order, Press, Run
+from service.feedcache.press import Order, Overtaken, Press, Run
 from service.store.engine import Store
 
 LOOK_EVERY = 0.5
@@ -136,6 +136,8 @@ class FeedCache:
                 raise Unavailable("Too many feeds are being made.", retry_after=30)
             task = self._start([order])
         made = (await asyncio.shield(task))[path]
+        if isinstance(made, Overtaken):
+            return await self._made(order)
         if isinstance(made, Exception):
             raise made
         return made

@@ -26,6 +26,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Overtaken(Exception):
+    """Another process has published a later state meanwhile; its date must not stand on this one."""
+
+
 class Order(msgspec.Struct, frozen=True):
     """A feed to be made; from a `previous` edition only what changed since is read and rendered."""
 
@@ -131,8 +135,8 @@ class Press:
             return msgspec.structs.replace(base, seq=found.seq)
         full, short = self._layers(found, asked, base if found.news else None, now=now)
         if full.size > BUDGET and _may_shorten(asked) and short is None:
-            found = self._whole(found, asked, now=now)
-            short = self._layer(found, asked, None, detail="min", now=now)
+            # Read a little later than the rest, it may know more, which the next making finds again.
+            short = self._layer(self._whole(found, asked, now=now), asked, None, detail="min", now=now)
         shown = short or full
         over = shown.size > BUDGET and asked.suffix == "ics" and not asked.single
         title = heads.title(asked, found.named)
@@ -183,8 +187,8 @@ class Press:
 
 def _dated(draft: Draft, noted: Mapping[str, FeedState]) -> Edition:
     state = noted.get(draft.asked.path) or draft.found.state
-    if state is None:
-        raise LookupError(f"{draft.asked.path} has no date.")
+    if state is None or state.digest != draft.digest:
+        raise Overtaken(draft.asked.path)
     feed = msgspec.structs.replace(draft.feed, modified=datetime.fromtimestamp(state.modified, UTC))
     return Edition(
         asked=draft.asked,
@@ -195,7 +199,7 @@ def _dated(draft: Draft, noted: Mapping[str, FeedState]) -> Edition:
         short=draft.short,
         over_budget=draft.over_budget,
         body=edition.assemble(feed, draft.shown, draft.asked),
-        etag=_hash(f"{draft.digest} {state.modified}"),
+        etag=_tag(draft.digest, state.modified),
         modified=state.modified,
     )
 
@@ -208,19 +212,27 @@ def _outcome(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exc
 
 
 def _is_untouched(base: Edition, found: Material) -> bool:
-    """Whether whatever happened since concerns other feeds."""
+    """Whether whatever happened since concerns other feeds.
+
+    The stored date must still be that of this edition: it may be an older one, and its content back again.
+    """
     return (
         found.news is not None
         and not found.stored
         and found.gone.isdisjoint(base.full.rows)
         and heads.title(base.asked, found.named) == base.title
         and found.state is not None
+        and _tag(found.state.digest, found.state.modified) == base.etag
     )
 
 
 def _may_shorten(asked: Asked) -> bool:
     """Who asks for a detail gets it, whatever the size; news readers have no such limit."""
     return asked.options.detail is None and asked.suffix == "ics" and not asked.single
+
+
+def _tag(digest: str, modified: int) -> str:
+    return _hash(f"{digest} {modified}")
 
 
 def _hash(text: str) -> str:
