@@ -16,6 +16,7 @@ from time import monotonic
 from service.clock import Clock
 from service.errors import NotFound, Problem, Unavailable
 from service.feedcache.asked import Asked
+from service.feedcache.drafts import Overtaken
 from service.feedcache.edition import Edition
 from service.feedcache.kept import Kept
 from service.feedcache.material import OutOfDate
@@ -154,8 +155,9 @@ class FeedCache:
                 raise Unavailable("Too many feeds are being made.", retry_after=30)
             task = self._start([order])
         made = (await asyncio.shield(task))[path]
-        if isinstance(made, OutOfDate) and made.version != order.asked.version:
-            # It was another selection that was being made.
+        another = isinstance(made, OutOfDate) and made.version != order.asked.version
+        if another or isinstance(made, Overtaken):
+            # It was another selection that was being made, or another process has published a later state.
             return await self._made(order)
         if isinstance(made, Exception):
             raise made

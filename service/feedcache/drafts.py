@@ -16,6 +16,10 @@ from service.store import feedstate, locks
 from service.store.feedstate import Content, FeedState
 
 
+class Overtaken(Exception):
+    """Another process has published a later state meanwhile; its date must not stand on this one."""
+
+
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """An edition that has no date yet."""
 
@@ -61,8 +65,8 @@ def dated(draft: Draft, noted: FeedState | OutOfDate | None) -> Edition:
     if isinstance(noted, OutOfDate):
         raise noted
     state = noted or draft.found.state
-    if state is None:
-        raise LookupError(f"{draft.asked.path} has no date.")
+    if state is None or state.digest != draft.digest:
+        raise Overtaken(draft.asked.path)
     feed = msgspec.structs.replace(draft.feed, modified=datetime.fromtimestamp(state.modified, UTC))
     return Edition(
         asked=draft.asked,
@@ -73,6 +77,11 @@ def dated(draft: Draft, noted: FeedState | OutOfDate | None) -> Edition:
         short=draft.short,
         over_budget=draft.over_budget,
         body=edition.assemble(feed, draft.shown, draft.asked),
-        etag=edition.hash_of(f"{draft.digest} {state.modified}"),
+        etag=tag(draft.digest, state.modified),
         modified=state.modified,
     )
+
+
+def tag(digest: str, modified: int) -> str:
+    """The ETag, without its quotes: the content and its date."""
+    return edition.hash_of(f"{digest} {modified}")

@@ -14,7 +14,7 @@ from feeds.entry import Feed
 from feeds.formats import FORMATS
 from service.feedcache import drafts, edition, heads, layers, material, moved
 from service.feedcache.asked import Asked
-from service.feedcache.drafts import Draft
+from service.feedcache.drafts import Draft, tag
 from service.feedcache.edition import BUDGET, Edition, Layer
 from service.feedcache.material import Material, Wanted
 from service.feedcache.reach import season
@@ -97,8 +97,8 @@ class Press:
             return msgspec.structs.replace(base, seq=found.seq)
         full, short = self._layers(found, asked, base if found.news else None, now=now)
         if full.size > BUDGET and _may_shorten(asked) and short is None:
-            found = self._whole(found, asked, now=now)
-            short = self._layer(found, asked, None, detail="min", now=now)
+            # Read a little later than the rest, it may know more, which the next making finds again.
+            short = self._layer(self._whole(found, asked, now=now), asked, None, detail="min", now=now)
         shown = self._told(short or full, asked)
         over = shown.size > BUDGET and asked.suffix == "ics" and not asked.single
         title = heads.title(asked, found.named)
@@ -171,13 +171,17 @@ def _outcome(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exc
 
 
 def _is_untouched(base: Edition, found: Material) -> bool:
-    """Whether whatever happened since concerns other feeds."""
+    """Whether whatever happened since concerns other feeds.
+
+    The stored date must still be that of this edition: it may be an older one, and its content back again.
+    """
     return (
         found.news is not None
         and not found.stored
         and found.gone.isdisjoint(base.full.rows)
         and heads.title(base.asked, found.named) == base.title
         and found.state is not None
+        and tag(found.state.digest, found.state.modified) == base.etag
     )
 
 

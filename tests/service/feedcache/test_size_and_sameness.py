@@ -96,6 +96,21 @@ def test_a_patched_feed_equals_one_made_from_nothing_across_the_budget(large):
     assert shortened == [True, False, True]
 
 
+def test_a_content_that_comes_back_is_dated_anew_also_from_an_older_edition(store):
+    """A making that was queued before another had ended begins from what was then the latest."""
+    wanted = asked.read("/feeds/ko/calendar.ics", b"")
+    press = Press(store, base_url="https://dday.example", uid_domain="dday.example")
+    one, two = catalogue(2)
+    store.write(lambda c: events.put(c, one, now=NOW, cause="test"))
+    first = press.publish(wanted, None, now=NOW)
+    store.write(lambda c: events.put(c, two, now=NOW, cause="test"))
+    second = press.publish(wanted, first, now=NOW)
+    store.write(lambda c: events.delete(c, two.id, now=NOW, cause="test"))
+    third = press.publish(wanted, first, now=NOW)
+    assert len(third.shown.ordered) == 1
+    assert first.modified < second.modified < third.modified
+
+
 def content(feed: str, digest: str, seq: int, newest: datetime | None = None) -> feedstate.Content:
     return feedstate.Content(feed=feed, digest=digest, seq=seq, newest=newest)
 
