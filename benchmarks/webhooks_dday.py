@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
 
-import uvloop
 from msgspec.structs import replace
 
 from benchmarks.store import rows
 from benchmarks.webhooks_contenders import Task, say, wait_for_start
+from service import server
 from service.addresses import Policy
 from service.catalogue.event import Event, Text
 from service.clock import SystemClock
@@ -34,7 +34,7 @@ def run(task: Task) -> None:
     store = Store.open(task.url)
     fill(store, task.future)
     due = prepare(store, task)
-    uvloop.run(send(store, task, due))
+    server.run(send(store, task, due))
     store.close()
 
 

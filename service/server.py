@@ -16,6 +16,7 @@ import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
+from service import heap
 from service.settings import SettingsError
 
 # Any ASGI application; which framework made it is the app's business.
@@ -35,6 +36,7 @@ def run(main: Awaitable[None]) -> None:
         await main
 
     sys.setswitchinterval(SWITCH_SECONDS)
+    heap.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(whole())
 

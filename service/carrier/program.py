@@ -17,7 +17,7 @@ from ipaddress import ip_network
 import msgspec
 import uvloop
 
-from service import logs
+from service import heap, logs
 from service.addresses import Policy
 from service.carrier.line import Line, Parcel, Terms
 from service.egress import Egress, Request
@@ -35,6 +35,7 @@ def main(told: str) -> None:
     die_with(terms.parent)
     logs.configure(terms.log)
     os.nice(NICENESS)
+    heap.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(terms))
 
