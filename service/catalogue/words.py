@@ -15,7 +15,8 @@ _CJK = "\u1100-\u11ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u3400-\u4dbf\u4e00-
 _CJK += "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff"
 _WORD = re.compile(rf"(?P<cjk>[{_CJK}]+)|(?:(?![{_CJK}])[^\W_])+")
 
-
+# Stands in no text, is part of no word, and joins nothing: many texts are searched as one.
+_BETWEEN = "\0"
 # A token is a key of an index, and PostgreSQL refuses keys of more than some 2,700 bytes.
 LONGEST_TOKEN = 64
 
@@ -51,6 +52,13 @@ def undecided(query: str) -> tuple[Word, ...]:
     return tuple(word for word in _words(query) if word.letters not in _pieces(*word))
 
 
+def doubtful_tokens(query: str) -> frozenset[str]:
+    """Those of `query_tokens` that only long words ask for, and `stand_in` decides about those words."""
+    doubted = undecided(query)
+    settled = {word.letters for word in _words(query) if word not in doubted}
+    return frozenset(piece for word in doubted for piece in _pieces(*word)) - settled
+
+
 def contains(event: Event, query: str) -> bool:
     """Whether every word of the query stands in any name or summary of the event."""
     return stand_in(_words(query), searched(event.name, event.summary))
@@ -58,7 +66,8 @@ def contains(event: Event, query: str) -> bool:
 
 def stand_in(words: Iterable[Word], texts: Sequence[str]) -> bool:
     """Whether each of the words stands in any of the texts."""
-    return all(any(_found(word, normalise(text)) for text in texts) for word in words)
+    whole = normalise(_BETWEEN.join(texts))
+    return all(_found(word, whole) for word in words)
 
 
 def searched(name: Text, summary: Text | None) -> tuple[str, ...]:

@@ -10,12 +10,22 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+# An execution option of a reader: False where each statement may see what is committed when it starts, which
+# saves the two statements around it.
+SNAPSHOT = "snapshot"
 Params = dict[str, int | str]
 
 
 def answers(c: Connection, statement: str, params: Params) -> Sequence[Any]:
     """Its rows. Values stand as `:name` in the statement, on both engines."""
     own = statement if c.dialect.name == "sqlite" else _for_psycopg(statement)
+    if not c.get_execution_options().get(SNAPSHOT, True):
+        try:
+            # Where there is no transaction to keep, SQLAlchemy has nothing to add but a fifth of the time.
+            rows: Sequence[Any] = c.connection.cursor().execute(own, params).fetchall()
+            return rows
+        except c.dialect.loaded_dbapi.Error:
+            pass  # it fails again below, where SQLAlchemy says what that means for the connection
     return c.exec_driver_sql(own, params).all()
 
 

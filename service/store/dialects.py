@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from service.errors import StorageFull, Unavailable
+from service.store.asking import SNAPSHOT
 from service.store.sizes import REMEMBERED, Sizes
 
 BUSY_TIMEOUT_MS = 5000
@@ -39,9 +40,6 @@ PG_READING = " ".join(
         "max_parallel_workers_per_gather=0",
     )
 )
-# An execution option of a reader: False where each statement may see what is committed when it starts, which
-# saves the two statements around it.
-SNAPSHOT = "snapshot"
 # Connection lost, out of resources, a lock not given, an operator's intervention.
 BUSY = frozenset({"08", "53", "55", "57"})
 # The disk did not take what it had been given. PostgreSQL stops by itself then.

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from service.store import dialects, durability, glance, rebuild, revisions, schema
+from service.store.asking import SNAPSHOT
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
 from service.store.watch import Watch
 
@@ -35,7 +36,7 @@ class Store:
 
     def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:
         self._writer, self._reader, self._locks = writer, reader, locks
-        self._glancer = reader.execution_options(**{dialects.SNAPSHOT: False})
+        self._glancer = reader.execution_options(**{SNAPSHOT: False})
         self._turn, self._counting = threading.Lock(), threading.Lock()
         single = writer.dialect.name == "sqlite"
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")

@@ -66,17 +66,17 @@ def listed(
             _fill(c, page, query, part, right=_judge(filters, now))
         if len(page.items) > limit:
             break
-    items = page.items[:limit]
     more = len(page.items) > limit
-    return Listed(items=tuple(item for _, item in items), next=items[-1][0] if more else None)
+    return Listed(items=tuple(page.items[:limit]), next=page.places[limit - 1] if more else None)
 
 
 class _Page(msgspec.Struct, kw_only=True):
-    """A page being filled, from `begin` on until there are `until` items."""
+    """A page being filled, from `begin` on until it has `until` items, each with its place in the order."""
 
     begin: Position | None
     until: int
-    items: list[tuple[Position, Stored]] = []
+    items: list[Stored] = []
+    places: list[Position] = []
 
 
 def _fill(
@@ -90,10 +90,11 @@ def _fill(
         before = len(page.items)
         rows = answers(c, query.text, query.values(_cursor(begin), size))
         for key, number, *values in sorted(rows, key=_ORDER, reverse=query.descending):
-            begin = Position(part=part.index, key=key, number=number)
+            begin = Position(part.index, key, number)
             # An event that is moved between two statements comes twice.
             if number not in seen and right(item := stored(values)):
-                page.items.append((begin, item))
+                page.items.append(item)
+                page.places.append(begin)
             seen.add(number)
         if len(rows) < size:
             return

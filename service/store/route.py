@@ -26,10 +26,10 @@ def choose(c: Connection, asked: Wanted, *, sort: Sort, enough: int = ENOUGH) ->
     by_start = sort in ("start", "-start")
     for way in _gathering(asked, smallest, plain, sort):
         if _count(c, way, asked, enough) < enough:
-            return _among(groups, way)
+            return _among(groups, way, size)
     if by_start:
-        return _among(groups, Way(driver=smallest, along="shelves"))
-    return _among(groups, Way(driver=plain, along="end" if sort in ("end", "-end") else "updated"))
+        return _among(groups, Way(driver=smallest, along="shelves"), size)
+    return _among(groups, Way(driver=plain, along="end" if sort in ("end", "-end") else "updated"), size)
 
 
 def _gathering(asked: Wanted, smallest: Group, plain: Group, sort: Sort) -> list[Way]:
@@ -50,9 +50,17 @@ def _is_rare(smallest: Group, plain: Group) -> bool:
     )
 
 
-def _among(groups: tuple[Group, ...], way: Way) -> Way:
-    others = tuple(g for g in groups if g not in (way.driver, EVERYTHING) and not g.implied)
-    return Way(driver=way.driver, others=others, along=way.along, gathered=way.gathered)
+def _among(groups: tuple[Group, ...], way: Way, size: dict[Group, int]) -> Way:
+    """All but the driver are looked up. Of doubtful ones of one size, like 글로 and 로벌, one will do."""
+    others: list[Group] = []
+    doubted = {size[way.driver]} if way.driver.doubtful else set()
+    for group in groups:
+        if group in (way.driver, EVERYTHING) or group.implied or (group.doubtful and size[group] in doubted):
+            continue
+        others.append(group)
+        if group.doubtful:
+            doubted.add(size[group])
+    return Way(driver=way.driver, others=tuple(others), along=way.along, gathered=way.gathered)
 
 
 def _sizes(c: Connection, groups: tuple[Group, ...], now: int) -> dict[Group, int]:

@@ -26,12 +26,14 @@ SLACK = 3 * 86_400_000
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Any of these facets. Only plain groups (not words, not phases) can order a list by end or change.
 
-    An implied group follows from the phases asked for: it may drive, and need not be looked up.
+    An implied group follows from the phases asked for: it may drive, and need not be looked up. Of a doubtful
+    one the reader looks at the text anyway: to look it up saves that, and is needed for nothing else.
     """
 
     names: tuple[str, ...]
     kind: Literal["plain", "word", "phase"] = "plain"
     implied: bool = False
+    doubtful: bool = False
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +99,12 @@ def _plain(asked: EventFilter) -> list[Group]:
 
 
 def _words(asked: EventFilter) -> list[Group]:
-    tokens = sorted(words.query_tokens(asked.q)) if asked.q else []
-    return [Group(names=(f"q:{token}",), kind="word") for token in tokens]
+    query = asked.q or ""
+    doubted = words.doubtful_tokens(query)
+    return [
+        Group(names=(f"q:{token}",), kind="word", doubtful=token in doubted)
+        for token in sorted(words.query_tokens(query))
+    ]
 
 
 def _phases(asked: EventFilter) -> list[Group]:

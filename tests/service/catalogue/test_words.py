@@ -82,6 +82,19 @@ def test_tokens_and_the_words_they_leave_undecided_say_what_contains_says(ko, su
     assert (by_index and words.stand_in(words.undecided(query), texts)) == words.contains(one, query)
 
 
+def test_only_tokens_of_words_that_are_looked_at_anyway_are_doubtful():
+    assert words.doubtful_tokens("글로벌 서밋") == {"글로", "로벌"}
+    assert words.doubtful_tokens("글로벌 글로") == {"로벌"}
+
+
+@given(ko=LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
+def test_what_the_index_need_not_say_is_said_by_the_words_themselves(ko, summary, query):
+    one = event(ko, summary=summary)
+    texts = words.searched(one.name, one.summary)
+    certain = words.query_tokens(query) - words.doubtful_tokens(query) <= words.event_tokens(one)
+    assert (certain and words.stand_in(words.undecided(query), texts)) == words.contains(one, query)
+
+
 @given(text=st.text(max_size=40))
 def test_every_text_is_found_by_itself(text):
     assert words.contains(event(text or "x"), text)

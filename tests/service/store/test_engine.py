@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
 from service.store import dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
+from service.store.asking import answers
 from service.store.engine import Store, StoreBusy
 from service.store.feed_tables import feed_address, feed_state, saved_feed
 from service.store.locks import refuse_network_path
@@ -180,6 +181,28 @@ def test_a_broken_connection_is_replaced_and_the_unit_repeated(pg_url: str) -> N
     assert store.write(cut_once) == "created"
     assert (len(tries), store.read(revisions.head)) == (2, 1)
     store.close()
+
+
+def test_a_broken_connection_is_replaced_and_the_glance_repeated(pg_url: str) -> None:
+    store = Store.open(pg_url)
+    tries: list[int] = []
+
+    def cut_once(c: Connection) -> object:
+        tries.append(1)
+        [[pid]] = answers(c, "SELECT pg_backend_pid()", {})
+        if len(tries) == 1:
+            store.write(lambda o: o.exec_driver_sql(f"SELECT pg_terminate_backend({pid})").all())
+        [[number]] = answers(c, "SELECT CAST(:number AS bigint)", {"number": 7})
+        return number
+
+    assert (store.glance(cut_once), len(tries)) == (7, 2)
+    store.close()
+
+
+def test_a_glance_that_the_database_refuses_says_so(store: Store) -> None:
+    with pytest.raises(DBAPIError, match="no_such_table"):
+        store.glance(lambda c: answers(c, "SELECT * FROM no_such_table", {}))
+    assert store.glance(lambda c: list(answers(c, "SELECT 1", {})[0])) == [1]
 
 
 def test_a_server_that_is_gone_is_an_answer_not_a_crash() -> None:

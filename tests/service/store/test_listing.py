@@ -112,6 +112,15 @@ def test_a_listing_is_what_the_filters_mean_at_length(store: Store, **example: A
     check(store, **example)
 
 
+def test_syllables_that_stand_apart_are_no_word(store: Store) -> None:
+    named = {"apart": "글로 로벌 서밋", "whole": "글로벌 서밋", "other": "글로벌 포럼"}
+    catalogue = [Event(id=id, kind="summit", name=Text(ko=name), start="2025") for id, name in named.items()]
+    store.write(lambda c: events.put_many(c, catalogue, now=NOW, cause="test"))
+    for query, found in (("글로벌 서밋", ["whole"]), ("글로 로벌", ["apart", "whole", "other"])):
+        page = store.glance(lambda c, q=query: events.listed(c, EventFilter(q=q), now=NOW))  # type: ignore[misc]
+        assert [item.id for item in page.items] == found
+
+
 def test_an_event_without_an_end_is_ongoing_until_its_day_is_over(store: Store) -> None:
     morning = Event(id="morning", kind="summit", name=Text(ko="서밋"), start="2025-09-05T09:00")
     store.write(lambda c: events.put(c, morning, now=WRITES[0], cause="test"))
