@@ -115,16 +115,12 @@ def _address(host: str) -> str:
 def _announcing(app: Application, ready: Callable[[], None]) -> Any:
     """The app, telling when its lifespan has started: Granian says nothing in the embedded form."""
 
-    async def announced(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-
+    def announced(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
         async def sent(message: Any) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 asyncio.get_running_loop().call_later(0.05, ready)
 
-        await app(scope, receive, sent)
+        return app(scope, receive, sent if scope["type"] == "lifespan" else send)
 
     return announced
