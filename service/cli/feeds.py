@@ -66,12 +66,8 @@ def add(
     chosen = dict(_option(text) for text in options)
     body = {"name": name, "lang": lang, "filter": filter_of(filters), "options": chosen}
     answer = api.call("POST", ROUTE, body=body)
-    if as_json:
-        show_json(msgspec.Raw(answer))
-        return
-    made = msgspec.json.decode(answer, type=Made)
-    out.print(made.urls.ics, markup=False)
-    err.print(f"{made.id}: its address is shown only now. Whoever has it reads the feed.", markup=False)
+    words = "{0.id}: its address is shown only now. Whoever has it reads the feed."
+    _show_address(answer, words, as_json=as_json)
 
 
 @feeds.command()
@@ -81,12 +77,8 @@ def add(
 def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
     """Give FEED another address and show it, once."""
     answer = api.call("POST", f"{ROUTE}/{feed}/rotate", body={"overlap": overlap})
-    if as_json:
-        show_json(msgspec.Raw(answer))
-        return
-    moved = msgspec.json.decode(answer, type=Made)
-    out.print(moved.urls.ics, markup=False)
-    err.print(f"Shown only now. Older addresses end at {moved.previous_until}.", markup=False)
+    words = "Shown only now. Older addresses end at {0.previous_until}."
+    _show_address(answer, words, as_json=as_json)
 
 
 @feeds.command()
@@ -96,6 +88,16 @@ def remove(api: Api, as_json: bool, feed: str) -> None:
     """Delete FEED; its addresses are dead from now on."""
     api.call("DELETE", f"{ROUTE}/{feed}")
     err.print(f"{feed} is deleted.", markup=False)
+
+
+def _show_address(answer: bytes, words: str, *, as_json: bool) -> None:
+    """The address alone on the output, so that it can be piped; the words beside it."""
+    if as_json:
+        show_json(msgspec.Raw(answer))
+        return
+    made = msgspec.json.decode(answer, type=Made)
+    out.print(made.urls.ics, markup=False)
+    err.print(words.format(made), markup=False)
 
 
 def _option(text: str) -> tuple[str, object]:
