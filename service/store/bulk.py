@@ -4,7 +4,7 @@ A statement is written once, over the columns of a list of rows. SQLite runs it 
 that costs a message each, runs it once over all of them as JSON.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import itemgetter
 from types import SimpleNamespace
@@ -90,16 +90,17 @@ def _from_jsonb(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
     return func.decode(said, "base64") if isinstance(kind, LargeBinary) else cast(said, kind)
 
 
-def inserting(table: Table, names: Iterable[str]) -> Callable[[Any], Any]:
-    """For a `Bulk`: add the rows that are not there yet."""
+def inserting(
+    table: Table, names: Sequence[str], *, where: Callable[[Any], Any] | None = None
+) -> Callable[[Any], Any]:
+    """For a `Bulk`: add the rows that are not there yet, of those that fit."""
 
     def build(row: Any) -> Any:
-        values = {name: getattr(row, name) for name in names}
-        if all(isinstance(value, BindParameter) for value in values.values()):
-            return sqlite.insert(table).values(values).on_conflict_do_nothing()
-        return (
-            postgresql.insert(table).from_select([*values], select(*values.values())).on_conflict_do_nothing()
-        )
+        values = [getattr(row, name) for name in names]
+        bound = all(isinstance(value, BindParameter) for value in values)
+        insert = sqlite.insert if bound else postgresql.insert
+        new = select(*values) if where is None else select(*values).where(where(row))
+        return insert(table).from_select(names, new).on_conflict_do_nothing()
 
     return build
 

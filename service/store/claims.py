@@ -16,7 +16,7 @@ from service.store import among
 from service.store.bulk import Bulk, inserting, many, once
 from service.store.delivery_records import PLANNED, planned_of
 from service.store.instants import millis
-from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery
+from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
 
 # After this many lost attempts in a row a delivery is sent alone, and at the second number not at all.
 QUARANTINE = 5
@@ -135,7 +135,7 @@ def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    *planned, fence, tries, replay, abandons, body, created_at = row
+    *planned, fence, tries, replay, abandons, created_at, body = row
     return Claimed(
         planned=planned_of(planned),
         fence=fence,
@@ -149,7 +149,10 @@ def _claimed(row: Sequence[Any]) -> Claimed:
 
 _MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
-_CARRIED = ("fence", "tries", "replay", "abandons", "body", "created_at")
+_CARRIED = ("fence", "tries", "replay", "abandons", "created_at")
+_KEPT_BODY = (
+    select(delivery_body.c.body).where(delivery_body.c.delivery_id == delivery.c.id).scalar_subquery()
+)
 _CLAIM = among.prepared(
     delivery.c.id,
     lambda chosen: (
@@ -161,18 +164,8 @@ _CLAIM = among.prepared(
             owner=bindparam("worker"),
             lease_until=bindparam("until"),
         )
-        .returning(*PLANNED, *(delivery.c[name] for name in _CARRIED))
+        .returning(*PLANNED, *(delivery.c[name] for name in _CARRIED), _KEPT_BODY)
     ),
-)
-_BODY = Bulk(
-    lambda row: (
-        update(delivery)
-        .where(delivery.c.id == row.the_id, delivery.c.fence == row.my, IS_LEASED)
-        .values(body=row.body)
-    ),
-    the_id=Text(),
-    my=Integer(),
-    body=LargeBinary(),
 )
 _DROP = (
     update(delivery)
@@ -197,7 +190,19 @@ _RECOVER = (
 _THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
 _OPENED = {name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at")}
 # A commit whose answer was lost is written again: the row may be there.
-_OPEN = Bulk(inserting(attempt, _OPENED), **_OPENED)
+_OPEN = Bulk(inserting(attempt, tuple(_OPENED)), **_OPENED)
+_BODY = Bulk(
+    inserting(
+        delivery_body,
+        ("delivery_id", "body"),
+        where=lambda row: exists().where(
+            delivery.c.id == row.delivery_id, delivery.c.fence == row.my, IS_LEASED
+        ),
+    ),
+    delivery_id=Text(),
+    my=Integer(),
+    body=LargeBinary(),
+)
 _BEGUN = exists().where(
     attempt.c.delivery_id == delivery.c.id,
     attempt.c.fence == delivery.c.fence,

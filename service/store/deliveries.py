@@ -20,7 +20,15 @@ from service.store.delivery_records import (
     row_of,
 )
 from service.store.instants import instant, millis
-from service.store.reminder_tables import IS_FINISHED, IS_LEASED, IS_PENDING, IS_UNSENT, attempt, delivery
+from service.store.reminder_tables import (
+    IS_FINISHED,
+    IS_LEASED,
+    IS_PENDING,
+    IS_UNSENT,
+    attempt,
+    delivery,
+    delivery_body,
+)
 from service.store.reminder_tables import webhook as webhooks
 
 CHUNK = 500
@@ -32,10 +40,14 @@ _IS_REMINDER = delivery.c.type == "event.reminder"
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
     """Add what is not there yet; what was superseded and is wanted again is revived. Returns rows written."""
-    rows = [{**row_of(each, now=now), "body": body} for each in planned]
+    rows = [row_of(each, now=now) for each in planned]
     if not rows:
         return 0
-    made = postgresql.insert(delivery) if c.dialect.name == "postgresql" else sqlite.insert(delivery)
+    insert_into = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    if body is not None:
+        kept_bodies = [{"delivery_id": row["id"], "body": body} for row in rows]
+        c.execute(insert_into(delivery_body).on_conflict_do_nothing(), kept_bodies)
+    made = insert_into(delivery)
     new = made.excluded
     revived = {
         name: case((delivery.c.state == "superseded", new[name]), else_=delivery.c[name])
@@ -205,6 +217,7 @@ def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
     ids = list(c.execute(query).scalars())
     if ids:
         c.execute(delete(attempt).where(attempt.c.delivery_id.in_(ids)))
+        c.execute(delete(delivery_body).where(delivery_body.c.delivery_id.in_(ids)))
         c.execute(delete(delivery).where(delivery.c.id.in_(ids)))
     return len(ids)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -12,6 +13,9 @@ from service.reminders.plan import Kind, Planned
 from service.reminders.rules import Anchor
 from service.store.instants import instant, millis
 from service.store.reminder_tables import delivery
+
+# Many reminders fall due at one instant, so most of theirs were made before.
+_shared = lru_cache(maxsize=1024)(instant)
 
 State = Literal["pending", "leased", "succeeded", "dead", "expired", "superseded"]
 
@@ -73,10 +77,10 @@ def planned_of(values: Sequence[Any]) -> Planned:
         type=type,
         anchor=anchor,
         before=before,
-        anchor_at=_maybe(anchor_at),
-        due_at=instant(due_at),
-        valid_until=instant(valid_until),
-        tighter_at=_maybe(tighter_at),
+        anchor_at=None if anchor_at is None else _shared(anchor_at),
+        due_at=_shared(due_at),
+        valid_until=_shared(valid_until),
+        tighter_at=None if tighter_at is None else _shared(tighter_at),
         revision=revision,
         seq=seq,
     )

@@ -1,7 +1,7 @@
 """Recording results: T4 to T6, in batches, with the attempts they close."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -111,15 +111,15 @@ def _closed(result: Result, *, stale: bool) -> tuple[Any, ...]:
     )
 
 
-def _health(c: Connection, results: Iterable[Result]) -> tuple[Failing, ...]:
+def _health(c: Connection, results: Sequence[Result]) -> tuple[Failing, ...]:
     """Keep count of failures in a row, by webhook."""
-    ends = {r.webhook: millis(r.finished_at) for r in results}
     well = {r.webhook for r in results if r.answer.succeeded}
-    failures = Counter(r.webhook for r in results if not r.answer.succeeded and r.webhook not in well)
+    failed = [r for r in results if not r.answer.succeeded and r.webhook not in well]
     if well:
         once(c, _WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
-    if not failures:
+    if not failed:
         return ()
+    failures, ends = Counter(r.webhook for r in failed), {r.webhook: millis(r.finished_at) for r in failed}
     # In one order everywhere, so that two workers never wait for each other.
     many(c, _ILL, [{"the_id": h, "more": n, "now": ends[h]} for h, n in sorted(failures.items())])
     query = select(webhook.c.id, webhook.c.failing_since, webhook.c.failures)

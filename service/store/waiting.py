@@ -1,8 +1,7 @@
 """What is due, chosen so that one long queue hides no other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -16,7 +15,7 @@ from service.store.instants import millis
 CLAIM_LOCK = 0x44646179_0003
 
 
-class Due(msgspec.Struct, frozen=True, kw_only=True):
+class Due(msgspec.Struct, frozen=True, array_like=True):
     """A delivery that is due, as far as choosing needs it."""
 
     id: str
@@ -51,19 +50,14 @@ def due(
         return Found(crowded=crowded)
     asked = {"now": millis(now), "worker": worker, "limit": limit}
     if not crowded:
-        rows = once(c, _OLDEST, asked).all()
-        if len(rows) < limit:
+        oldest = once(c, _OLDEST[c.dialect.name], asked).one()
+        if oldest.seen < limit:
             shut = frozenset(without)
-            found = _found(row for row in rows if row.open and row.webhook_id not in shut)
-            return _one_suspect(c, found, worker=worker)
+            listed = tuple(each for each in _DUE.decode(oldest.listed) if each.webhook not in shut)
+            return _one_suspect(c, Found(due=listed), worker=worker)
     asked |= {"depth": depth, "without": among.ids(c, without)}
-    found = _found(once(c, _FAIR[c.dialect.name], asked), crowded=True)
-    return _one_suspect(c, found, worker=worker)
-
-
-def _found(rows: Iterable[Sequence[Any]], *, crowded: bool = False) -> Found:
-    chosen = tuple(Due(id=row[0], webhook=row[1], abandons=row[2]) for row in rows)
-    return Found(due=chosen, crowded=crowded and bool(chosen))
+    first = _DUE.decode(once(c, _FAIR[c.dialect.name], asked).scalar_one())
+    return _one_suspect(c, Found(due=first, crowded=bool(first)), worker=worker)
 
 
 def _one_suspect(c: Connection, found: Found, *, worker: str) -> Found:
@@ -86,18 +80,30 @@ _SUSPECT_OUT = text(
     "SELECT 1 FROM delivery WHERE state = 'leased' AND abandons >= :quarantine AND owner <> :worker LIMIT 1"
 )
 _LOCK = text("select pg_try_advisory_xact_lock(:lock)")
-# Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
+_DUE = msgspec.json.Decoder(tuple[Due, ...])
+# As one text: a thousand rows would be fetched one by one, each time asking for the interpreter anew.
+_LIST = {
+    "sqlite": "json_group_array(json_array(id, webhook_id, abandons))",
+    "postgresql": "json_agg(json_build_array(id, webhook_id, abandons) ORDER BY next_at)",
+}
 # `owner < x` and `owner > x` are two looks into the index, `owner <> x` a walk over all that x holds.
-_OLDEST = text("""
+_FREE = """NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner < :worker) AND NOT EXISTS (
+        SELECT 1 FROM delivery l
+         WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner > :worker)"""
+# Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
+# Whether a webhook is open is asked once for it, not for each of its deliveries.
+_OPEN_OLDEST = """
 WITH oldest AS MATERIALIZED (
     SELECT id, webhook_id, abandons, next_at FROM delivery
-     WHERE state = 'pending' AND next_at <= :now AND valid_until > :now ORDER BY next_at LIMIT :limit)
-SELECT d.id, d.webhook_id, d.abandons, (h.state = 'active' AND NOT EXISTS (
-        SELECT 1 FROM delivery l
-         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner < :worker) AND NOT EXISTS (
-        SELECT 1 FROM delivery l
-         WHERE l.webhook_id = d.webhook_id AND l.state = 'leased' AND l.owner > :worker)) AS open
-  FROM oldest d LEFT JOIN webhook h ON h.id = d.webhook_id ORDER BY d.next_at""")
+     WHERE state = 'pending' AND next_at <= :now AND valid_until > :now ORDER BY next_at LIMIT :limit
+), open_queue AS MATERIALIZED (
+    SELECT h.id FROM webhook h
+     WHERE h.id IN (SELECT webhook_id FROM oldest) AND h.state = 'active' AND {free})
+SELECT count(*) AS seen,
+       coalesce(CAST({list} FILTER (WHERE webhook_id IN (SELECT id FROM open_queue)) AS text), '[]') AS listed
+  FROM oldest"""
 # The webhooks that have something pending, by jumping through the index from one to the next. Then the first
 # few due of each: a backlog of a hundred thousand costs no more than one of a handful.
 _QUEUES = """
@@ -109,27 +115,30 @@ WITH RECURSIVE shut(value) AS ({shut}), queue(webhook_id) AS (
       FROM queue q WHERE q.webhook_id IS NOT NULL
 ), open_queue AS (
     SELECT q.webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
-     WHERE q.webhook_id NOT IN (SELECT value FROM shut) AND NOT EXISTS (
-        SELECT 1 FROM delivery l
-         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner < :worker) AND NOT EXISTS (
-        SELECT 1 FROM delivery l
-         WHERE l.webhook_id = q.webhook_id AND l.state = 'leased' AND l.owner > :worker)
+     WHERE q.webhook_id NOT IN (SELECT value FROM shut) AND {free}
 )"""
-_SQLITE = """
-SELECT d.id, d.webhook_id, d.abandons FROM open_queue q JOIN delivery d ON d.id IN (
-    SELECT x.id FROM delivery x
-     WHERE x.webhook_id = q.webhook_id AND x.state = 'pending' AND x.next_at <= :now AND x.valid_until > :now
-     ORDER BY x.next_at LIMIT :depth)
-ORDER BY d.next_at LIMIT :limit"""
+_SQLITE = """, due AS (
+    SELECT d.id, d.webhook_id, d.abandons, d.next_at FROM open_queue q JOIN delivery d ON d.rowid IN (
+        SELECT x.rowid FROM delivery x
+         WHERE x.webhook_id = q.webhook_id AND x.state = 'pending'
+           AND x.next_at <= :now AND x.valid_until > :now
+         ORDER BY x.next_at LIMIT :depth))"""
 # Materialised, or PostgreSQL may run it again for the update and take more than :limit.
 _POSTGRESQL = """, due AS MATERIALIZED (
     SELECT x.id, x.webhook_id, x.abandons, x.next_at FROM open_queue q CROSS JOIN LATERAL (
         SELECT d.id, d.webhook_id, d.abandons, d.next_at FROM delivery d
          WHERE d.webhook_id = q.webhook_id AND d.state = 'pending'
            AND d.next_at <= :now AND d.valid_until > :now
-         ORDER BY d.next_at LIMIT :depth FOR UPDATE SKIP LOCKED) x)
-SELECT id, webhook_id, abandons FROM due ORDER BY next_at LIMIT :limit"""
+         ORDER BY d.next_at LIMIT :depth FOR UPDATE SKIP LOCKED) x)"""
+_FIRST = """
+SELECT coalesce(CAST({list} AS text), '[]') FROM (SELECT * FROM due ORDER BY next_at LIMIT :limit) first"""
+_SHUT = {
+    "sqlite": "SELECT value FROM json_each(:without)",
+    "postgresql": "SELECT unnest(CAST(:without AS text[]))",
+}
+_PARTS = {"sqlite": _SQLITE, "postgresql": _POSTGRESQL}
+_OLDEST = {engine: text(_OPEN_OLDEST.format(list=rows, free=_FREE)) for engine, rows in _LIST.items()}
 _FAIR = {
-    "sqlite": text(_QUEUES.format(shut="SELECT value FROM json_each(:without)") + _SQLITE),
-    "postgresql": text(_QUEUES.format(shut="SELECT unnest(CAST(:without AS text[]))") + _POSTGRESQL),
+    engine: text(_QUEUES.format(shut=_SHUT[engine], free=_FREE) + _PARTS[engine] + _FIRST.format(list=rows))
+    for engine, rows in _LIST.items()
 }

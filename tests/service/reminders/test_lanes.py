@@ -78,7 +78,7 @@ def test_a_slow_receiver_is_sent_to_however_few_may_be_under_way(total):
 
 
 def due(key: str, *, webhook: str = "whk_1", abandons: int = 0) -> Due:
-    return Due(id=key, webhook=webhook, abandons=abandons)
+    return Due(key, webhook, abandons)
 
 
 def test_what_may_kill_its_worker_is_claimed_alone():

@@ -3,12 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from service.errors import Conflict, NotFound
 from service.reminders.answers import Answer
 from service.reminders.plan import Planned
 from service.reminders.retry import Verdict
 from service.store import claims, deliveries, results, waiting, webhooks
+from service.store.reminder_tables import delivery_body
 from service.store.results import Result
 from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add
 
@@ -408,8 +410,11 @@ def test_failures_in_a_row_are_counted_until_a_success(store, hook):
 
 def test_finished_deliveries_are_forgotten_long_after_their_moment(store, hook):
     plan(store, planned("dlv_1"), planned("dlv_2"))
-    succeed(store, take(store)[0])
+    succeed(store, take(store, body=b"bytes")[0])
+    bodies = lambda: store.read(lambda c: set(c.execute(select(delivery_body.c.delivery_id)).scalars()))  # noqa: E731
+    assert bodies() == {"dlv_1", "dlv_2"}
     purge = lambda before: store.write(lambda c: deliveries.purge(c, before=before))  # noqa: E731
     assert purge(NOON + MINUTE) == 0  # its moment is still to come: a second plan must find the id
     assert purge(NOON + 2 * HOUR) == 1
     assert store.read(lambda c: [each.id for each in deliveries.listed(c, "whk_1")]) == ["dlv_2"]
+    assert bodies() == {"dlv_2"}

@@ -1,19 +1,19 @@
 """One unit of work is all or nothing, a reader sees one snapshot, a file serves one service."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg.pq import Format
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, MetaData, Table, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
+from service.store import claims, dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
 from service.store.asking import answers
 from service.store.engine import Store, StoreBusy
 from service.store.feed_tables import feed_address, feed_state, saved_feed
@@ -252,6 +252,27 @@ def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: s
     new = Store.open(empty_url)
     assert new.read(lambda c: feedstate.get_many(c, ["/feeds/ko/calendar.ics"])) == states
     assert new.read(lambda c: savedfeeds.count(c, "nobody")) == 0
+    new.close()
+
+
+def test_the_schema_with_bodies_in_their_deliveries_becomes_todays_with_every_body(empty_url: str) -> None:
+    writer, reader = dialects.engines(empty_url)
+    with writer.begin() as c:
+        schema.upgrade(c, "0004")
+    with writer.begin() as c:
+        old = Table("delivery", MetaData(), autoload_with=c)
+        needed = {column.name: 0 for column in old.c if not column.nullable}
+        row = {**needed, "webhook_id": "w", "event_id": "e", "type": "event.reminder", "state": "pending"}
+        c.execute(
+            insert(old), [{**row, "id": "tried", "body": b"\x00\xff"}, {**row, "id": "new", "body": None}]
+        )
+    writer.dispose()
+    reader.dispose()
+    new = Store.open(empty_url)
+    claimed = new.write(
+        lambda c: claims.claim(c, ["tried", "new"], worker="w", now=NOW, lease=timedelta(minutes=1))
+    )
+    assert [each.body for each in claimed] == [b"\x00\xff", None]
     new.close()
 
 
