@@ -87,7 +87,7 @@ def test_a_second_service_on_the_same_port_is_refused_in_a_sentence(served, star
 
 
 def test_it_stops_when_told_and_keeps_what_it_knew(start, tmp_path):
-    """By SIGTERM and by SIGINT: what was written before the one is served by the next, before the other kept."""
+    """By SIGTERM and by SIGINT: the next start serves what was written before, and the file has it all."""
     made = []
     for number in (signal.SIGTERM, signal.SIGINT):
         service = start(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
