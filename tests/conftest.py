@@ -1,5 +1,6 @@
 """Fixtures for everybody: stores on both engines, PostgreSQL for real, started once a run from its wheel."""
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -11,6 +12,13 @@ import psycopg
 import pytest
 
 from service.store.engine import Store
+
+# The tests start hundreds of processes. Where Python is told to keep no bytecode, as in many containers, each
+# compiles all it imports anew: three seconds instead of one. They keep it beside the cache of pytest instead.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
+    os.environ.setdefault(
+        "PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    )
 
 # Data of tests may be lost with the machine; a kill of the server is survived all the same.
 PG_FAST = ("fsync = off", "full_page_writes = off", "max_connections = 200", "shared_buffers = 64MB")

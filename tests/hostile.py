@@ -57,7 +57,12 @@ async def early_hints_drip(_: StreamReader, writer: StreamWriter) -> None:
 
 
 async def huge_header(_: StreamReader, writer: StreamWriter) -> None:
-    writer.write(OK + b"x-huge: " + b"a" * 5_000_000 + b"\r\n\r\n")
+    # Piece by piece: the receiver is in the process whose memory is watched.
+    writer.write(OK + b"x-huge: ")
+    for _ in range(80):
+        writer.write(b"a" * 65_536)
+        await writer.drain()
+    writer.write(b"\r\n\r\n")
     await writer.drain()
 
 

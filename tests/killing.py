@@ -5,7 +5,6 @@ finish, and compares three books that know nothing of each other: what the datab
 receiver saw, and what the service has on record.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -24,13 +23,11 @@ from service.reminders.rules import Rule
 from service.store import cursors, revisions
 from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
+from tests.forked import CONTEXT
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
 from tests.victims import RULES, TEMPO, victim
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.victims"])
-Victim = multiprocessing.Process
 UNSENT = select(delivery.c.id).where(delivery.c.state.in_(("pending", "leased"))).limit(1)
 CUT = text(
     "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = :d"

@@ -21,6 +21,8 @@ from service.reminders.rules import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
 DAWN = datetime.min.replace(tzinfo=UTC)
+DUSK = datetime.max.replace(tzinfo=UTC)
+Stretch = tuple[datetime, datetime]
 
 Withheld = Literal[
     "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
@@ -110,45 +112,48 @@ def plan(
         answer
         for candidate in candidates
         for webhook in hooks
-        for answer in reminders(candidate, webhook)
+        for answer in reminders(candidate, webhook, after=after, until=until)
         if isinstance(answer, Planned) and after < answer.due_at <= until
     ]
     return tuple(sorted(found, key=lambda planned: (planned.due_at, planned.id)))
 
 
-def reminders(candidate: Candidate, webhook: Webhook) -> tuple[Planned | NotPlanned, ...]:
-    """Everything the webhook's rules say about one event, at whatever time: planned, or why not."""
+def reminders(
+    candidate: Candidate, webhook: Webhook, *, after: datetime = DAWN, until: datetime = DUSK
+) -> tuple[Planned | NotPlanned, ...]:
+    """Everything the webhook's rules say about one event: planned, or why not.
+
+    Left out may be what is said of a moment of which nothing is due in `(after, until]`: the planner asks
+    for minutes, and most moments are weeks away.
+    """
     kinds = moments.anchors(candidate.event)
     return tuple(
         answer
         for anchor in kinds
         if (rules := tuple(rule for rule in webhook.reminders if rule.anchor == anchor))
-        for answer in _of_anchor(candidate, webhook, anchor, rules)
+        for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until))
     )
 
 
 def _of_anchor(
-    candidate: Candidate, webhook: Webhook, anchor: Anchor, rules: tuple[Rule, ...]
+    candidate: Candidate, webhook: Webhook, anchor: Anchor, rules: tuple[Rule, ...], asked_for: Stretch
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
         return [_undated(candidate, webhook, rule, moment) for rule in rules]
-    zone = dates.zone(webhook.timezone)
+    zone, remind_at = dates.zone(webhook.timezone), webhook.remind_time
+    dues = [moments.due(moment, rule.offset, remind_at=remind_at, zone=zone) for rule in rules]
+    after, until = asked_for
+    if not any(after < due <= until for due in dues):
+        return ()
     asked = [
-        _planned(
-            candidate,
-            webhook,
-            rule,
-            moment,
-            due=moments.due(moment, rule.offset, remind_at=webhook.remind_time, zone=zone),
-        )
-        for rule in rules
+        _planned(candidate, webhook, rule, moment, due=due) for rule, due in zip(rules, dues, strict=True)
     ]
     reasons = [_withheld(candidate, webhook, each, before=asked[:n]) for n, each in enumerate(asked)]
     named = (each for each, reason in zip(asked, reasons, strict=True) if reason in (None, "already_past"))
-    dues = sorted(each.due_at for each in named)
+    order = sorted(each.due_at for each in named)
     return [
-        replace(each, tighter_at=next((later for later in dues if later > each.due_at), None))
+        replace(each, tighter_at=next((later for later in order if later > each.due_at), None))
         if reason is None
         else _refused(each, reason)
         for each, reason in zip(asked, reasons, strict=True)

@@ -1,7 +1,7 @@
 """What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from service.reminders.changes import Revised
 from service.reminders.lateness import overtaken, settle, unflooded
-from service.reminders.plan import DAWN, Candidate, Dropped, Planned, Version, plan, reminders
+from service.reminders.plan import DAWN, DUSK, Candidate, Dropped, Planned, Version, plan, reminders
 from service.reminders.rules import Webhook
 
-DUSK = datetime.max.replace(tzinfo=UTC)
 Withdrawn = Literal["moved", "withdrawn"]
 
 

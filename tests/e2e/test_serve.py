@@ -9,6 +9,8 @@ import pytest
 import vobject
 
 from service.cli.receiver import Receiver
+from service.store import events
+from service.store.engine import Store
 from tests.e2e.ports import free_port
 from tests.e2e.served import start
 
@@ -84,17 +86,19 @@ def test_a_second_service_on_the_same_port_is_refused_in_a_sentence(served, star
     assert {file.name for file in tmp_path.iterdir()} == {"log"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_told_and_keeps_what_it_knew(start, tmp_path, number):
-    first = start(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
-    first.wait()
-    made = first.send(
-        "POST", "/v1/events", {"kind": "showcase", "name": {"ko": "데모데이"}, "start": "2027-01-01"}
-    )
-    assert first.stop(number) == 0
-    again = start(tmp_path, free_port(), "--no-deliver")
-    again.wait()
-    assert [each["id"] for each in again.json("/v1/events")["items"]] == [made["id"]]
+def test_it_stops_when_told_and_keeps_what_it_knew(start, tmp_path):
+    """By SIGTERM and by SIGINT: the next start serves what was written before, and the file has it all."""
+    made = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        service = start(tmp_path, free_port(), "--no-deliver", "--seeds", "none")
+        service.wait()
+        assert {each["id"] for each in service.json("/v1/events")["items"]} == set(made)
+        body = {"kind": "showcase", "name": {"ko": "데모데이"}, "start": "2027-01-01"}
+        made.append(service.send("POST", "/v1/events", body)["id"])
+        assert service.stop(number) == 0
+    store = Store.open(f"sqlite:///{tmp_path}/dday.db", migrate=False)
+    assert set(store.read(lambda c: events.get_many(c, made))) == set(made)
+    store.close()
 
 
 def test_a_missing_key_file_is_not_made_anew_over_secrets(start, tmp_path):

@@ -281,6 +281,7 @@ def dawn(day: date, zone: str) -> datetime:
     return step
 
 
+@cache
 def _offset(text: str) -> tuple[int, int]:
     """Days and exact seconds of P..W..DT..H..M..S, read character by character."""
     days = seconds = 0
@@ -299,6 +300,7 @@ def _offset(text: str) -> tuple[int, int]:
     return days, seconds
 
 
+@cache
 def _canonical(text: str) -> str:
     days, seconds = _offset(text)
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60

@@ -1,8 +1,7 @@
 """Kill -9 while events are written: nothing acknowledged is missing, no event is without its revision."""
 
 import random
-import subprocess
-import sys
+import signal
 import time
 from functools import partial
 from pathlib import Path
@@ -12,23 +11,25 @@ from sqlalchemy import Connection, select
 
 from service.store.engine import Store
 from service.store.tables import event, facet, reference, revision
+from tests.forked import CONTEXT
+from tests.service.store.writer import write
 
-WRITER = Path(__file__).with_name("writer.py")
-ROOT = Path(__file__).parents[3]
 EVENTS = 1000
 
 
-def killed_after(url: str, *, first: int, seconds: float) -> list[str]:
+def killed_after(url: str, book: Path, *, first: int, seconds: float) -> list[str]:
     """What a writer acknowledged before it was killed."""
-    command = [sys.executable, str(WRITER), url, str(first), str(EVENTS)]
-    writer = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
-    assert writer.stdout is not None
-    acknowledged = [writer.stdout.readline().decode().strip()]
+    writer = CONTEXT.Process(target=write, args=(url, str(book), first, EVENTS), daemon=True)
+    writer.start()
+    deadline = time.monotonic() + 60
+    while not book.exists() or not book.read_bytes():
+        assert writer.is_alive() and time.monotonic() < deadline
+        time.sleep(0.002)
     time.sleep(seconds)
     writer.kill()
-    rest, _ = writer.communicate()
-    assert writer.returncode == -9
-    return [*acknowledged, *rest.decode().split()]
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    return book.read_text().split()
 
 
 def check(c: Connection, acknowledged: set[str]) -> int:
@@ -44,11 +45,12 @@ def check(c: Connection, acknowledged: set[str]) -> int:
     return len(stored)
 
 
-def rounds(url: str, count: int) -> None:
+def rounds(url: str, folder: Path, count: int) -> None:
     rng = random.Random()
     acknowledged: list[str] = []
     for index in range(count):
-        acknowledged += killed_after(url, first=index * EVENTS, seconds=rng.uniform(0, 0.7))
+        book = folder / f"book-{index}"
+        acknowledged += killed_after(url, book, first=index * EVENTS, seconds=rng.uniform(0, 0.7))
         store = Store.open(url)
         stored = store.read(partial(check, acknowledged=set(acknowledged)))
         store.close()
@@ -56,10 +58,10 @@ def rounds(url: str, count: int) -> None:
         assert stored <= len(acknowledged) + index + 1
 
 
-def test_two_kills_lose_nothing(store_url: str) -> None:
-    rounds(store_url, 2)
+def test_two_kills_lose_nothing(store_url: str, tmp_path: Path) -> None:
+    rounds(store_url, tmp_path, 2)
 
 
 @pytest.mark.campaign
-def test_twenty_kills_lose_nothing(store_url: str) -> None:
-    rounds(store_url, 20)
+def test_twenty_kills_lose_nothing(store_url: str, tmp_path: Path) -> None:
+    rounds(store_url, tmp_path, 20)

@@ -22,8 +22,8 @@ from service.store.wanted import SORTS, Sort
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(FEW, max_examples=100)
+FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(FEW, max_examples=60)
 
 
 def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:

@@ -1,6 +1,5 @@
 """kill -9 before a statement of a migration: nothing is half done, and the next start does it all (D5)."""
 
-import multiprocessing
 import signal
 from datetime import UTC, datetime
 
@@ -15,10 +14,9 @@ from service.store.engine import Store
 from service.store.feed_tables import feed_state
 from service.store.reminder_tables import webhook
 from service.store.tables import metadata
+from tests.forked import CONTEXT
 from tests.service.store.migrant import migrate
 
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.service.store.migrant"])
 TALK = Event(id="talk", kind="conference", name=Text(ko="발표"), start="2026-03-02")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,11 +23,25 @@ def ceases(event: Event, seen: date | None, phases: frozenset[str]) -> list[int]
 
 
 # An example is a whole catalogue: few of them are many events.
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FEW
 @given(catalogue=catalogues(), seen=SEEN)
 def test_a_window_is_not_open_beyond_its_end_and_nothing_is_live_long_after(
     catalogue: list[Event], seen: date | None
 ) -> None:
+    nothing_lasts(catalogue, seen)
+
+
+@pytest.mark.campaign
+@settings(FEW, max_examples=60)
+@given(catalogue=catalogues(), seen=SEEN)
+def test_nor_is_one_in_a_thousand_events(catalogue: list[Event], seen: date | None) -> None:
+    nothing_lasts(catalogue, seen)
+
+
+def nothing_lasts(catalogue: list[Event], seen: date | None) -> None:
     for event in catalogue:
         latest = windows.span(event).latest
         hi = LAST if latest is None else millis(latest)
