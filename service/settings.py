@@ -5,6 +5,7 @@ sentence that names it; nothing is guessed.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service.spellings import PARSERS, SECONDS, LogLevel, Network, url
+from service.spellings import PARSERS, SECONDS, LogLevel, Network
 
 PREFIX = "DDAY_"
 BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
@@ -103,7 +104,10 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
 def remote_from_environment(asked: str | None = None) -> Remote:
     """`DDAY_URL` (default: the port this machine would serve on) and `DDAY_API_KEY`."""
     found = asked or os.environ.get("DDAY_URL") or from_environment().base_url
-    return Remote(url=url(found), api_key=os.environ.get("DDAY_API_KEY") or None)
+    key = os.environ.get("DDAY_API_KEY") or None
+    if key and not re.fullmatch(r"[!-~]+", key):
+        raise SettingsError("DDAY_API_KEY must be a key as `dday keys create` shows it, nothing more.")
+    return Remote(url=_parsed("public_url", "--url" if asked else "DDAY_URL", found), api_key=key)
 
 
 def foreign_environment() -> dict[str, str]:

@@ -7,7 +7,7 @@ import rich_click as click
 from service import seeding
 from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
 from service.catalogue.seeds import check as check_seeds
-from service.cli.console import Misused, Refused, err, out, show_json
+from service.cli.console import Misused, Refused, counted, err, out, show_json
 from service.cli.options import DATABASE, settings_flags
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store.engine import Store
@@ -23,17 +23,14 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--json", "as_json", is_flag=True, help="For a machine.")
 def check(folder: Path, articles: Path | None, as_json: bool) -> None:
-    """Check the seeds in FOLDER: their form, references, evidence and quotes.
+    """Check the seeds in FOLDER, or those of this version: form, references, evidence and quotes.
 
     Says file and line of every fault; exit code 1 if there are any.
     """
     texts = seeding.read_articles(articles) if articles else None
     if articles and not texts:
         raise Misused(f"There are no articles (*.txt) in {articles}.")
-    files = seeding.read_folder(folder)
-    if not files:
-        raise Misused(f"There are no seeds (*.yaml) in {folder}.")
-    report = check_seeds(files, texts)
+    report = check_seeds(_files(folder), texts)
     if as_json:
         show_json(report)
     else:
@@ -52,7 +49,7 @@ def _tell(report: Report, folder: Path, *, compared: bool) -> None:
         f"{counts.evidence} pieces of evidence, {counts.quotes} quotes"
         + (" compared with their articles" if compared else "")
     )
-    verdict = f"{len(report.faults)} faults" if report.faults else "no faults"
+    verdict = counted(len(report.faults), "fault")
     err.print(f"{said}: {verdict}.", markup=False)
 
 
@@ -65,9 +62,10 @@ def seed(settings: Settings, folder: Path, as_json: bool) -> None:
 
     A thing of the same id takes the form of its seed. What has no seed stays as it is.
     """
+    seeds = parsed(folder)  # before there is a database that holds nothing
     store = Store.open(settings.database_url, exclusive=False)
     try:
-        report = seeding.load(store, parsed(folder), now=steady(store).now())
+        report = seeding.load(store, seeds, now=steady(store).now())
     finally:
         store.close()
     if as_json:
@@ -79,7 +77,14 @@ def seed(settings: Settings, folder: Path, as_json: bool) -> None:
 def parsed(folder: Path) -> Seeds:
     """The seeds of a folder, or every fault in them as the reason why not."""
     try:
-        return parse(seeding.read_folder(folder))
+        return parse(_files(folder))
     except BadSeeds as bad:
         faults = "\n".join(str(fault) for fault in bad.faults[:20])
-        raise Refused(f"The seeds in {folder} have {len(bad.faults)} faults:\n{faults}") from None
+        raise Refused(f"The seeds in {folder} have {counted(len(bad.faults), 'fault')}:\n{faults}") from None
+
+
+def _files(folder: Path) -> dict[str, str]:
+    files = seeding.read_folder(folder)
+    if not files:
+        raise Misused(f"There are no seeds (*.yaml) in {folder}.")
+    return files

@@ -80,6 +80,11 @@ def _fail(ctx: click.Context, sentence: str, *, code: int) -> NoReturn:
     ctx.exit(code)
 
 
+def counted(number: int, noun: str) -> str:
+    """`no faults`, `1 fault`, `2 faults`."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
 def show_json(value: object) -> None:
     """One JSON value on one line, for a machine."""
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")

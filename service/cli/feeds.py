@@ -77,7 +77,7 @@ def add(
 def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
     """Give FEED another address and show it, once."""
     answer = api.call("POST", f"{ROUTE}/{feed}/rotate", body={"overlap": overlap})
-    words = "Shown only now. Older addresses end at {0.previous_until}."
+    words = "Shown only now. Older addresses end at {0.previous_until:%Y-%m-%d %H:%M} UTC."
     _show_address(answer, words, as_json=as_json)
 
 

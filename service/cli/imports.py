@@ -7,7 +7,7 @@ import yaml
 from feeds.read_lines import MOST_BYTES
 from service.catalogue import dates
 from service.catalogue.event import Event
-from service.cli.console import Misused, Refused, err, show_json
+from service.cli.console import Misused, Refused, counted, err, show_json
 from service.importers import foreign
 from service.importers.drafts import Drafts
 
@@ -48,8 +48,8 @@ def _tell(found: Drafts, name: str) -> None:
     for fault in found.faults:
         uid = f" (UID {fault.uid})" if fault.uid else ""
         err.print(f"{name}:{fault.line}: {fault.detail}{uid}", markup=False)
-    faults = f"{len(found.faults)} faults" if found.faults else "no faults"
-    err.print(f"{len(found.events)} drafts: {faults}.", markup=False)
+    drafts, faults = counted(len(found.events), "draft"), counted(len(found.faults), "fault")
+    err.print(f"{drafts}: {faults}.", markup=False)
 
 
 def _document(event: Event) -> str:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import rich_click as click
 from sqlalchemy import Connection
 
-from service.cli.console import err, out, show_json, show_table
+from service.cli.console import Misused, err, out, show_json, show_table
 from service.cli.options import DATABASE, settings_flags
 from service.settings import Settings
 from service.store import keys as key_store
@@ -33,6 +33,8 @@ def keys() -> None:
 @settings_flags(*DATABASE)
 def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a key for NAME and show it, once."""
+    if not name.strip():
+        raise Misused("NAME must say whose key it is.")
 
     def make(c: Connection, now: datetime) -> tuple[key_store.Key, str]:
         expires = now + timedelta(days=days) if days else None
@@ -87,4 +89,4 @@ def _state(key: key_store.Key, now: datetime) -> str:
         return f"revoked {key.revoked_at:%Y-%m-%d}"
     if key.expires_at:
         return f"{'expired' if key.expires_at <= now else 'until'} {key.expires_at:%Y-%m-%d}"
-    return "valid"
+    return "active"

@@ -34,7 +34,8 @@ class Tally:
         """The sum in a sentence; exit code 1 where a signature was wrong."""
         if self.unverified:
             raise Refused(f"{self.unverified} of {self.arrived} messages could not be verified.")
-        err.print(f"{self.arrived} messages, each verified by the standardwebhooks library.")
+        sum = f"{self.arrived} messages, each verified by the standardwebhooks library."
+        err.print(sum if self.arrived else "There was nothing to send.")
 
 
 @click.command()

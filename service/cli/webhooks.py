@@ -79,6 +79,8 @@ def add(
     signing: tuple[str, ...],
 ) -> None:
     """Make a webhook that posts to TARGET, and show its secret, once."""
+    if not (remind or changes):
+        raise Misused("It asks for nothing. Give it --remind, such as closes:P7D, or --on, or both.")
     body = {
         "url": target,
         "name": name,

@@ -1,5 +1,6 @@
 """What a person asks for on the command line, as the values the service knows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar, get_args
 
@@ -21,6 +22,10 @@ EVERY_CHANGE: tuple[Change, ...] = get_args(Change)
 def rules_of(texts: tuple[str, ...]) -> tuple[Rule, ...]:
     """`closes:P7D` and its like; the service judges the length of time."""
     parts = [pair(text, ":") for text in texts]
+    for anchor, before in parts:
+        _one_of("--remind", anchor, get_args(Anchor))
+        if not before.startswith(("P", "-P")):
+            raise Misused(f"--remind: {before!r} must be a length of time, such as P7D or PT24H.")
     return _as(
         [{"anchor": anchor, "before": before} for anchor, before in parts], tuple[Rule, ...], "--remind"
     )
@@ -31,8 +36,14 @@ def filter_of(pairs: tuple[str, ...]) -> FilterBody:
     gathered: dict[str, list[str]] = {}
     for text in pairs:
         name, value = pair(text, "=")
+        _one_of("--filter", name, [field.encode_name for field in msgspec.structs.fields(FilterBody)])
         gathered.setdefault(name, []).append(value)
     return _as({name: _value(name, values) for name, values in gathered.items()}, FilterBody, "--filter")
+
+
+def _one_of(flag: str, said: str, names: Sequence[str]) -> None:
+    if said not in names:
+        raise Misused(f"{flag}: {said!r} is none of {', '.join(names)}.")
 
 
 def pair(text: str, sign: str) -> tuple[str, str]:

@@ -95,7 +95,7 @@ def test_a_delivery_is_seen_and_sent_again_under_its_id(webhooks, made):
 
 def test_what_nobody_takes_exits_with_1(webhooks):
     with Receiver(lambda arrival: 500, secret=lambda: None) as receiver:
-        webhook = webhooks("add", receiver.url).stdout.strip()
+        webhook = webhooks("add", receiver.url, "--on", "created").stdout.strip()
         assert webhooks("test", webhook).exit_code == 1
     webhooks("remove", webhook)
 
@@ -106,9 +106,21 @@ def test_what_nobody_takes_exits_with_1(webhooks):
         (("list",), "", 2, "DDAY_API_KEY is not set"),
         (("list",), "dday_" + "x" * 40, 1, "key"),
         (("test", "whk_nothing"), ADMIN, 1, "whk_nothing"),
-        (("add", "https://10.0.0.1/"), ADMIN, 1, "destination is not allowed"),
+        (("add", "https://10.0.0.1/", "--remind", "start:P1D"), ADMIN, 1, "destination is not allowed"),
+        (("add", "https://example.org/"), ADMIN, 2, "asks for nothing"),
+        (("add", "https://example.org/", "--remind", "finish:P7D"), ADMIN, 2, "'finish' is none of "),
+        (("add", "https://example.org/", "--remind", "start:7"), ADMIN, 2, "P7D"),
+        (
+            ("add", "https://example.org/", "--on", "created", "--filter", "foo=1"),
+            ADMIN,
+            2,
+            "'foo' is none of ",
+        ),
+        (("list",), "한글", 2, "DDAY_API_KEY must be"),
+        (("list",), "dday_a\n", 2, "DDAY_API_KEY must be"),
+        (("list", "--url", "nonsense"), ADMIN, 2, "--url must be an http or https address"),
         (("add", "https://example.org/", "--remind", "closes"), ADMIN, 2, "two parts"),
-        (("add", "https://example.org/", "--remind", "closes:soon"), ADMIN, 1, "/reminders/0/before"),
+        (("add", "https://example.org/", "--remind", "closes:P1X"), ADMIN, 1, "/reminders/0/before"),
         (("redeliver", "whk_nothing"), ADMIN, 2, "--since"),
     ],
 )

@@ -52,9 +52,16 @@ def test_check_speaks_json(folder):
     assert report["counts"]["events"] == 1
 
 
-def test_an_empty_folder_is_a_wrong_call(tmp_path):
-    result = run("check", tmp_path)
+@pytest.mark.parametrize(
+    "args", [("check",), ("seed",), ("replay", "--from", "2025-08-01", "--to", "2025-08-02", "--seeds")]
+)
+def test_an_empty_folder_is_a_wrong_call(tmp_path, monkeypatch, args):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    result = run(*args, folder)
     assert (result.exit_code, "There are no seeds" in result.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_missing_folder_is_a_wrong_call(tmp_path):
@@ -73,4 +80,4 @@ def test_faulty_seeds_are_not_loaded(folder, tmp_path):
     shutil.rmtree(folder / "sources")
     result = run("seed", folder, "--database-url", f"sqlite:///{tmp_path}/dday.db")
     assert result.exit_code == 1
-    assert "have 1 faults" in result.stderr
+    assert "have 1 fault:" in result.stderr

@@ -57,6 +57,12 @@ def test_a_bad_setting_is_a_wrong_call_that_names_it():
     assert (result.exit_code, "DDAY_PORT must be a whole number" in result.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("path", [("webhooks", "list"), ("feeds", "list"), ("listen",)], ids=" ".join)
+def test_a_bad_address_of_the_service_is_a_wrong_call_that_names_it(path):
+    result = run(*path, DDAY_URL="nonsense", DDAY_API_KEY="dday_x")
+    assert (result.exit_code, "DDAY_URL must be an http or https address" in result.stderr) == (2, True)
+
+
 def test_an_unknown_setting_is_named():
     result = run("seed", DDAY_PROT="80")
     assert (result.exit_code, "DDAY_PROT is not a setting" in result.stderr) == (2, True)

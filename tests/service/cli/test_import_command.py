@@ -22,7 +22,7 @@ def test_a_draft_is_a_seed_file_that_lacks_its_evidence_only(tmp_path):
     file = tmp_path / "foreign.ics"
     file.write_bytes(calendar(GOOD))
     result = run(file)
-    assert (result.exit_code, result.stderr) == (0, "1 drafts: no faults.\n")
+    assert (result.exit_code, result.stderr) == (0, "1 draft: no faults.\n")
     _, _, text = result.stdout.partition("---\n")
     path = text.splitlines()[0].removeprefix("# ")
     seed = seedfile.read(path, text)
@@ -35,7 +35,7 @@ def test_a_draft_is_a_seed_file_that_lacks_its_evidence_only(tmp_path):
 def test_a_fault_is_told_by_line_and_uid_and_exits_with_1():
     result = run("-", data=calendar(BAD, GOOD))
     assert result.exit_code == 1
-    assert result.stderr == ("-:3: DTSTART '2026-04-10' is no date. (UID bad)\n1 drafts: 1 faults.\n")
+    assert result.stderr == ("-:3: DTSTART '2026-04-10' is no date. (UID bad)\n1 draft: 1 fault.\n")
     assert "good" in result.stdout
 
 

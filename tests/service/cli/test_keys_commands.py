@@ -34,6 +34,10 @@ def test_a_new_key_is_printed_alone_and_works(database):
     assert (key.name, key.scopes, key.expires_at) == ("our CRM", ("webhooks", "catalogue"), None)
 
 
+def test_a_key_without_a_name_is_a_wrong_call(database):
+    assert run(database, "create", " ", "--scope", "admin").exit_code == 2
+
+
 def test_a_key_may_expire(database):
     made = msgspec.json.decode(
         run(database, "create", "x", "--scope", "admin", "--days", "7", "--json").stdout
