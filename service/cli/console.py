@@ -1,6 +1,7 @@
 """How commands speak: results to stdout, the rest to stderr, faults as one sentence and an exit code."""
 
 import keyword
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -78,6 +79,17 @@ def _fail(ctx: click.Context, sentence: str, *, code: int) -> NoReturn:
     """One line, not a box: it may be grepped, and end in a log."""
     err.print(f"Error: {sentence}", markup=False)
     ctx.exit(code)
+
+
+def announce(log: logging.Logger, sentence: str, **fields: object) -> None:
+    """What a long-running command has to say to whoever started it.
+
+    A person at a terminal reads the sentence whatever the log's level; a machine a line of the log.
+    """
+    if sys.stderr.isatty():
+        err.print(sentence, markup=False)
+    else:
+        log.info(sentence, extra=fields)
 
 
 def show_json(value: object) -> None:
