@@ -18,7 +18,8 @@ from feeds.entry import Alarm, Entry, EntryError, Feed, Fragment, Profile
 from feeds.text import clean, escaped, folded, link, one_line
 from feeds.timezones import local, vtimezone
 
-PRODID = "-//Dday//Calendar feeds//KO"  # constant across releases: a new one reads as a new calendar
+# Ends with the language of the words (ISO 9070). Constant across releases: a new one reads as a new calendar.
+PRODID = "-//Dday//Calendar feeds//{}"
 IDENTITY = {"UID", "DTSTAMP", "SEQUENCE", "CREATED", "LAST-MODIFIED", "RELATED-TO"}
 CONTENT = {"DTSTART", "DTEND", "SUMMARY", "DESCRIPTION", "LOCATION", "GEO", "URL", "CATEGORIES", "STATUS"}
 LOOK = {"TRANSP", "COLOR", "IMAGE", "CONFERENCE", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT"}
@@ -71,7 +72,7 @@ def _header(feed: Feed) -> bytes:
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
-        f"PRODID:{PRODID}",
+        f"PRODID:{PRODID.format(feed.language.upper())}",
         "CALSCALE:GREGORIAN",
         f"UID:{_token(feed.uid)}",
         f"LAST-MODIFIED:{_utc(feed.modified)}",

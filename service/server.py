@@ -6,6 +6,7 @@ database's lock, and there would be two processes to watch where one is promised
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from service.settings import SettingsError
 # Any ASGI application; which framework made it is the app's business.
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
+log = logging.getLogger(__name__)
 BACKLOG = 1024
 # sqlite3 gives the interpreter away with every row, and a thread that is planning or recording would keep it
 # for Python's 5 ms each time, which a page of fifty events could meet fifty times.
@@ -60,8 +62,7 @@ async def serve(
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
-    for number in STOPPED_BY:
-        loop.add_signal_handler(number, server.stop)
+    stop_by_signal(server.stop)
     watch = asyncio.create_task(_stop_after(enough, server)) if enough else None
     try:
         await server.serve()
@@ -70,6 +71,17 @@ async def serve(
             watch.cancel()
         for number in STOPPED_BY:
             loop.remove_signal_handler(number)
+
+
+def stop_by_signal(stop: Callable[[], None]) -> None:
+    """SIGTERM and Ctrl-C call `stop`, and the log says which it was: what follows may take a while."""
+
+    def told(number: signal.Signals) -> None:
+        log.info("Dday is stopping", extra={"signal": number.name})
+        stop()
+
+    for number in STOPPED_BY:
+        asyncio.get_running_loop().add_signal_handler(number, told, number)
 
 
 async def _stop_after(enough: asyncio.Event, server: Server) -> None:

@@ -15,7 +15,7 @@ from service.catalogue.entry_words import COLORS, KINDS, ROLES, pick
 from service.catalogue.event import Event, Language
 from service.catalogue.view import Document
 
-__all__ = ["Around", "Named", "NounName", "Style", "entries", "leaves_at", "names_used"]
+__all__ = ["Around", "Named", "NounName", "Style", "entries", "has_a_day", "leaves_at", "names_used"]
 
 # Counts the changes of what is written for an unchanged event. It is part of SEQUENCE, as some programs keep
 # an entry until SEQUENCE grows; LAST-MODIFIED is then at least TEMPLATE_SINCE.
@@ -29,11 +29,13 @@ STATES: dict[str, State] = {"postponed": "postponed", "cancelled": "cancelled"}
 
 def entries(document: Document, *, uid: str, around: Around, style: Style) -> tuple[Entry, ...]:
     """What a reader of this style sees of an event; nothing of an internal one."""
-    if document.visibility != "public" or not _is_wanted(document, style):
-        return ()
-    event = entry_times.last_dates(document) if document.status in STATES else document
-    made = (_entry(document, shape, uid=uid, around=around, style=style) for shape in shapes(event, style))
-    return tuple(made)
+    shown = _shapes(document, style)
+    return tuple(_entry(document, shape, uid=uid, around=around, style=style) for shape in shown)
+
+
+def has_a_day(document: Document, style: Style) -> bool:
+    """Whether a calendar of this style shows anything of the event: an entry without a day is none there."""
+    return any(shape.span for shape in _shapes(document, style))
 
 
 def names_used(document: Document) -> tuple[tuple[NounName, str], ...]:
@@ -53,6 +55,12 @@ def leaves_at(document: Document) -> datetime | None:
     latest = document.when.latest or document.when.earliest
     soonest = min(latest + KEPT_AFTER_END, at_most) if latest and latest.year < FAR else at_most
     return max(soonest, document.updated_at + KEPT_AT_LEAST)
+
+
+def _shapes(document: Document, style: Style) -> tuple[Shape, ...]:
+    if document.visibility != "public" or not _is_wanted(document, style):
+        return ()
+    return shapes(entry_times.last_dates(document) if document.status in STATES else document, style)
 
 
 def _is_wanted(event: Event, style: Style) -> bool:

@@ -1,6 +1,7 @@
 """How commands speak: results to stdout, the rest to stderr, faults as one sentence and an exit code."""
 
 import keyword
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -83,6 +84,17 @@ def _fail(ctx: click.Context, sentence: str, *, code: int) -> NoReturn:
 def counted(number: int, noun: str) -> str:
     """`no faults`, `1 fault`, `2 faults`."""
     return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def announce(log: logging.Logger, sentence: str, **fields: object) -> None:
+    """What a long-running command has to say to whoever started it.
+
+    A person at a terminal reads the sentence whatever the log's level; a machine a line of the log.
+    """
+    if sys.stderr.isatty():
+        err.print(sentence, markup=False)
+    else:
+        log.info(sentence, extra=fields)
 
 
 def show_json(value: object) -> None:

@@ -4,6 +4,8 @@ Its requests outward leave from a child (`service.carrier`).
 """
 
 import asyncio
+import logging
+from importlib.metadata import version
 
 import msgspec
 import rich_click as click
@@ -11,12 +13,14 @@ import rich_click as click
 from service import logs, seeding, server
 from service.app import Service, build, open_service
 from service.cli.catalogue import parsed
-from service.cli.console import err
+from service.cli.console import announce
 from service.cli.options import settings_flags
 from service.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
 from service.timekeeper import keeping
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -34,7 +38,8 @@ def serve(settings: Settings, no_deliver: bool) -> None:
     service = opened(settings)
 
     def ready() -> None:
-        err.print(f"Dday answers at {settings.base_url} (Ctrl-C stops it)", markup=False)
+        url = settings.base_url
+        announce(log, f"Dday answers at {url} (Ctrl-C stops it)", url=url, **_made_of(service))
 
     server.run(server.serve(build(service), host=settings.host, port=settings.port, ready=ready))
 
@@ -53,14 +58,17 @@ def deliver(settings: Settings) -> None:
 
 async def _delivering(service: Service) -> None:
     stopped = asyncio.Event()
-    for number in server.STOPPED_BY:
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    server.stop_by_signal(stopped.set)
     try:
         async with keeping(service.store, service.clock, service.metrics), delivering(service):
-            err.print("Dday delivers reminders (Ctrl-C stops it)")
+            announce(log, "Dday delivers reminders (Ctrl-C stops it)", **_made_of(service))
             await stopped.wait()
     finally:
         await service.egress.aclose()
+
+
+def _made_of(service: Service) -> dict[str, object]:
+    return {"engine": service.store.dialect, "version": version("dday")}
 
 
 def opened(settings: Settings) -> Service:
@@ -71,8 +79,9 @@ def opened(settings: Settings) -> Service:
     service = open_service(settings, carried=settings.deliver)
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
-            err.print("A new catalogue: loading the seeds …")
-            seeding.load(service.store, parsed(settings.seeds), now=service.clock.now())
+            announce(log, "A new catalogue: loading the seeds …")
+            loaded = seeding.load(service.store, parsed(settings.seeds), now=service.clock.now())
+            log.info("%d seeds loaded", loaded.created, extra={"seeds": loaded.created})
     except BaseException:
         service.close()
         raise

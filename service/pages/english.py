@@ -66,6 +66,7 @@ ENGLISH = Phrases(
     approximate="The date is approximate.",
     day_only="The notice gives no closing time.",
     closing_unknown="The closing date has not been announced.",
+    no_day="The day is not known yet, so there is nothing to add to a calendar.",
     zone="time zone {}",
     tentative="This is still tentative.",
     cancelled="This has been cancelled.",

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from service.catalogue import dates, labels
+from service.catalogue.entries import Style, has_a_day
 from service.catalogue.entry_lines import when_label
 from service.catalogue.entry_words import KINDS, pick
 from service.catalogue.event import Language, Place, PreviousDates
@@ -97,7 +98,7 @@ def page(found: EventMaterial, *, now: datetime, lang: Language, base_url: str) 
 
 
 def _frame(document: Document, name: str, lang: Language, base_url: str) -> Frame:
-    feed = f"/feeds/{lang}/events/{document.id}.ics"
+    box = feed_box(_feed(document, lang), title=name, lang=lang, base_url=base_url)
     summary = pick(document.summary, lang) if document.summary else ""
     return Frame(
         lang=lang,
@@ -105,9 +106,14 @@ def _frame(document: Document, name: str, lang: Language, base_url: str) -> Fram
         title=name,
         description=" · ".join(part for part in (when_label(document, lang), summary) if part)[:300],
         base_url=base_url,
-        feeds=(feed_box(feed, title=name, lang=lang, base_url=base_url),),
+        # A feed that would be empty is not to be found: whoever adds it waits for nothing.
+        feeds=(box,) if has_a_day(document, Style(lang=lang, base_url=base_url)) else (),
         json_path=f"/v1/events/{document.id}",
     )
+
+
+def _feed(document: Document, lang: Language) -> str:
+    return f"/feeds/{lang}/events/{document.id}.ics"
 
 
 def _other_name(document: Document, shown: Said) -> Said | None:
@@ -134,6 +140,7 @@ def _notices(document: Document, frame: Frame) -> Iterator[str]:
         and document.close_rule in (None, "unknown", "fixed")
     ):
         yield say.closing_unknown
+    yield from () if frame.feeds else (say.no_day,)
 
 
 def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
@@ -201,7 +208,8 @@ def _actions(document: Document, frame: Frame) -> Iterator[Link]:
 
 def _files(document: Document, frame: Frame) -> Iterator[Link]:
     say, lang = frame.say, frame.lang
-    yield Link(said=ours(say.add, lang), href=f"/feeds/{lang}/events/{document.id}.ics")
+    if frame.feeds:
+        yield Link(said=ours(say.add, lang), href=_feed(document, lang))
     yield Link(said=ours(say.json, lang), href=f"/v1/events/{document.id}")
     yield Link(said=ours(say.history, lang), href=f"/v1/events/{document.id}/revisions")
 

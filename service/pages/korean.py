@@ -66,6 +66,7 @@ KOREAN = Phrases(
     approximate="날짜가 대략적입니다.",
     day_only="마감 시각은 공고에 없습니다.",
     closing_unknown="마감일은 발표되지 않았습니다.",
+    no_day="며칠인지 아직 알려지지 않아 달력에 담을 것이 없습니다.",
     zone="시간대 {}",
     tentative="아직 잠정 일정입니다.",
     cancelled="취소된 일정입니다.",

@@ -69,6 +69,7 @@ class Phrases(msgspec.Struct, frozen=True, kw_only=True):
     approximate: str
     day_only: str
     closing_unknown: str
+    no_day: str
     zone: str
     tentative: str
     cancelled: str

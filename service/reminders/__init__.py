@@ -5,7 +5,8 @@
    shows the same to the webhook's owner.
 3. Planned, stored: `fanout` is the loop, `horizon` finds the events, `passes` reads and decides.
 4. Sent: `deliver` is the loop, `cycle` its transaction, `outbox` and `lanes` what is claimed, `prepare` the
-   last look, `sending` the attempt, `retry` and `switchoff` what follows; `once` sends a test or `sample`.
+   last look, `sending` the attempt, `retry` and `switchoff` what follows, `logbook` what the log says;
+   `once` sends a test or `sample`.
 5. Said: `message` and `wording`, then `formats`: `payload`, `slack`, `discord`, `teams`. Signed: `signing`,
    `secrets`.
 """

@@ -7,6 +7,7 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.reminders.prepare import Dropped, Outbound
+from service.reminders.rules import Webhook
 from service.reminders.switchoff import switch_off
 from service.store import claims, deliveries, results, waiting
 from service.store.claims import Claimed
@@ -64,7 +65,10 @@ class Who(Struct, frozen=True, kw_only=True):
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """What one transaction did and found. `next_due` is looked up when claiming found nothing."""
+    """What one transaction did and found. `next_due` is looked up when claiming found nothing.
+
+    `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time.
+    """
 
     claimed: tuple[Claimed, ...] = ()
     queues: int = 0
@@ -72,7 +76,9 @@ class Turn(Struct, frozen=True, kw_only=True):
     stale: int = 0
     expired: int = 0
     recovered: int = 0
-    disabled: int = 0
+    given_up: tuple[Result, ...] = ()
+    outlived: int = 0
+    disabled: tuple[Webhook, ...] = ()
     next_due: datetime | None = None
 
 
@@ -97,6 +103,8 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
         stale=recorded.stale,
         expired=expired + sum(each.state == "expired" for each in todo.dropped),
         recovered=recovered,
+        given_up=recorded.given_up,
+        outlived=expired,
         disabled=disabled,
         next_due=deliveries.next_due(c, after=who.now) if wish and not claimed else None,
     )

@@ -17,6 +17,7 @@ from functools import partial
 from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
+from service.reminders import logbook
 from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
 from service.reminders.lanes import DEEPEST
 from service.reminders.outbox import Means, Outbox
@@ -160,6 +161,7 @@ class Deliverer:
         if wish is not None:
             self._queues, self._crowded, self._claimed = done.queues or 1, done.crowded, began
         self._count(done)
+        logbook.note(done, todo.dropped)
         outbox.take(done.claimed, began=began)
         outbox.committed(todo)
         return done
@@ -185,4 +187,4 @@ class Deliverer:
         metrics.stale.inc(done.stale)
         metrics.expired.inc(done.expired)
         metrics.recovered.inc(done.recovered)
-        metrics.disabled.inc(done.disabled)
+        metrics.disabled.inc(len(done.disabled))

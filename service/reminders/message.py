@@ -16,11 +16,16 @@ from service.catalogue.event import Kind as EventKind
 from service.catalogue.view import When
 from service.reminders import moments, offsets, wording
 from service.reminders.lateness import late_seconds
-from service.reminders.plan import Planned
+from service.reminders.plan import Kind, Planned
 from service.reminders.wording import Words
 
 Tone = Literal["calm", "soon", "change", "over"]
 MOST_CHANGES = 8
+# To its readers a new event was nothing before, not undecided, and of a deleted one nothing is left to have
+# changed; what was internal before or is so now is not theirs to read.
+HAVE_A_BEFORE: frozenset[Kind] = frozenset(
+    {"event.updated", "event.rescheduled", "event.postponed", "event.cancelled"}
+)
 # Bidirectional overrides would let a title rewrite the words around it; zero-width and control characters
 # hide.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
@@ -108,12 +113,13 @@ def notice(
 ) -> Message:
     """`event` as it is after the change; for a deletion as it was before."""
     shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    rows = _rows(shown, words, lang)
     over = planned.type in ("event.cancelled", "event.postponed", "event.deleted")
     return Message(
         lang=lang,
         tone="over" if over else "change",
         headline=" · ".join((words.types[planned.type], _name(shown, lang))),
-        rows=(*_changes(shown, previous, words, lang), *_rows(shown, words, lang)),
+        rows=(*_changes(shown, previous, words, lang), *rows) if planned.type in HAVE_A_BEFORE else rows,
         notes=_certainty(planned, shown, words, lang),
         links=() if planned.type == "event.deleted" else _links(shown, words, page),
     )

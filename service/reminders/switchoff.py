@@ -15,23 +15,24 @@ from service.store.results import Failing, Result
 
 def switch_off(
     c: Connection, recorded: Iterable[Result], failing: Iterable[Failing], *, now: datetime
-) -> int:
-    """Returns how many were switched off. What was pending for them is superseded by the planner."""
+) -> tuple[Webhook, ...]:
+    """Returns those that were switched off. What was pending for them is superseded by the planner."""
     reasons = {each.webhook: "gone" for each in recorded if each.verdict.disable}
     for each in failing:
         if retry.disables(failing_since=each.since, failures=each.failures, now=now):
             reasons.setdefault(each.webhook, "failing")
-    return sum(_one(c, key, reason=reason, now=now) for key, reason in sorted(reasons.items()))
+    made = (_one(c, key, reason=reason, now=now) for key, reason in sorted(reasons.items()))
+    return tuple(off for off in made if off is not None)
 
 
-def _one(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> bool:
+def _one(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
     off = webhooks.disable(c, webhook_id, reason=reason, now=now)
     if off is None:
-        return False
+        return None
     for other in webhooks.siblings(c, off):
         body = formats.disabled(other, other=off, now=now)
         deliveries.insert(c, [_word(other, off, now=now)], now=now, body=body)
-    return True
+    return off
 
 
 def _word(other: Webhook, off: Webhook, *, now: datetime) -> Planned:

@@ -30,9 +30,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of recording: results that came too late to count, and webhooks that keep failing."""
+    """What came of recording: results that came too late to count, and webhooks that keep failing.
+
+    `given_up` are failures that their deliveries ended with.
+    """
 
     stale: int
+    given_up: tuple[Result, ...]
     failing: tuple["Failing", ...]
 
 
@@ -47,11 +51,15 @@ class Failing(msgspec.Struct, frozen=True, kw_only=True):
 def record(c: Connection, results: Sequence[Result]) -> Recorded:
     """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
     if not results:
-        return Recorded(stale=0, failing=())
+        return Recorded(stale=0, given_up=(), failing=())
     counted = [*_succeeded(c, results), *_failed(c, [r for r in results if not r.answer.succeeded])]
     in_time = {id(result) for result in counted}
     _CLOSE.write(c, [_closed(r, stale=id(r) not in in_time and not r.answer.succeeded) for r in results])
-    return Recorded(stale=len(results) - len(counted), failing=_health(c, counted))
+    return Recorded(
+        stale=len(results) - len(counted),
+        given_up=tuple(r for r in counted if r.verdict.state in ("dead", "expired")),
+        failing=_health(c, counted),
+    )
 
 
 def _succeeded(c: Connection, results: Sequence[Result]) -> list[Result]:

@@ -11,7 +11,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from service.catalogue.event import Language
 from service.pages import words
+from service.pages.phrases import PHRASES
+from service.pages.shown import local
 from tests.service.pages.conftest import ADMIN, SEEDS
 from tests.service.pages.html_reader import Read, read
 
@@ -108,6 +111,22 @@ def test_a_subscriber_finds_the_feed(seeded: Client) -> None:
     ) in html
     assert "webcal://dday.example/feeds/en/seoulcon.ics" in html
     assert "Changes show after 4 to 24 hours" in html
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+def test_a_calendar_is_offered_exactly_where_it_has_an_entry(seeded: Client, lang: Language) -> None:
+    empty = set()
+    for event in SEEDS.events:
+        if event.id in HIDDEN:
+            continue
+        feed = f"/feeds/{lang}/events/{event.id}.ics"
+        found = page(seeded, local(f"/events/{event.id}", lang))
+        has_entry = "BEGIN:VEVENT" in seeded.get(feed).text
+        assert (feed in found.values("a", "href")) == has_entry, event.id
+        assert ("text/calendar" in found.values("link", "type")) == has_entry, event.id
+        assert (PHRASES[lang].no_day in found.text) == (not has_entry), event.id
+        empty |= set() if has_entry else {event.id}
+    assert {"seoul-tech-meetup-first-event", "zer01ne-day-2024"} <= empty
 
 
 def test_the_json_ld_says_what_is_known_and_no_more(seeded: Client) -> None:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue.event import Edition, Event, Evidence, Place, Text
-from service.reminders import discord, formats, message, slack
+from service.catalogue.event import Edition, Event, Evidence, Language, Place, Text
+from service.reminders import discord, formats, message, slack, wording
 from service.reminders.formats import Change
 from service.reminders.message import Message
 from service.reminders.plan import Kind, Planned, plan
@@ -92,6 +92,9 @@ def noticed(made: Event, kind: Kind, previous: dict[str, object], now: datetime,
 
 
 MOVED: dict[str, object] = {"start": "2025-12-30", "end": None, "place": {}}
+# As the log has them: nothing before a first revision; internal means deleted to everybody outside.
+NEW: dict[str, object] = {"kind": None, "name": None, "start": None, "end": None, "place": None}
+GONE: dict[str, object] = {"kind": "meetup", "start": "2025-12-28", "visibility": "public"}
 OCTOBER = utc("2025-10-01 00:00")
 OFF = msgspec.structs.replace(webhook(webhook_id="whk_2"), state="disabled", disabled_reason="gone")
 CASES: dict[str, Any] = {
@@ -101,6 +104,8 @@ CASES: dict[str, Any] = {
     "late-and-unsure": partial(reminded, UNSURE, "closes P7D", utc("2026-02-08 04:30")),
     "hostile": partial(reminded, HOSTILE, "start P7D", utc("2026-02-23 00:00")),
     "rescheduled": partial(noticed, SEOULCON, "event.rescheduled", MOVED, OCTOBER),
+    "created": partial(noticed, SEOULCON, "event.created", NEW, OCTOBER),
+    "deleted": partial(noticed, SEOULCON, "event.deleted", GONE, OCTOBER),
     "cancelled": partial(noticed, SEOULCON, "event.cancelled", {"status": "scheduled"}, OCTOBER),
     "disabled": lambda **hook: formats.disabled(webhook(**hook), other=OFF, now=OCTOBER),
     "test": lambda **hook: formats.test(webhook(**hook), now=OCTOBER),
@@ -131,6 +136,25 @@ def test_a_message_matches_its_golden_file(case: str, chat: Any) -> None:
 )
 def test_the_headline_says_it_all_in_one_line(case: str, headline: str) -> None:
     assert json.loads(CASES[case](format="teams", lang="ko"))["summary"] == headline
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize(("kind", "previous"), [("event.created", NEW), ("event.deleted", GONE)])
+def test_what_is_new_or_gone_is_told_as_it_is_and_never_as_changed(
+    kind: Kind, previous: dict[str, object], lang: Language
+) -> None:
+    told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
+    shown = document(SEOULCON, now=OCTOBER)
+    said = message.notice(told, event=shown, previous=previous, lang=lang, page=None)
+    words = wording.WORDS[lang]
+    assert [row.label for row in said.rows] == [words.when, words.where]
+
+
+def test_a_new_event_says_how_certain_it_is() -> None:
+    told = msgspec.structs.replace(planned(UNSURE, "closes P7D"), type="event.created")
+    said = message.notice(told, event=document(UNSURE, now=OCTOBER), previous=NEW, lang="ko", page=None)
+    words = wording.WORDS["ko"]
+    assert said.notes[0] == words.tentative and words.uncertain in said.notes
 
 
 def test_in_english_a_name_without_a_translation_stays_as_it_is() -> None:

@@ -49,6 +49,14 @@ def test_identity_and_revision_follow_the_stored_event(
     assert values(after, "SUMMARY") == ["[변경] 글로벌 벤처투자 서밋"]
 
 
+@pytest.mark.parametrize("lang", ["ko", "en"])
+def test_the_prodid_ends_with_the_language_of_the_feed(shown: Client, lang: str) -> None:
+    [line] = [
+        line for line in fetch(shown, f"/feeds/{lang}/calendar.ics").text.split("\r\n") if "PRODID" in line
+    ]
+    assert line == f"PRODID:-//Dday//Calendar feeds//{lang.upper()}"
+
+
 def test_the_uid_is_the_same_in_every_language_and_style(shown: Client) -> None:
     asked = ("ko/calendar.ics", "en/calendar.ics?profile=rich&detail=min", "ko/events/summit-2026.ics")
     texts = [fetch(shown, f"/feeds/{path}").text for path in asked]
