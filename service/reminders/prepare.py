@@ -153,12 +153,13 @@ def _notice(
     c: Connection, each: Claimed, webhook: Webhook, row: Revision | None, *, page: Page, now: datetime
 ) -> bytes | None:
     """None when the log no longer reaches back to the change."""
-    document = None if row is None else history.document(c, row, now=now)
+    told = each.planned.type
+    document = None if row is None else history.document(c, row, gone=told == "event.deleted", now=now)
     if row is None or document is None:
         return None
-    change = formats.Change(
-        changed=row.changed, previous={change.field: change.before for change in row.changes}
-    )
+    # What is new to those outside had nothing before, also where it was internal until now.
+    before = {change.field: None if told == "event.created" else change.before for change in row.changes}
+    change = formats.Change(changed=row.changed, previous=before)
     return formats.notice(
         each.planned, webhook, event=document, change=change, page=page(row.id, webhook.lang)
     )

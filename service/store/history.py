@@ -74,9 +74,12 @@ def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
     return {row.seq: row for row in rows}
 
 
-def document(c: Connection, row: Revision, *, now: datetime) -> bytes | None:
-    """The event as it was after this change, with its phase now; of a deleted one the last there was."""
-    found = row.document or _document_before(c, row)
+def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> bytes | None:
+    """The event as it was after this change, with its phase now; of one that is `gone` the last there was.
+
+    One that became internal is gone to everybody outside, and what it became is no business of theirs.
+    """
+    found = _document_before(c, row) if gone else row.document
     if found is None:
         return None
     event = view.event_of(found)

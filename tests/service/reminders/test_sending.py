@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
+from service.catalogue.event import Text
 from service.clock import SystemClock
 from service.egress import Egress
 from service.reminders import secrets
@@ -24,6 +25,7 @@ from tests.reminding import (
     LOOPBACK,
     MASTER,
     MASTERS,
+    MINUTE,
     NOON,
     TLS,
     World,
@@ -293,3 +295,32 @@ def test_an_attempt_row_stands_before_and_after_every_request(store, receiver):
     world.at(NOON + HOUR)
     assert seen == [[None]]
     assert outcomes(store, receiver.requests[0].id) == ["2xx"]
+
+
+@pytest.mark.parametrize("form", ["standard", "slack"])
+def test_what_is_internal_is_told_to_nobody_when_it_becomes_so_or_ceases_to_be(store, receiver, form):
+    world = World(store)
+    add(store, a_webhook(receiver.url, changes=("created", "deleted"), format=form))
+    steps = [
+        ("public", "seen by all"),
+        ("internal", "secret of the last day"),
+        ("internal", "secret of the night"),
+        ("public", "seen again"),
+    ]
+    for visibility, name in steps:
+        world.clock.advance(MINUTE)
+        written = an_event("talk", NOON + 9 * HOUR, visibility=visibility, name=Text(en=name))
+        put(store, written, now=world.clock.now())
+        world.plan()
+        world.send()
+    told = [request.body.decode() for request in receiver.requests]
+    if form == "standard":
+        assert [json.loads(body)["type"] for body in told] == [
+            "event.created",
+            "event.deleted",
+            "event.created",
+        ]
+        before = [json.loads(body)["data"]["previous"].values() for body in told[::2]]
+        assert [value for values in before for value in values if value is not None] == []
+    assert len(told) == 3
+    assert [body for body in told if "secret" in body] == []
