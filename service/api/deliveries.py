@@ -107,6 +107,7 @@ PARAMETERS = (
         scope="webhooks",
         parameters=PARAMETERS,
         answers={200: Page[DeliveryView]},
+        cached=True,
     ),
 )
 async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
@@ -131,14 +132,14 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
 @get(
     "/v1/deliveries/{delivery_id:str}",
-    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}),
+    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}, cached=True),
 )
 async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """One delivery with every attempt."""
     found, attempts = await request.service.store.reading(
         lambda c: deliveries.get(c, delivery_id, owner=owner(request))
     )
-    return request.shown(answers.value(_view(found, attempts)))
+    return request.shown(answers.tagged(msgspec.json.encode(_view(found, attempts))))
 
 
 @post(

@@ -85,6 +85,18 @@ def test_a_delivery_is_shown_with_every_attempt(client, sent):
     }
 
 
+@pytest.mark.parametrize("path", ["/v1/deliveries/{}", "/v1/webhooks/whk_1/deliveries"])
+def test_who_has_what_deliveries_say_gets_a_304_until_they_change(client, sent, path):
+    found, mine = sent
+    path = path.format(found)
+    etag = client.get(path, headers=mine).headers["etag"]
+    held = client.get(path, headers=mine | {"if-none-match": etag})
+    assert (held.status_code, held.content, held.headers["etag"]) == (304, b"", etag)
+    client.post(f"/v1/deliveries/{found}/redeliver", headers=mine, json={})
+    changed = client.get(path, headers=mine | {"if-none-match": etag})
+    assert (changed.status_code, changed.headers["etag"] == etag) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
