@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient, TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
+from service.reminders import fanout
 from service.settings import Settings
+from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
+from tests.service.api.test_deliveries_api import a_dead_delivery
 
 Client = TestClient[Litestar]
 FORUM = {"kind": "forum", "name": {"ko": "서울 포럼"}, "start": "2026-04-01", "tags": ["ai"]}
@@ -100,3 +104,27 @@ def test_writers_at_one_time_lose_no_change(stored: Settings) -> None:
             return sorted((await client.get("/v1/events/a")).json()["external_ids"])
 
     assert asyncio.run(write()) == sorted(f"k{n}" for n in range(12))
+
+
+@pytest.mark.parametrize("state", ["paused", "disabled"])
+def test_nothing_is_sent_again_to_a_webhook_before_it_is_active(served: Client, state: str) -> None:
+    store = served.app.state.service.store
+    found, mine = a_dead_delivery(store, now=NOW)
+    one, many = f"/v1/deliveries/{found}/redeliver", "/v1/webhooks/whk_1/redeliver"
+    span = {"since": "2026-03-01T00:00:00Z"}
+    stopped = msgspec.structs.replace(
+        store.read(lambda c: webhooks.get(c, "whk_1", owner=None)), state=state, disabled_reason=None
+    )
+    store.write(lambda c: webhooks.replace(c, stopped))
+    for path, body in ((one, {}), (many, span)):
+        refused = served.post(path, headers=mine, json=body)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+        assert f"the webhook whk_1 is {state}. Set it active first" in refused.json()["detail"]
+    assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "dead"
+    active = served.patch("/v1/webhooks/whk_1", headers=mine, json={"state": "active"})
+    assert active.status_code == 200
+    assert served.post(many, headers=mine, json=span | {"until": "2026-03-02T00:00:00Z"}).json() == {
+        "redelivered": 1
+    }
+    fanout.run_once(store, now=NOW)
+    assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "pending"

@@ -16,8 +16,11 @@ MISSING = "dlv_" + "a" * 32
 
 @pytest.fixture
 def sent(client, clock):
-    """A webhook of key `owner` with one delivery that failed for good; its id."""
-    store, now = client.app.state.service.store, clock.now()
+    return a_dead_delivery(client.app.state.service.store, now=clock.now())
+
+
+def a_dead_delivery(store, *, now):
+    """A webhook of a new key with one delivery that failed for good; its id, and the key as a header."""
     key, plaintext = store.write(lambda c: keys.create(c, "mine", scopes=("webhooks",), now=now))
     hook = a_webhook("http://127.0.0.1:9/", now=now, owner=key.id)
     fanout.run_once(store, now=now)
