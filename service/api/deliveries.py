@@ -14,6 +14,7 @@ from service.api import answers, queries
 from service.api.answers import Answer, Page
 from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.errors import At, BadParameters, Conflict
 from service.reminders.answers import Outcome
 from service.reminders.plan import Kind
@@ -192,9 +193,8 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
     def work(c: Connection) -> Answer:
         _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
         until = span.until or now + timedelta(seconds=1)
-        count = deliveries.redeliver_many(
-            c, webhook_id, since=span.since, until=until, states=span.states, now=now
-        )
+        within = {"since": span.since, "until": until}
+        count = deliveries.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
         return answers.value(Requeued(redelivered=count), status=202)
 
     return await request.write(work)
@@ -227,7 +227,8 @@ def _since(request: Call) -> datetime | None:
     try:
         return None if text is None else msgspec.convert(text, Instant)
     except msgspec.ValidationError:
-        fault = At(detail="It must be an instant, such as 2026-01-31T00:00:00Z.", parameter="since")
+        wanted = "It must be an instant, such as 2026-01-31T00:00:00Z"
+        fault = At(detail=f"{LOST_PLUS if has_lost_plus(text or '') else wanted}.", parameter="since")
         raise BadParameters(errors=[fault]) from None
 
 

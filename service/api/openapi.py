@@ -218,6 +218,7 @@ def _problems(path: str, promised: Operation, *, method: str) -> list[type[error
             errors.Unprocessable,
         ]
     found += [errors.PreconditionFailed] if promised.guarded else []
+    found += [errors.AlreadyExists] if promised.guarded and method == "PUT" else []
     found += [errors.KeyReused] if promised.once else []
     return list(dict.fromkeys((*found, *promised.problems)))
 

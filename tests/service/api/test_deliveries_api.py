@@ -136,6 +136,25 @@ def test_a_finished_delivery_is_sent_again_once(client, sent):
 
 
 @pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/events", "from"),
+        ("/v1/events", "to"),
+        ("/v1/events", "updated_since"),
+        ("/v1/webhooks/whk_1/deliveries", "since"),
+    ],
+)
+def test_an_instant_that_lost_its_plus_on_the_way_is_told_how_to_keep_it(client, sent, path, name):
+    _, mine = sent
+    lost = client.get(f"{path}?{name}=2025-09-01T09:00:00+09:00", headers=mine)
+    [fault] = lost.json()["errors"]
+    assert (lost.status_code, fault["parameter"], "%2B" in fault["detail"]) == (400, name, True)
+    assert client.get(f"{path}?{name}=2025-09-01T09:00:00%2B09:00", headers=mine).status_code == 200
+    other = client.get(f"{path}?{name}=2025-09-01+soon", headers=mine).json()["errors"]
+    assert "%2B" not in other[0]["detail"]
+
+
+@pytest.mark.parametrize(
     ("span", "count"),
     [
         ({"since": "2026-03-01T00:00:00Z", "until": "2026-03-02T00:00:00Z"}, 1),
