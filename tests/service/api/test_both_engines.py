@@ -128,3 +128,22 @@ def test_nothing_is_sent_again_to_a_webhook_before_it_is_active(served: Client, 
     }
     fanout.run_once(store, now=NOW)
     assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "pending"
+
+
+def test_a_patch_merges_the_selection_and_null_takes_a_filter_away(served: Client) -> None:
+    hook = {"url": "https://example.org/", "name": "x", "filter": {"tag": "ai", "city": "서울"}}
+    feed = {"name": {"ko": "우리"}, "filter": hook["filter"], "options": {"past": "P30D", "detail": "min"}}
+    for route, body in (("/v1/webhooks", hook), ("/v1/saved-feeds", feed)):
+        path = f"{route}/{served.post(route, json=body, headers=KEY).json()['id']}"
+
+        def patched(patch: Any, path: str = path) -> Any:
+            return served.patch(path, json=patch, headers=KEY)
+
+        both = patched({"filter": {"kind": ["forum"]}}).json()["filter"]
+        assert both == {"tag": "ai", "city": "서울", "kind": ["forum"]}
+        assert patched({"filter": {"tag": None, "city": None}}).json()["filter"] == {"kind": ["forum"]}
+        unknown = patched({"filter": {"tga": None}})
+        assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/filter/tga")
+        assert patched({"filter": None}).json()["filter"] == {}
+    assert patched({"options": {"past": None}}).json()["options"] == {"detail": "min"}
+    assert patched({"name": {"en": "Ours"}}).json()["name"] == {"ko": "우리", "en": "Ours"}
