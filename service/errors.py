@@ -138,6 +138,11 @@ class PreconditionFailed(Problem):
     advice = "Read it again, look at what changed, and repeat with the new ETag in If-Match."
 
 
+class AlreadyExists(PreconditionFailed):
+    name, title = "already-exists", "It exists already"
+    advice = "`If-None-Match: *` writes only what is new. To change what is there, send If-Match instead."
+
+
 class TooLarge(Problem):
     name, title, status = "too-large", "The body is too large", 413
     advice = "Bodies may have 256 KiB, a batch 4 MiB. Split it."

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from service.api import complaints
 from service.errors import At, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
 
 T = TypeVar("T")
@@ -82,9 +83,10 @@ def located(message: str, value: Any, kind: Any) -> tuple[str, str]:
         steps[place : place + 1] = _culprit(message, value, kind, steps[:place])
     if found["key"]:
         steps += _culprit(message, value, kind, steps)
+    detail = complaints.said(found["detail"], kind, steps, key=bool(found["key"]))
     if field := _FIELD.match(found["detail"]):
         steps.append(field["name"])
-    return found["detail"] + ".", "".join(f"/{escaped(step)}" for step in steps)
+    return detail + ".", "".join(f"/{escaped(step)}" for step in steps)
 
 
 def _culprit(message: str, value: Any, kind: Any, path: list[str]) -> list[str]:

@@ -14,10 +14,11 @@ from service.api import answers, queries
 from service.api.answers import Answer, Page
 from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.errors import At, BadParameters, Conflict
 from service.reminders.answers import Outcome
 from service.reminders.plan import Kind
-from service.reminders.rules import Anchor
+from service.reminders.rules import Anchor, Webhook
 from service.store import deliveries, webhooks
 from service.store.delivery_records import Attempt, Delivery, State
 
@@ -107,6 +108,7 @@ PARAMETERS = (
         scope="webhooks",
         parameters=PARAMETERS,
         answers={200: Page[DeliveryView]},
+        cached=True,
     ),
 )
 async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
@@ -131,14 +133,14 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
 @get(
     "/v1/deliveries/{delivery_id:str}",
-    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}),
+    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}, cached=True),
 )
 async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """One delivery with every attempt."""
     found, attempts = await request.service.store.reading(
         lambda c: deliveries.get(c, delivery_id, owner=owner(request))
     )
-    return request.shown(answers.value(_view(found, attempts)))
+    return request.shown(answers.tagged(msgspec.json.encode(_view(found, attempts))))
 
 
 @post(
@@ -154,10 +156,15 @@ async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     ),
 )
 async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
-    """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished."""
+    """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished.
+
+    Its webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
+    """
     await request.read_if_sent(Nothing)
 
     def work(c: Connection) -> Answer:
+        found, _ = deliveries.get(c, delivery_id, owner=owner(request))
+        _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
         deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
         return answers.value(_view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
 
@@ -172,19 +179,22 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
         scope="webhooks",
         body=Span,
         answers={202: Requeued},
+        problems=(Conflict,),
         once=True,
     ),
 )
 async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
-    """Send again what fell due in a stretch of time: after an outage of the receiver, say."""
+    """Send again what fell due in a stretch of time: after an outage of the receiver, say.
+
+    The webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
+    """
     span, now = await request.read_if_sent(Span), request.now
 
     def work(c: Connection) -> Answer:
-        webhooks.get(c, webhook_id, owner=owner(request))
+        _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
         until = span.until or now + timedelta(seconds=1)
-        count = deliveries.redeliver_many(
-            c, webhook_id, since=span.since, until=until, states=span.states, now=now
-        )
+        within = {"since": span.since, "until": until}
+        count = deliveries.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
         return answers.value(Requeued(redelivered=count), status=202)
 
     return await request.write(work)
@@ -193,6 +203,15 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
 def owner(request: Call) -> str | None:
     """Whose webhooks this key may see; None for the operator, who sees all."""
     return None if "admin" in request.key.scopes else request.key.id
+
+
+def _refuse_unless_active(webhook: Webhook) -> None:
+    """A redelivery is of use for a day: waiting for somebody to resume, it would be lost without a word."""
+    if webhook.state != "active":
+        raise Conflict(
+            f"Nothing would be sent: the webhook {webhook.id} is {webhook.state}. Set it active first, with "
+            f'{{"state": "active"}} in a PATCH of /v1/webhooks/{webhook.id}, then ask again.'
+        )
 
 
 def _chosen(request: Call, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -208,7 +227,8 @@ def _since(request: Call) -> datetime | None:
     try:
         return None if text is None else msgspec.convert(text, Instant)
     except msgspec.ValidationError:
-        fault = At(detail="It must be an instant, such as 2026-01-31T00:00:00Z.", parameter="since")
+        wanted = "It must be an instant, such as 2026-01-31T00:00:00Z"
+        fault = At(detail=f"{LOST_PLUS if has_lost_plus(text or '') else wanted}.", parameter="since")
         raise BadParameters(errors=[fault]) from None
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
-from service.errors import PreconditionFailed
+from service.errors import AlreadyExists, PreconditionFailed
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
@@ -46,9 +46,12 @@ class Precondition(msgspec.Struct, frozen=True, kw_only=True):
     def check(self, current: Version | None) -> None:
         """Raise PreconditionFailed unless `current` (None: there is nothing) is what the caller means."""
         if self.match is not None and not _names(self.match, current, weak=False):
-            raise PreconditionFailed("If-Match names another version than the stored one.")
+            found = "another version than the stored one" if current else "a version, and nothing is stored"
+            raise PreconditionFailed(f"If-Match names {found}.")
         if self.none_match is not None and _names(self.none_match, current, weak=True):
-            raise PreconditionFailed("If-None-Match excludes what is stored.")
+            if self.none_match.strip() == "*":
+                raise AlreadyExists("If-None-Match: * asks for something new, and this exists already.")
+            raise PreconditionFailed("If-None-Match excludes the version that is stored.")
 
 
 def _names(header: str, current: Version | None, *, weak: bool) -> bool:

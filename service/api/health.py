@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Litestar, Response, get
 
-from service.api import answers, docs, openapi
+from service.api import answers, docs, feed_operations, openapi
 from service.api.call import Call
 from service.api.operations import Media, operation
 from service.errors import Unavailable
@@ -102,7 +102,7 @@ def _contract(app: Litestar) -> Contract:
 def document(app: Litestar) -> dict[str, Any]:
     """The OpenAPI document of this app."""
     url = app.state.service.settings.base_url
-    return openapi.document(app.routes, version=version("dday"), url=url)
+    return openapi.document(app.routes, version=version("dday"), url=url, beside=feed_operations.paths())
 
 
 HANDLERS = (alive, ready, contract, reading, style)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 
 def merged(target: Any, patch: Any) -> Any:
     """`target` with `patch` applied; neither is changed."""
@@ -14,3 +16,13 @@ def merged(target: Any, patch: Any) -> Any:
         else:
             result[name] = merged(result.get(name), value)
     return result
+
+
+def whole(patch: dict[str, Any], current: msgspec.Struct, names: tuple[str, ...]) -> dict[str, Any]:
+    """`patch` with the objects under these `names` as they are after it, by what `current` has there."""
+    found = dict(patch)
+    for name in names:
+        if name in patch:
+            before = msgspec.to_builtins(getattr(current, name))
+            found[name] = {} if patch[name] is None else merged(before, patch[name])
+    return found

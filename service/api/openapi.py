@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made from what each handler promises (`service.api.operations`)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from inspect import getdoc
 from typing import Any
 
@@ -25,8 +25,10 @@ HEADERS: Mapping[int, Mapping[str, Any]] = {
 }
 
 
-def document(routes: Iterable[BaseRoute], *, version: str, url: str) -> dict[str, Any]:
-    """The whole document. Pages and static files are left out."""
+def document(
+    routes: Iterable[BaseRoute], *, version: str, url: str, beside: Mapping[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """The whole document, with the paths `beside` those routed. Pages and static files are left out."""
     found = [
         (route.path, method, handler, promised)
         for route in sorted(routes, key=lambda route: route.path)
@@ -51,7 +53,7 @@ def document(routes: Iterable[BaseRoute], *, version: str, url: str) -> dict[str
         },
         "servers": [{"url": url}],
         "tags": [{"name": tag} for tag in dict.fromkeys(p.tag for _, _, _, p in found)],
-        "paths": paths,
+        "paths": {**paths, **beside},
         "components": {"schemas": schemas.components, "securitySchemes": {"key": _BEARER}},
     }
 
@@ -95,7 +97,7 @@ def _operation(path: str, method: str, promised: Operation, *, schemas: _Schemas
         "tags": [promised.tag],
         "parameters": [
             *_path_parameters(path),
-            *map(_query, promised.parameters or ()),
+            *map(query, promised.parameters or ()),
             *_headers(promised, method),
         ],
         "responses": _responses(path, promised, method=method, schemas=schemas),
@@ -136,7 +138,8 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _query(parameter: Parameter) -> dict[str, Any]:
+def query(parameter: Parameter) -> dict[str, Any]:
+    """A query parameter, as the document has it."""
     schema = {"type": "array", "items": parameter.schema} if parameter.many else parameter.schema
     found = {"name": parameter.name, "in": "query", "description": parameter.description, "schema": schema}
     return found | ({"style": "form", "explode": True} if parameter.many else {})
@@ -170,10 +173,10 @@ def _responses(path: str, promised: Operation, *, method: str, schemas: _Schemas
     if promised.cached:
         found["304"] = {"description": "You have this already.", "headers": {"ETag": ETAG}}
     by_status: dict[int, list[type[errors.Problem]]] = {}
-    for problem in _problems(path, promised, method=method):
-        by_status.setdefault(problem.status, []).append(problem)
+    for each in _problems(path, promised, method=method):
+        by_status.setdefault(each.status, []).append(each)
     for status, kinds in sorted(by_status.items()):
-        found[str(status)] = _problem(status, kinds)
+        found[str(status)] = problem(status, kinds)
     return found
 
 
@@ -215,11 +218,13 @@ def _problems(path: str, promised: Operation, *, method: str) -> list[type[error
             errors.Unprocessable,
         ]
     found += [errors.PreconditionFailed] if promised.guarded else []
+    found += [errors.AlreadyExists] if promised.guarded and method == "PUT" else []
     found += [errors.KeyReused] if promised.once else []
     return list(dict.fromkeys((*found, *promised.problems)))
 
 
-def _problem(status: int, kinds: list[type[errors.Problem]]) -> dict[str, Any]:
+def problem(status: int, kinds: Sequence[type[errors.Problem]]) -> dict[str, Any]:
+    """The answer of this status, which each of these brings about."""
     lines = [f"`/problems/{kind.name}`: {kind.title}." for kind in kinds]
     schema = {"$ref": REF.format(name=errors.ProblemDetails.__name__)}
     answer: dict[str, Any] = {

@@ -14,13 +14,15 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from service import subscribe
-from service.api import answers
+from service.api import answers, bodies
 from service.api.answers import Answer, Page
 from service.api.call import Call
 from service.api.deliveries import owner
 from service.api.etags import Precondition, Version
 from service.api.feedlist import Formats
+from service.api.merge import whole
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.shapes import SavedFeedPatch
 from service.catalogue.entry_words import pick
 from service.catalogue.event import Language, Text
 from service.catalogue.filters import FilterBody
@@ -151,19 +153,24 @@ async def show(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
         "Change a saved feed",
         tag=TAG,
         scope="feeds",
-        body=PatchSavedFeed,
+        body=SavedFeedPatch,
         answers={200: SavedFeedView},
         guarded=True,
     ),
 )
 async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
-    """Change what is named. Every address stays, and shows the new selection at the next look."""
-    wanted = await request.read(PatchSavedFeed)
+    """Change what is named. Every address stays, and shows the new selection at the next look.
+
+    `name`, `filter` and `options` merge, lists are replaced whole.
+    """
+    patch = await request.json()
+    bodies.convert(patch, SavedFeedPatch)
 
     def work(c: Connection) -> Answer:
         kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
         precondition(request).check(version_of(kept))
-        after = saved.patched(kept.feed, wanted, now=request.now)
+        news = bodies.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
+        after = saved.patched(kept.feed, news, now=request.now)
         if after is not kept.feed:
             kept = savedfeeds.replace(c, kept, after)
         return _shown(c, kept, now=request.now)

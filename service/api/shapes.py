@@ -1,7 +1,8 @@
 """Bodies as the contract publishes them. They differ from the nouns in what may be left out: the id of a PUT
 is in its path, a POST makes one, derived fields may come along unchanged, a patch may leave out anything.
 
-Only `service.api.openapi` reads these; bodies are decoded as the nouns themselves.
+`service.api.openapi` reads these; bodies are decoded as the nouns themselves, patches of webhooks and saved
+feeds after they were held to their shape, in which null takes away what stands within an object.
 """
 
 from collections.abc import Mapping
@@ -14,8 +15,11 @@ from msgspec.structs import FieldInfo
 
 from service.api.answers import Page
 from service.api.echo import DERIVED
-from service.catalogue.event import Event, Organization, Program, Series, Source
+from service.catalogue.event import Event, Line, Organization, Program, Series, Source, Text
+from service.catalogue.filters import FilterBody
+from service.catalogue.savedfeed import FeedOptions, PatchSavedFeed
 from service.catalogue.view import View
+from service.reminders.rules import PatchWebhook
 from service.store.nouns import NounKind
 
 Fields = list[tuple[str, Any] | tuple[str, Any, Any]]
@@ -53,6 +57,37 @@ def _doc(noun: type[msgspec.Struct]) -> str:
     return (noun.__doc__ or "") + _ABOUT
 
 
+def _within(name: str, noun: type[msgspec.Struct]) -> Any:
+    """A patch of an object within a body: any field may be left out, and null takes it away."""
+    fields: Fields = [
+        (each.name, each.type | None | UnsetType, UNSET) for each in msgspec.structs.fields(noun)
+    ]
+    renamed = {each.name: each.encode_name for each in msgspec.structs.fields(noun)}
+    about = {"__doc__": f"Merged into what is there (RFC 7396): null takes away. {noun.__doc__}"}
+    return msgspec.defstruct(
+        name, fields, namespace=about, rename=renamed, kw_only=True, forbid_unknown_fields=True
+    )
+
+
+def _merging(title: str, patch: type[msgspec.Struct], /, **objects: Any) -> type:
+    """`patch` with these fields as `objects` that merge."""
+    fields: Fields = [
+        (each.name, objects.get(each.name, each.type) | UnsetType, UNSET)
+        for each in msgspec.structs.fields(patch)
+    ]
+    about = {"__doc__": patch.__doc__}
+    return msgspec.defstruct(title, fields, namespace=about, kw_only=True, forbid_unknown_fields=True)
+
+
+FilterPatch = _within("FilterPatch", FilterBody)
+WebhookPatch = _merging("WebhookPatch", PatchWebhook, filter=FilterPatch | None)
+SavedFeedPatch = _merging(
+    "SavedFeedPatch",
+    PatchSavedFeed,
+    name=_within("TextPatch", Text) | Line,
+    filter=FilterPatch | None,
+    options=_within("OptionsPatch", FeedOptions) | None,
+)
 EventBody = _body("EventBody", View)
 NewEvent = _body("NewEvent", Event, without=("id",))
 EventPatch = _body("EventPatch", View, optional=True)

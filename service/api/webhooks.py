@@ -6,6 +6,7 @@ Made, seen, changed, deleted. A key sees its own; another's are answered like on
 from collections.abc import Iterable
 from datetime import datetime
 from secrets import token_bytes, token_hex
+from typing import Any
 
 import msgspec
 from litestar import Response, delete, get, patch, post
@@ -13,12 +14,14 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.addresses import DestinationNotAllowed
-from service.api import answers
+from service.api import answers, bodies
 from service.api.answers import Answer, Page
 from service.api.call import Call
 from service.api.deliveries import TAG, owner
 from service.api.etags import Precondition, Version
+from service.api.merge import whole
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.shapes import WebhookPatch
 from service.errors import At, Conflict
 from service.parts import Service
 from service.reminders import rules, secrets
@@ -117,26 +120,28 @@ async def show(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         "Change a webhook",
         tag=TAG,
         scope="webhooks",
-        body=PatchWebhook,
+        body=WebhookPatch,
         answers={200: WebhookView},
         problems=(DestinationNotAllowed,),
         guarded=True,
     ),
 )
 async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
-    """Change what is named; what is planned follows at once.
+    """Change what is named; what is planned follows at once. `filter` merges, lists are replaced whole.
 
     `"state": "paused"` holds back, `"active"` resumes (and re-enables a disabled one): what came meanwhile
     follows `resume`, which is `skip` (the default) or `catch_up`. The first `v1a` makes its key, shown here.
     """
-    wanted, service = await request.read(PatchWebhook), request.service
+    patch, service = await request.json(), request.service
+    wanted: Any = bodies.convert(patch, WebhookPatch)
     if isinstance(wanted.url, str):
         check_url(service, wanted.url)
 
     def work(c: Connection) -> Answer:
         current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
-        after = rules.patched(current, wanted, now=request.now)
+        news = bodies.convert(whole(patch, current, ("filter",)), PatchWebhook)
+        after = rules.patched(current, news, now=request.now)
         if after is current:
             return _shown(c, current)
         fresh = _missing_keys(c, after)

@@ -37,6 +37,9 @@ _INSTANTS = ("from", "to", "updated_since")
 _ONCE = (*_INSTANTS, "disputed", "q")
 NAMES = frozenset((*_MANY, *_ONCE))
 
+_NO_INSTANT = "it is neither a date (2025-09-05) nor an instant with its zone (2025-09-05T05:00:00Z)"
+LOST_PLUS = "a + in an address means a space: write it as %2B, 2025-09-05T14:00:00%2B09:00"
+
 Place = Callable[[str, int, str], Fault]
 
 
@@ -224,16 +227,18 @@ def _instant(text: str, *, end: bool) -> tuple[datetime, None] | tuple[None, str
             return (dates.day_end(day, HOME) if end else dates.day_start(day, HOME)), None
         found = _INSTANT.fullmatch(text)
         if found is None:
-            return (
-                None,
-                "it is neither a date (2025-09-05) nor an instant with its zone (2025-09-05T05:00:00Z)",
-            )
+            return None, LOST_PLUS if has_lost_plus(text) else _NO_INSTANT
         instant = datetime.fromisoformat(
             f"{found[1]}{(found[2] or ':00')[:10]}{found[3]}".replace("Z", "+00:00")
         )
         return _whole(instant.astimezone(UTC)), None
     except (ValueError, OverflowError):
         return None, "there is no such date or time"
+
+
+def has_lost_plus(text: str) -> bool:
+    """Whether it would be an instant, had the + of its zone not become a space on the way."""
+    return " " in text and _INSTANT.fullmatch(text.replace(" ", "+")) is not None
 
 
 def _whole(instant: datetime) -> datetime:

@@ -49,7 +49,7 @@ class NewSavedFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class PatchSavedFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `PATCH /v1/saved-feeds/{id}`: what is absent stays, what is there replaces the whole."""
+    """The body of `PATCH /v1/saved-feeds/{id}`: what is absent stays, objects are whole here."""
 
     name: Text | Line | UnsetType = UNSET
     lang: Language | UnsetType = UNSET

@@ -34,6 +34,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
 
 
+class Requeued(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a redelivery; that of a single one has no number."""
+
+    redelivered: int | None = None
+
+
 @click.group()
 def webhooks() -> None:
     """See, make and try webhooks on a running service. DDAY_API_KEY needs the scope webhooks."""
@@ -177,7 +183,10 @@ def deliveries(
 def redeliver(
     api: Api, as_json: bool, what: str, since: str | None, until: str | None, states: tuple[str, ...]
 ) -> None:
-    """Send one delivery (dlv_…) again, or those of a webhook (whk_…) in a span of time."""
+    """Send one delivery (dlv_…) again, or those of a webhook (whk_…) in a span of time.
+
+    The webhook must be active; to one that is paused or disabled nothing is sent.
+    """
     if what.startswith("dlv_"):
         answer = api.call("POST", f"/v1/deliveries/{what}/redeliver", body={})
     elif since is None:
@@ -186,7 +195,13 @@ def redeliver(
         asked = {"since": since, "until": until, "states": list(states)}
         body = {name: value for name, value in asked.items() if value}
         answer = api.call("POST", f"/v1/webhooks/{what}/redeliver", body=body)
-    show_json(msgspec.Raw(answer)) if as_json else err.print("It will be sent again.")
+    show_json(msgspec.Raw(answer)) if as_json else err.print(_again(answer), markup=False)
+
+
+def _again(answer: bytes) -> str:
+    """What a redelivery comes to: of a span of time, how many."""
+    count = msgspec.json.decode(answer, type=Requeued).redelivered
+    return "It will be sent again." if count is None else f"To be sent again: {count}."
 
 
 def _local(instant: datetime | None) -> str:

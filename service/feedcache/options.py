@@ -15,8 +15,9 @@ MOST_ALARMS = 5
 FURTHEST_MONTHS = 240
 FURTHEST_ALARM = timedelta(days=90)
 
-_PERIOD = re.compile(r"P(?:(\d{1,2})Y)?(?:(\d{1,3})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
-_LENGTH = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?)?")
+PERIOD = re.compile(r"P(?:(\d{1,2})Y)?(?:(\d{1,3})M)?(?:(\d{1,4})W)?(?:(\d{1,5})D)?")
+LENGTH = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?)?")
+FLAGS = {"0": False, "1": True, "true": True, "false": False}
 
 
 class Reach(msgspec.Struct, frozen=True):
@@ -62,23 +63,27 @@ def read_options(pairs: Pairs) -> tuple[dict[str, Any], list[tuple[str, str]], l
     return read, taken, bad
 
 
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
+class OneOf(msgspec.Struct, frozen=True):
+    """Reads one of a few words, which the OpenAPI document lists too."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
             raise ValueError(text)
         return text
 
-    return parse
 
-
-def _flag(text: str) -> bool:
-    if text not in ("0", "1", "true", "false"):
+def flag(text: str) -> bool:
+    """Reads yes or no."""
+    if text not in FLAGS:
         raise ValueError(text)
-    return text in ("1", "true")
+    return FLAGS[text]
 
 
-def _reach(text: str) -> Reach:
-    found = _PERIOD.fullmatch(text)
+def period(text: str) -> Reach:
+    """Reads how far a feed goes back or ahead."""
+    found = PERIOD.fullmatch(text)
     if found is None or text == "P":
         raise ValueError(text)
     years, months, weeks, days = (int(part or 0) for part in found.groups())
@@ -88,7 +93,8 @@ def _reach(text: str) -> Reach:
     return reach
 
 
-def _alarms(text: str) -> tuple[timedelta, ...]:
+def alarms(text: str) -> tuple[timedelta, ...]:
+    """Reads how long before each entry a program is to ring."""
     lengths = {_length(part) for part in text.split(",")}
     if len(lengths) > MOST_ALARMS:
         raise ValueError(text)
@@ -96,7 +102,7 @@ def _alarms(text: str) -> tuple[timedelta, ...]:
 
 
 def _length(text: str) -> timedelta:
-    found = _LENGTH.fullmatch(text)
+    found = LENGTH.fullmatch(text)
     if found is None or text[-1] in "PT":
         raise ValueError(text)
     weeks, days, hours, minutes = (int(part or 0) for part in found.groups())
@@ -108,13 +114,13 @@ def _length(text: str) -> timedelta:
 
 DEFAULTS = Options()
 OPTIONS: Mapping[str, Callable[[str], Any]] = {
-    "windows": _choice("edges", "bar", "both", "none"),
-    "alarms": _alarms,
-    "cancelled": _choice("keep", "mark", "drop"),
-    "placeholders": _flag,
-    "levels": _choice("parent", "child", "all"),
-    "detail": _choice("full", "min"),
-    "past": _reach,
-    "ahead": _reach,
-    "profile": _choice("plain", "rich"),
+    "windows": OneOf(("edges", "bar", "both", "none")),
+    "alarms": alarms,
+    "cancelled": OneOf(("keep", "mark", "drop")),
+    "placeholders": flag,
+    "levels": OneOf(("parent", "child", "all")),
+    "detail": OneOf(("full", "min")),
+    "past": period,
+    "ahead": period,
+    "profile": OneOf(("plain", "rich")),
 }

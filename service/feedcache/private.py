@@ -20,9 +20,8 @@ from service.store.feed_addresses import Lead
 FOLDER = "/feeds/p/"
 MOST_DEAD = 10_000
 
-_PATH = re.compile(
-    r"/feeds/p/(?P<token>[a-z0-9]{8}_[A-Za-z0-9_-]{43})/[^/]{1,300}\.(?P<suffix>ics|json|atom)"
-)
+FORM = "[a-z0-9]{8}_[A-Za-z0-9_-]{43}"
+_PATH = re.compile(rf"/feeds/p/(?P<token>{FORM})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)")
 
 
 def address(token: str, name: str, suffix: Suffix) -> str:

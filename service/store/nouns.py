@@ -11,7 +11,7 @@ from sqlalchemy import delete as remove
 from service.catalogue.event import Organization, Program, Series, Source
 from service.catalogue.faults import refuse
 from service.catalogue.revisions import Change
-from service.errors import NotFound, PreconditionFailed
+from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import locks, references, revisions, writing
 from service.store.instants import instant, millis
 from service.store.references import NOUNS
@@ -154,7 +154,7 @@ def _check_revision(
     kind: NounKind, identifier: str, current: StoredNoun | None, *, if_revision: int | None, create_only: bool
 ) -> None:
     if create_only and current is not None:
-        raise PreconditionFailed(f"There is a {kind} {identifier!r} already.")
+        raise AlreadyExists(f"There is a {kind} {identifier!r} already.")
     if if_revision is not None and (current is None or current.revision != if_revision):
         at = "is not there" if current is None else f"is at revision {current.revision}"
         raise PreconditionFailed(f"The {kind} {identifier!r} {at}, not at {if_revision}.")

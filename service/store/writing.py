@@ -14,7 +14,7 @@ from sqlalchemy import Connection, bindparam, select
 from service.catalogue.event import Event
 from service.catalogue.faults import Fault, refuse
 from service.catalogue.revisions import changed, with_previous_dates
-from service.errors import NotFound, PreconditionFailed
+from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import locks, references, revisions, unit
 from service.store.instants import instant, millis
 from service.store.records import COLUMNS, Saved, stored
@@ -115,7 +115,7 @@ def _draft(operation: Operation, current: Current | None, last: int) -> Draft | 
 
 def _check_revision(operation: Operation, current: Current | None) -> None:
     if isinstance(operation, Put) and operation.create_only and current:
-        raise PreconditionFailed(f"There is an event {operation.id!r} already.")
+        raise AlreadyExists(f"There is an event {operation.id!r} already.")
     if operation.if_revision is None:
         return
     if current is None:

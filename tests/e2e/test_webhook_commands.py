@@ -93,6 +93,20 @@ def test_a_delivery_is_seen_and_sent_again_under_its_id(webhooks, made):
     assert [arrival.id for arrival in made[1]] == [delivery["id"], delivery["id"]]
 
 
+def test_sending_again_to_a_paused_webhook_says_to_set_it_active_first(served, webhooks, made):
+    webhooks("test", made[0])
+    [delivery] = msgspec.json.decode(webhooks("deliveries", made[0], "--json").stdout)
+    served.send("PATCH", f"/v1/webhooks/{made[0]}", {"state": "paused"})
+    for what in ((delivery["id"],), (made[0], "--since", "2026-01-01T00:00:00Z")):
+        refused = webhooks("redeliver", *what)
+        assert (refused.exit_code, f"{made[0]} is paused. Set it active first" in refused.stderr) == (1, True)
+    served.send("PATCH", f"/v1/webhooks/{made[0]}", {"state": "active"})
+    again = webhooks(
+        "redeliver", made[0], "--since", "2100-01-01T00:00:00Z", "--until", "2100-01-02T00:00:00Z"
+    )
+    assert (again.exit_code, again.stderr) == (0, "To be sent again: 0.\n")
+
+
 def test_what_nobody_takes_exits_with_1(webhooks):
     with Receiver(lambda arrival: 500, secret=lambda: None) as receiver:
         webhook = webhooks("add", receiver.url, "--on", "created").stdout.strip()

@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient, TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
+from service.reminders import fanout
 from service.settings import Settings
+from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
+from tests.service.api.test_deliveries_api import a_dead_delivery
 
 Client = TestClient[Litestar]
 FORUM = {"kind": "forum", "name": {"ko": "서울 포럼"}, "start": "2026-04-01", "tags": ["ai"]}
@@ -100,3 +104,46 @@ def test_writers_at_one_time_lose_no_change(stored: Settings) -> None:
             return sorted((await client.get("/v1/events/a")).json()["external_ids"])
 
     assert asyncio.run(write()) == sorted(f"k{n}" for n in range(12))
+
+
+@pytest.mark.parametrize("state", ["paused", "disabled"])
+def test_nothing_is_sent_again_to_a_webhook_before_it_is_active(served: Client, state: str) -> None:
+    store = served.app.state.service.store
+    found, mine = a_dead_delivery(store, now=NOW)
+    one, many = f"/v1/deliveries/{found}/redeliver", "/v1/webhooks/whk_1/redeliver"
+    span = {"since": "2026-03-01T00:00:00Z"}
+    stopped = msgspec.structs.replace(
+        store.read(lambda c: webhooks.get(c, "whk_1", owner=None)), state=state, disabled_reason=None
+    )
+    store.write(lambda c: webhooks.replace(c, stopped))
+    for path, body in ((one, {}), (many, span)):
+        refused = served.post(path, headers=mine, json=body)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+        assert f"the webhook whk_1 is {state}. Set it active first" in refused.json()["detail"]
+    assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "dead"
+    active = served.patch("/v1/webhooks/whk_1", headers=mine, json={"state": "active"})
+    assert active.status_code == 200
+    assert served.post(many, headers=mine, json=span | {"until": "2026-03-02T00:00:00Z"}).json() == {
+        "redelivered": 1
+    }
+    fanout.run_once(store, now=NOW)
+    assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "pending"
+
+
+def test_a_patch_merges_the_selection_and_null_takes_a_filter_away(served: Client) -> None:
+    hook = {"url": "https://example.org/", "name": "x", "filter": {"tag": "ai", "city": "서울"}}
+    feed = {"name": {"ko": "우리"}, "filter": hook["filter"], "options": {"past": "P30D", "detail": "min"}}
+    for route, body in (("/v1/webhooks", hook), ("/v1/saved-feeds", feed)):
+        path = f"{route}/{served.post(route, json=body, headers=KEY).json()['id']}"
+
+        def patched(patch: Any, path: str = path) -> Any:
+            return served.patch(path, json=patch, headers=KEY)
+
+        both = patched({"filter": {"kind": ["forum"]}}).json()["filter"]
+        assert both == {"tag": "ai", "city": "서울", "kind": ["forum"]}
+        assert patched({"filter": {"tag": None, "city": None}}).json()["filter"] == {"kind": ["forum"]}
+        unknown = patched({"filter": {"tga": None}})
+        assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "/filter/tga")
+        assert patched({"filter": None}).json()["filter"] == {}
+    assert patched({"options": {"past": None}}).json()["options"] == {"detail": "min"}
+    assert patched({"name": {"en": "Ours"}}).json()["name"] == {"ko": "우리", "en": "Ours"}

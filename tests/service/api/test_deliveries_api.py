@@ -16,8 +16,11 @@ MISSING = "dlv_" + "a" * 32
 
 @pytest.fixture
 def sent(client, clock):
-    """A webhook of key `owner` with one delivery that failed for good; its id."""
-    store, now = client.app.state.service.store, clock.now()
+    return a_dead_delivery(client.app.state.service.store, now=clock.now())
+
+
+def a_dead_delivery(store, *, now):
+    """A webhook of a new key with one delivery that failed for good; its id, and the key as a header."""
     key, plaintext = store.write(lambda c: keys.create(c, "mine", scopes=("webhooks",), now=now))
     hook = a_webhook("http://127.0.0.1:9/", now=now, owner=key.id)
     fanout.run_once(store, now=now)
@@ -85,6 +88,18 @@ def test_a_delivery_is_shown_with_every_attempt(client, sent):
     }
 
 
+@pytest.mark.parametrize("path", ["/v1/deliveries/{}", "/v1/webhooks/whk_1/deliveries"])
+def test_who_has_what_deliveries_say_gets_a_304_until_they_change(client, sent, path):
+    found, mine = sent
+    path = path.format(found)
+    etag = client.get(path, headers=mine).headers["etag"]
+    held = client.get(path, headers=mine | {"if-none-match": etag})
+    assert (held.status_code, held.content, held.headers["etag"]) == (304, b"", etag)
+    client.post(f"/v1/deliveries/{found}/redeliver", headers=mine, json={})
+    changed = client.get(path, headers=mine | {"if-none-match": etag})
+    assert (changed.status_code, changed.headers["etag"] == etag) == (200, False)
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
@@ -118,6 +133,25 @@ def test_a_finished_delivery_is_sent_again_once(client, sent):
     assert (again.status_code, again.json()["state"], again.json()["replay"]) == (202, "pending", 1)
     twice = client.post(f"/v1/deliveries/{found}/redeliver", headers=mine, json={})
     assert twice.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/events", "from"),
+        ("/v1/events", "to"),
+        ("/v1/events", "updated_since"),
+        ("/v1/webhooks/whk_1/deliveries", "since"),
+    ],
+)
+def test_an_instant_that_lost_its_plus_on_the_way_is_told_how_to_keep_it(client, sent, path, name):
+    _, mine = sent
+    lost = client.get(f"{path}?{name}=2025-09-01T09:00:00+09:00", headers=mine)
+    [fault] = lost.json()["errors"]
+    assert (lost.status_code, fault["parameter"], "%2B" in fault["detail"]) == (400, name, True)
+    assert client.get(f"{path}?{name}=2025-09-01T09:00:00%2B09:00", headers=mine).status_code == 200
+    other = client.get(f"{path}?{name}=2025-09-01+soon", headers=mine).json()["errors"]
+    assert "%2B" not in other[0]["detail"]
 
 
 @pytest.mark.parametrize(

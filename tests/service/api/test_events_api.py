@@ -245,11 +245,12 @@ def test_a_write_names_the_version_it_means(client: Client, put: Put, curator: H
     for refused in (
         put(headers={"if-match": first}, tags=["c"]),
         put("new", headers={"if-match": "*"}),
-        put(headers={"if-none-match": "*"}),
         client.patch("/v1/events/forum-2026", json={}, headers={**curator, "if-match": first}),
         client.delete("/v1/events/forum-2026", headers={**curator, "if-match": f"W/{first}"}),
     ):
         assert (refused.status_code, refused.json()["type"]) == (412, "/problems/precondition-failed")
+    there = put(headers={"if-none-match": "*"})
+    assert (there.status_code, there.json()["title"]) == (412, "It exists already")
     assert put("new", headers={"if-none-match": "*"}).status_code == 201
     assert client.delete("/v1/events/new", headers={**curator, "if-match": "*"}).status_code == 204
 
