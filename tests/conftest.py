@@ -20,6 +20,17 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):
         "PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
     )
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Campaigns that take minutes begin first, or the last of them would run on beside idle processes."""
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    marked = item.get_closest_marker("campaign")
+    return float(marked.kwargs.get("minutes", 0)) if marked else 0
+
+
 # Data of tests may be lost with the machine; a kill of the server is survived all the same.
 PG_FAST = ("fsync = off", "full_page_writes = off", "max_connections = 200", "shared_buffers = 64MB")
 

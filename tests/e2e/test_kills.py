@@ -89,24 +89,24 @@ def test_two_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path):
     short(pg_url, tmp_path).run(partial(two_at_work, kills=2))
 
 
-@pytest.mark.campaign
+@pytest.mark.campaign(minutes=4)
 def test_ten_orderly_stops_lose_and_repeat_nothing(store_url, tmp_path):
     Campaign(store_url, tmp_path, most=0).run(partial(told_to_stop, stops=10))
 
 
-@pytest.mark.campaign
+@pytest.mark.campaign(minutes=4)
 def test_sixty_kills_on_sqlite_lose_nothing(sqlite_url, tmp_path):
     kills = int(os.environ.get("KILLS", "60"))
     Campaign(sqlite_url, tmp_path).run(partial(one_after_another, kills=kills))
 
 
-@pytest.mark.campaign
+@pytest.mark.campaign(minutes=4)
 def test_sixty_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path):
     kills = int(os.environ.get("KILLS", "60"))
     Campaign(pg_url, tmp_path).run(partial(two_at_work, kills=kills))
 
 
-@pytest.mark.campaign
+@pytest.mark.campaign(minutes=4)
 def test_killing_the_process_that_sends_loses_nothing(store_url, tmp_path):
     kills = int(os.environ.get("KILLS", "20"))
     Campaign(store_url, tmp_path).run(partial(those_that_send, kills=kills))
