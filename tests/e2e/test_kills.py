@@ -108,6 +108,6 @@ def test_sixty_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path)
 
 @pytest.mark.campaign(minutes=4)
 def test_killing_the_process_that_sends_loses_nothing(store_url, tmp_path):
-    # Each one's successor is waited for twice as long as the last, so twenty would be seven minutes of waiting.
+    # For each one's successor twice as long is waited: with twenty that would be seven minutes.
     kills = int(os.environ.get("KILLS", "8"))
     Campaign(store_url, tmp_path).run(partial(those_that_send, kills=kills))
