@@ -127,12 +127,15 @@ def _address(host: str) -> str:
 def _announcing(app: Application, ready: Callable[[], None]) -> Any:
     """The app, telling when its lifespan has started: Granian says nothing in the embedded form."""
 
-    def announced(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+    def telling(send: Any) -> Any:
         async def sent(message: Any) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 asyncio.get_running_loop().call_later(0.05, ready)
 
-        return app(scope, receive, sent if scope["type"] == "lifespan" else send)
+        return sent
+
+    def announced(scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        return app(scope, receive, telling(send) if scope["type"] == "lifespan" else send)
 
     return announced

@@ -131,7 +131,7 @@ def matches(
         and (filters.disputed is None or filters.disputed == disputed)
         and (filters.updated_since is None or updated_at >= filters.updated_since)
         and (not filters.phase or windows.phase_at(steps, now) in filters.phase)
-        and (filters.from_ is filters.to is None or overlaps(windows.span(event), filters))
+        and ((filters.from_ is None and filters.to is None) or overlaps(windows.span(event), filters))
         and (filters.q is None or words.contains(event, filters.q))
     )
 
