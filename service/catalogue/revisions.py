@@ -7,6 +7,8 @@ from service.catalogue.event import Event, PreviousDates
 from service.catalogue.faults import Fault, refuse
 
 KEPT = 50
+# Worked out once: to ask for them costs as much as to compare two events.
+FIELDS = msgspec.structs.fields(Event)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +25,7 @@ def changed(old: Event | None, new: Event) -> tuple[Change, ...]:
     `previous_dates` counts only where the new event carries them.
     """
     changes = []
-    for field in msgspec.structs.fields(Event):
+    for field in FIELDS:
         after = getattr(new, field.name)
         before = getattr(old, field.name) if old is not None else _nothing(field)
         if field.name == "previous_dates":

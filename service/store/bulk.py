@@ -1,29 +1,31 @@
-"""One statement for many rows, without SQLAlchemy looking at each: that costs more than SQLite's own work.
+"""One statement for many rows, run in one go, without SQLAlchemy looking at each row.
 
-A statement is written once, over the columns of a list of rows. SQLite runs it row by row; PostgreSQL, which
-that costs a message each, runs it once over all of them as JSON.
+A statement is written once, over the columns of a list of rows, and takes all of them at once: on SQLite as a
+table of VALUES, on PostgreSQL as one JSON text. Row by row sqlite3 gives the interpreter away with each, and
+beside a busy thread waits for it each time; psycopg sends a message each.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from operator import itemgetter
+from itertools import chain
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 from sqlalchemy import (
-    BindParameter,
     Connection,
     CursorResult,
     LargeBinary,
-    Row,
     Table,
     Text,
     bindparam,
     cast,
+    column,
     func,
     literal_column,
     select,
+    table,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
@@ -32,10 +34,16 @@ from sqlalchemy.types import TypeEngine
 
 _DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named"), "postgresql": postgresql.psycopg.dialect()}  # type: ignore[no-untyped-call]
 _POSITIONAL = sqlite.dialect(paramstyle="qmark")
+# SQLite reads a statement anew for each number of rows: so there are few such numbers.
+MOST_ROWS = 64
+BATCH = "batch"
 
 
 class Bulk:
-    """`build` makes the statement from the columns of the rows, which come in the order of `columns`."""
+    """`build` makes the statement from the columns of the rows, which come in the order of `columns`.
+
+    It must not matter to it whether a row comes once or twice: see `_full`.
+    """
 
     def __init__(self, build: Callable[[Any], Any], **columns: TypeEngine[Any]) -> None:
         self._build, self._columns = build, columns
@@ -45,44 +53,45 @@ class Bulk:
         if not rows:
             return 0
         if c.dialect.name == "postgresql":
-            return self._together(c, rows).rowcount
-        sql, fixed, pick = self._each
-        return c.exec_driver_sql(sql, [pick((*row, *fixed)) for row in rows]).rowcount
+            # Bytes become base64 here.
+            return once(c, self._as_json, {"rows": msgspec.json.encode(rows).decode()}).rowcount
+        return sum(self._write_values(c, some) for some in _full(rows))
 
-    def returning(self, c: Connection, rows: Sequence[tuple[Any, ...]]) -> Sequence[Row[Any]]:
-        """The same for a statement that answers; on SQLite not for bytes, which its JSON does not know."""
-        return self._together(c, rows).all() if rows else ()
-
-    def _together(self, c: Connection, rows: Sequence[tuple[Any, ...]]) -> CursorResult[Any]:
-        # Bytes become base64 here.
-        return once(c, self._table[c.dialect.name], {"rows": msgspec.json.encode(rows).decode()})
+    def _write_values(self, c: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
+        (head, tail), before, after = self._as_values
+        places = f"({', '.join('?' * len(self._columns))})"
+        sql = f"{head}FROM (VALUES {', '.join([places] * len(rows))}) AS {BATCH}{tail}"
+        return c.exec_driver_sql(sql, (*before, *chain.from_iterable(rows), *after)).rowcount
 
     @cached_property
-    def _each(self) -> tuple[str, tuple[Any, ...], Callable[[tuple[Any, ...]], tuple[Any, ...]]]:
-        """The text, the values that are the same for all, and which goes to which place."""
-        given = SimpleNamespace(**{name: bindparam(name, type_=kind) for name, kind in self._columns.items()})
+    def _as_values(self) -> tuple[list[str], tuple[Any, ...], tuple[Any, ...]]:
+        """The text around the rows, and the values before and after them that are the same for all.
+
+        Not as a CTE: how many rows a statement touched, sqlite3 says only if that begins with its verb.
+        """
+        names = {name: column(f"column{n}", kind) for n, (name, kind) in enumerate(self._columns.items(), 1)}
+        rows = table(BATCH, *names.values())
+        given = SimpleNamespace(**{name: rows.c[each.name] for name, each in names.items()})
         compiled = self._build(given).compile(dialect=_POSITIONAL)
-        fixed = {name: value for name, value in compiled.params.items() if name not in self._columns}
-        names = [*self._columns, *fixed]
-        return str(compiled), tuple(fixed.values()), itemgetter(*map(names.index, compiled.positiontup))
+        fixed = tuple(compiled.params[name] for name in compiled.positiontup)
+        parts = str(compiled).split(f"FROM {BATCH}")
+        count = parts[0].count("?")
+        return parts, fixed[:count], fixed[count:]
 
     @cached_property
-    def _table(self) -> dict[str, Any]:
-        """The statement over the rows as one JSON text, for either engine."""
-        return {dialect: self._build(SimpleNamespace(**self._unpacked(dialect))) for dialect in _DIALECTS}
-
-    def _unpacked(self, dialect: str) -> dict[str, Any]:
-        text = bindparam("rows", type_=Text())
-        take = (
-            func.jsonb_array_elements(cast(text, JSONB)) if dialect == "postgresql" else func.json_each(text)
-        )
-        value = take.table_valued("value", name="entry").c.value
-        unpack = _from_jsonb if dialect == "postgresql" else _from_json
-        return {name: unpack(value, n, kind) for n, (name, kind) in enumerate(self._columns.items())}
+    def _as_json(self) -> Any:
+        entries = func.jsonb_array_elements(cast(bindparam("rows", type_=Text()), JSONB))
+        value = entries.table_valued("value", name="entry").c.value
+        columns = {name: _from_jsonb(value, n, kind) for n, (name, kind) in enumerate(self._columns.items())}
+        return self._build(SimpleNamespace(**columns))
 
 
-def _from_json(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
-    return func.json_extract(value, literal_column(f"'$[{n}]'"), type_=kind)
+def _full(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """In parts of 1, 2, 4 … rows, the last row repeated until a part is full."""
+    for start in range(0, len(rows), MOST_ROWS):
+        part = rows[start : start + MOST_ROWS]
+        lacking = (1 << (len(part) - 1).bit_length()) - len(part)
+        yield [*part, *[part[-1]] * lacking]
 
 
 def _from_jsonb(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
@@ -91,16 +100,15 @@ def _from_jsonb(value: Any, n: int, kind: TypeEngine[Any]) -> Any:
 
 
 def inserting(
-    table: Table, names: Sequence[str], *, where: Callable[[Any], Any] | None = None
+    into: Table, names: Sequence[str], *, where: Callable[[Any], Any] = lambda _: true()
 ) -> Callable[[Any], Any]:
     """For a `Bulk`: add the rows that are not there yet, of those that fit."""
 
     def build(row: Any) -> Any:
-        values = [getattr(row, name) for name in names]
-        bound = all(isinstance(value, BindParameter) for value in values)
-        insert = sqlite.insert if bound else postgresql.insert
-        new = select(*values) if where is None else select(*values).where(where(row))
-        return insert(table).from_select(names, new).on_conflict_do_nothing()
+        # Without a WHERE, SQLite would take the ON of ON CONFLICT for that of a join.
+        new = select(*(getattr(row, name) for name in names)).where(where(row))
+        # Either dialect's INSERT is written like this.
+        return postgresql.insert(into).from_select(names, new).on_conflict_do_nothing()
 
     return build
 

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Integer, LargeBinary, Row, Text, bindparam, delete, exists, select, update
 
 from service.reminders.plan import Planned
-from service.store import among
+from service.store import among, onetext
 from service.store.bulk import Bulk, inserting, many, once
 from service.store.delivery_records import PLANNED, planned_of
 from service.store.instants import millis
@@ -41,9 +41,19 @@ def claim(
     """T2: take these, if they are still to be had. Nothing is sent before it is also armed."""
     if not ids:
         return ()
-    taken = {"ids": among.ids(c, ids), "worker": worker, "until": millis(now + lease)}
-    found = {row[0]: row for row in once(c, _CLAIM[c.dialect.name], taken)}
-    return tuple(_claimed(found[identifier]) for identifier in ids if identifier in found)
+    asked = {"ids": among.ids(c, ids), "worker": worker}
+    once(c, _TAKE[c.dialect.name], {**asked, "until": millis(now + lease)})
+    rows = _TAKEN_ROWS.decode(once(c, _TAKEN[c.dialect.name], asked).scalar_one())
+    bodies = _kept_bodies(c, [row.id for row in rows if row.may_have_body])
+    found = {row.id: row.claimed(bodies.get(row.id)) for row in rows}
+    return tuple(found[each] for each in ids if each in found)
+
+
+def _kept_bodies(c: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+    if not ids:
+        return {}
+    rows = once(c, _KEPT_BODIES[c.dialect.name], {"ids": among.ids(c, ids)})
+    return {row.delivery_id: row.body for row in rows}
 
 
 class Armed(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,26 +144,38 @@ def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]
     }
 
 
-def _claimed(row: Sequence[Any]) -> Claimed:
-    *planned, fence, tries, replay, abandons, created_at, body = row
-    return Claimed(
-        planned=planned_of(planned),
-        fence=fence,
-        tries=tries,
-        replay=replay,
-        abandons=abandons,
-        body=body,
-        created_at=created_at,
-    )
+class _Taken(msgspec.Struct, frozen=True, array_like=True):
+    """The columns of a claimed delivery, in the order of _TAKEN."""
+
+    id: str
+    type: str
+    planned: tuple[Any, ...]
+    fence: int
+    tries: int
+    replay: int
+    abandons: int
+    created_at: int
+
+    @property
+    def may_have_body(self) -> bool:
+        """It has been claimed before, or it was written together with its body."""
+        return self.fence > 1 or not self.type.startswith("event.")
+
+    def claimed(self, body: bytes | None) -> Claimed:
+        return Claimed(
+            planned=planned_of(self.planned),
+            fence=self.fence,
+            tries=self.tries,
+            replay=self.replay,
+            abandons=self.abandons,
+            body=body,
+            created_at=self.created_at,
+        )
 
 
 _MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
-_CARRIED = ("fence", "tries", "replay", "abandons", "created_at")
-_KEPT_BODY = (
-    select(delivery_body.c.body).where(delivery_body.c.delivery_id == delivery.c.id).scalar_subquery()
-)
-_CLAIM = among.prepared(
+_TAKE = among.prepared(
     delivery.c.id,
     lambda chosen: (
         update(delivery)
@@ -164,9 +186,18 @@ _CLAIM = among.prepared(
             owner=bindparam("worker"),
             lease_until=bindparam("until"),
         )
-        .returning(*PLANNED, *(delivery.c[name] for name in _CARRIED), _KEPT_BODY)
     ),
 )
+_CARRIED = [delivery.c[name] for name in ("fence", "tries", "replay", "abandons", "created_at")]
+# As one text: SQLite's answers give the interpreter away with every row.
+_TAKEN = among.prepared(
+    delivery.c.id,
+    lambda chosen: select(
+        onetext.rows(delivery.c.id, delivery.c.type, onetext.array(*PLANNED), *_CARRIED)
+    ).where(chosen, IS_LEASED, delivery.c.owner == bindparam("worker")),
+)
+_TAKEN_ROWS = msgspec.json.Decoder(tuple[_Taken, ...])
+_KEPT_BODIES = among.prepared(delivery_body.c.delivery_id, lambda chosen: select(delivery_body).where(chosen))
 _DROP = (
     update(delivery)
     .where(_MINE, IS_LEASED)

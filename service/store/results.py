@@ -52,21 +52,22 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
     """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
     if not results:
         return Recorded(stale=0, given_up=(), failing=())
-    counted = [*_succeeded(c, results), *_failed(c, [r for r in results if not r.answer.succeeded])]
-    in_time = {id(result) for result in counted}
-    _CLOSE.write(c, [_closed(r, stale=id(r) not in in_time and not r.answer.succeeded) for r in results])
+    well = [result for result in results if result.answer.succeeded]
+    done = _succeeded(c, well)
+    failed = _failed(c, [result for result in results if not result.answer.succeeded])
+    in_time = {id(result) for result in (*well, *failed)}
+    _CLOSE.write(c, [_closed(result, stale=id(result) not in in_time) for result in results])
     return Recorded(
-        stale=len(results) - len(counted),
-        given_up=tuple(r for r in counted if r.verdict.state in ("dead", "expired")),
-        failing=_health(c, counted),
+        stale=len(results) - done - len(failed),
+        given_up=tuple(result for result in failed if result.verdict.state in ("dead", "expired")),
+        failing=_health(c, well, failed),
     )
 
 
-def _succeeded(c: Connection, results: Sequence[Result]) -> list[Result]:
-    """T4. Those of them that brought it about; of two for one delivery the first."""
-    firsts = {r.delivery: r for r in reversed(results) if r.answer.succeeded}
-    done = _SUCCEED.returning(c, [(r.delivery, r.fence, millis(r.finished_at)) for r in firsts.values()])
-    return [firsts[identifier] for (identifier,) in done]
+def _succeeded(c: Connection, results: Sequence[Result]) -> int:
+    """T4. How many of them brought it about; of two for one delivery the first."""
+    firsts = {result.delivery: result for result in reversed(results)}
+    return _SUCCEED.write(c, [(r.delivery, r.fence, millis(r.finished_at)) for r in firsts.values()])
 
 
 def _failed(c: Connection, results: Sequence[Result]) -> list[Result]:
@@ -119,10 +120,10 @@ def _closed(result: Result, *, stale: bool) -> tuple[Any, ...]:
     )
 
 
-def _health(c: Connection, results: Sequence[Result]) -> tuple[Failing, ...]:
-    """Keep count of failures in a row, by webhook."""
-    well = {r.webhook for r in results if r.answer.succeeded}
-    failed = [r for r in results if not r.answer.succeeded and r.webhook not in well]
+def _health(c: Connection, succeeded: Sequence[Result], failed: Sequence[Result]) -> tuple[Failing, ...]:
+    """Keep count of failures in a row, by webhook; also a success that came too late says that it is well."""
+    well = {result.webhook for result in succeeded}
+    failed = [result for result in failed if result.webhook not in well]
     if well:
         once(c, _WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
     if not failed:
@@ -150,7 +151,6 @@ _SUCCEED = Bulk(
         .values(
             state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=row.finished_at, **_DONE
         )
-        .returning(delivery.c.id)
     ),
     the_id=Text(),
     my=Integer(),
