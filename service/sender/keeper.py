@@ -28,8 +28,10 @@ END_SECONDS = 40.0
 class Keeper:
     """Of one process at a time."""
 
-    def __init__(self, told: settings.Settings, metrics: Metrics) -> None:
-        self._settings, self._metrics = told, metrics
+    def __init__(
+        self, told: settings.Settings, metrics: Metrics, *, look_seconds: float = LOOK_SECONDS
+    ) -> None:
+        self._settings, self._metrics, self._look_seconds = told, metrics, look_seconds
         self._tending: asyncio.Task[None] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Line[News] | None = None
@@ -37,6 +39,11 @@ class Keeper:
         self._stopping = False
         # Whether the process has said that it plans and sends.
         self.at_work = False
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process, while there is one."""
+        return self._process.pid if self._process is not None else None
 
     @property
     def expected(self) -> bool:
@@ -101,7 +108,7 @@ class Keeper:
         finally:
             watching.cancel()
             line.close()
-            self._line, self.at_work = None, False
+            self._line, self._process, self.at_work = None, None, False
             self._metrics.bury()
 
     def _started(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
@@ -116,7 +123,7 @@ class Keeper:
 
     async def _watch(self, process: "subprocess.Popen[bytes]") -> None:
         while self._silent < SILENT_LOOKS:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(self._look_seconds)
             self._silent += 1
         log.error("the sending process has not been heard of for long; it is killed")
         process.kill()
