@@ -40,8 +40,7 @@ _IS_REMINDER = delivery.c.type == "event.reminder"
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
     """Add what is not there yet; what was superseded and is wanted again is revived. Returns rows written."""
-    # In the order of their names, which is then that of everything they will be claimed and recorded by.
-    rows = [row_of(each, now=now) for each in sorted(planned, key=lambda each: each.id)]
+    rows = [row_of(each, now=now) for each in planned]
     if not rows:
         return 0
     insert_into = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
