@@ -20,6 +20,7 @@ from service.api import (
     metrics,
     nouns,
     problems,
+    redelivery,
     saved_feed_address,
     saved_feeds,
     signing_keys,
@@ -61,6 +62,7 @@ HANDLERS: Sequence[Any] = (
     *signing_keys.HANDLERS,
     *webhook_trials.HANDLERS,
     *deliveries.HANDLERS,
+    *redelivery.HANDLERS,
     *pages.HANDLERS,
     problems.explain,
 )
