@@ -146,7 +146,8 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
             return _shown(c, current)
         fresh = _missing_keys(c, after)
         kept.add(c, webhook_id, sealed(service, webhook_id, fresh), now=request.now)
-        webhooks.replace(c, after, anew=rules.begins_anew(current, after))
+        anew = rules.begins_anew(current, after)
+        webhooks.replace(c, after, anew=anew, well=_is_another_try(current, after))
         return _shown(c, after, fresh)
 
     return await request.write(work)
@@ -198,6 +199,11 @@ def with_secrets(view: WebhookView, fresh: Iterable[SigningKey]) -> WebhookView:
 def precondition(request: Call) -> Precondition:
     headers = request.headers
     return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+
+
+def _is_another_try(before: Webhook, after: Webhook) -> bool:
+    """Resumed, or sent elsewhere: only then do earlier failures say nothing of what is to come."""
+    return before.state != "active" == after.state or before.url != after.url
 
 
 def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:

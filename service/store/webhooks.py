@@ -69,15 +69,16 @@ def listed(
     return tuple(_WEBHOOK.decode(row.document) for row in c.execute(query))
 
 
-def replace(c: Connection, changed: Webhook, *, anew: bool = True) -> None:
+def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = False) -> None:
     """Replace it. `anew`: what is planned for it is brought in step in the planner's next pass.
 
     A change that leaves its rules alone must not be planned for: what was already past stays past.
+    `well`: its failures so far are forgotten.
     """
     values: dict[str, Any] = {"document": _encode(changed), "state": changed.state}
     if anew:
         values["replan"] = 1
-    if changed.state == "active":
+    if well:
         values |= {"failing_since": None, "failures": 0}
     done = c.execute(
         update(webhook).where(webhook.c.id == changed.id).values(**values, version=webhook.c.version + 1)
