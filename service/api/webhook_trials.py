@@ -19,11 +19,10 @@ from service.errors import At, Unprocessable
 from service.reminders import formats, horizon, once, sample
 from service.reminders.plan import Candidate, Planned
 from service.reminders.rules import Webhook
-from service.reminders.upcoming import Upcoming, upcoming
+from service.reminders.upcoming import MOST_ROWS, Upcoming, spoken_of, upcoming
 from service.store import deliveries, events, history, webhooks
 
 MOST_DAYS = 400
-MOST_UNDATED = 200
 DAYS_PARAMETER = Parameter(
     name="days",
     description="How many days ahead.",
@@ -128,7 +127,10 @@ def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> 
         for anchor in ("start", "end")
         for stored in events.anchored(c, anchor, after=after, until=before)
     }
-    found |= {stored.id: stored for stored in events.undated(c, MOST_UNDATED)}
+    asked = spoken_of(webhook)
+    # One more than is shown, for that tells that there are more.
+    dateless = events.undated(c, asked, now=now, limit=MOST_ROWS + 1) if asked else ()
+    found |= {stored.id: stored for stored in dateless}
     return [history.candidate(stored) for stored in found.values()]
 
 
