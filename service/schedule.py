@@ -13,7 +13,7 @@ from service import beat
 from service.beat import Beat
 from service.clock import Clock
 from service.parts import Service
-from service.reminders import fanout
+from service.reminders import fanout, logbook
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.store import deliveries, idempotency, secrets
@@ -60,6 +60,7 @@ class Clockwork:
         metrics.planned.inc(done.planned)
         metrics.superseded.inc(done.superseded)
         metrics.expired.inc(done.expired)
+        logbook.late(done.expired)
         if done.planned:
             self._service.egress.expect()
             self._deliverer.nudge()

@@ -161,13 +161,14 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Delete it with its secrets. What it still waited for is not sent."""
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> int:
         webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
-        webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
-        return answers.NOTHING
+        return webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
 
-    return await request.write(work)
+    superseded = await request.service.store.writing(work)
+    request.service.metrics.superseded.inc(superseded)
+    return answers.sent(answers.NOTHING)
 
 
 def check_url(service: Service, url: str) -> None:

@@ -105,12 +105,13 @@ def revise(c: Connection, planned: Iterable[Planned]) -> None:
         )
 
 
-def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> None:
-    """Nothing more goes to this webhook."""
+def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> int:
+    """Nothing more goes to this webhook. Returns how many were taken back; what is being sent follows."""
     gone = {"state": "superseded", "reason": "withdrawn", "finished_at": millis(now)}
     its = delivery.c.webhook_id == webhook_id
-    c.execute(update(delivery).where(its, IS_PENDING).values(**gone))
+    count = c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
     c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason="withdrawn"))
+    return count
 
 
 def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery, tuple[Attempt, ...]]:

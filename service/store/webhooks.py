@@ -87,12 +87,13 @@ def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = 
         raise NotFound("webhook", changed.id)
 
 
-def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> None:
-    """Forget the webhook and its secrets; what was still to be sent is superseded."""
+def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> int:
+    """Forget the webhook and its secrets; what was still to be sent is superseded. Returns how many were."""
     get(c, webhook_id, owner=owner)
-    deliveries.withdraw(c, webhook_id, now=now)
+    superseded = deliveries.withdraw(c, webhook_id, now=now)
     secrets.forget(c, webhook_id)
     c.execute(delete(webhook).where(webhook.c.id == webhook_id))
+    return superseded
 
 
 def count(c: Connection, owner: str) -> int:
