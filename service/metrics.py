@@ -43,6 +43,12 @@ class Metrics:
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )
 
+    def attempted(self, outcome: str | None) -> None:
+        """One HTTP request has ended, whoever asked for it."""
+        self.attempts_of(outcome).inc()
+        if outcome == "not_allowed":
+            self.blocked.inc()
+
     def shown(self) -> bytes:
         return generate_latest(self.registry)
 
