@@ -15,8 +15,10 @@ from service.api.call import Call
 from service.api.deliveries import TAG, DeliveryView, Instant, owner, view
 from service.api.operations import operation
 from service.errors import Conflict
+from service.reminders.prepare import is_told
 from service.reminders.rules import Webhook
-from service.store import deliveries, webhooks
+from service.store import deliveries, events, webhooks
+from service.store.delivery_records import Delivery
 
 Again = Literal["dead", "expired", "succeeded"]
 
@@ -54,13 +56,15 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished.
 
-    Its webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
+    It is a 409 while its webhook is paused or disabled, as nothing would be sent; also where no message was
+    made of it then, and its event is gone or internal by now.
     """
     await request.read_if_sent(Nothing)
 
     def work(c: Connection) -> Answer:
         found, _ = deliveries.get(c, delivery_id, owner=owner(request))
         _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
+        _refuse_untold(c, found)
         deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
         return answers.value(view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
 
@@ -82,7 +86,8 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
 async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Send again what fell due in a stretch of time: after an outage of the receiver, say.
 
-    The webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
+    The webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409. What can
+    no longer be told, as its event is gone or internal by now, becomes `superseded`.
     """
     span, now = await request.read_if_sent(Span), request.now
 
@@ -102,6 +107,17 @@ def _refuse_unless_active(webhook: Webhook) -> None:
         raise Conflict(
             f"Nothing would be sent: the webhook {webhook.id} is {webhook.state}. Set it active first, with "
             f'{{"state": "active"}} in a PATCH of /v1/webhooks/{webhook.id}, then ask again.'
+        )
+
+
+def _refuse_untold(c: Connection, found: Delivery) -> None:
+    """Without bytes to repeat, a message would be made of the event as it is now."""
+    if found.type != "event.reminder" or deliveries.has_body(c, found.id):
+        return
+    if not is_told(events.get_many(c, [found.event]).get(found.event)):
+        raise Conflict(
+            f"Nothing would be sent: no message was made of this delivery, and the event {found.event} is "
+            "deleted or not public any more."
         )
 
 

@@ -124,6 +124,12 @@ def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery
     return delivery_of(row), attempts(c, [delivery_id]).get(delivery_id, ())
 
 
+def has_body(c: Connection, delivery_id: str) -> bool:
+    """Whether a message was made of it; every sending repeats that."""
+    query = select(delivery_body.c.delivery_id).where(delivery_body.c.delivery_id == delivery_id)
+    return c.execute(query).one_or_none() is not None
+
+
 def attempts(c: Connection, ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:
     """The attempts of these deliveries, oldest first."""
     query = select(attempt).where(attempt.c.delivery_id.in_(ids)).order_by(attempt.c.fence)
