@@ -28,8 +28,8 @@ from service.reminders import rules, secrets
 from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
 from service.reminders.secrets import Sealed
 from service.reminders.signing import SigningKey
+from service.store import keys, webhooks
 from service.store import secrets as kept
-from service.store import webhooks
 
 # The planner looks at every webhook; one key must not make work for all.
 MOST = 1000
@@ -65,6 +65,7 @@ async def create(request: Call) -> Response[bytes]:
     made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
 
     def work(c: Connection) -> Answer:
+        keys.hold(c, request.key.id)
         if webhooks.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
         fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
@@ -138,6 +139,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         check_url(service, wanted.url)
 
     def work(c: Connection) -> Answer:
+        keys.hold(c, request.key.id)
         current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
         news = bodies.convert(whole(patch, current, ("filter",)), PatchWebhook)

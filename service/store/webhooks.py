@@ -142,6 +142,21 @@ def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> We
     return off
 
 
+class SwitchedOff(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks that are off now, and how many deliveries that waited for them were taken back."""
+
+    webhooks: tuple[Webhook, ...]
+    superseded: int
+
+
+def disable_all(c: Connection, owner: str, *, reason: str, now: datetime) -> SwitchedOff:
+    """Switch off every webhook of this owner; nothing more is sent to them."""
+    ids = c.scalars(select(webhook.c.id).where(webhook.c.owner == owner).order_by(webhook.c.id)).all()
+    made = [disable(c, each, reason=reason, now=now) for each in ids]
+    superseded = sum(deliveries.withdraw(c, each, now=now) for each in ids)
+    return SwitchedOff(webhooks=tuple(off for off in made if off is not None), superseded=superseded)
+
+
 def siblings(c: Connection, off: Webhook) -> tuple[Webhook, ...]:
     """The owner's other webhooks that can be told about it."""
     others = (webhook.c.owner == off.owner) & (webhook.c.id != off.id) & (webhook.c.state == "active")
