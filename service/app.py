@@ -1,7 +1,7 @@
 """The composition root of the HTTP service."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Litestar
@@ -46,6 +46,7 @@ from service.pages.copies import Copies
 from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
+from service.sender.apart import sending_apart
 from service.settings import Settings
 from service.timekeeper import keeping
 
@@ -123,7 +124,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     try:
         async with (
             keeping(service.store, service.clock, service.metrics),
-            delivering(service) if service.settings.deliver else nullcontext(),
+            _sending(service),
         ):
             yield
     finally:
@@ -131,3 +132,9 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         app.state.ahead.close()
         app.state.feeds.close()
         service.close()
+
+
+def _sending(service: Service) -> AbstractAsyncContextManager[object]:
+    if not service.settings.deliver:
+        return nullcontext()
+    return sending_apart(service) if service.apart else delivering(service)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from service.reminders import prepare
 from service.reminders.prepare import Dropped, Outbound
 from service.reminders.rules import Webhook
 from service.reminders.switchoff import switch_off
@@ -68,11 +69,13 @@ class Who(Struct, frozen=True, kw_only=True):
 class Turn(Struct, frozen=True, kw_only=True):
     """What one transaction did and found. `next_due` is looked up when claiming found nothing.
 
+    `outdated` are to be armed and were not, as their webhook or event has changed since they were prepared.
     `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time;
     `expired` and `superseded` count those of all ways there are.
     """
 
     claimed: tuple[Claimed, ...] = ()
+    outdated: frozenset[str] = frozenset()
     queues: int = 0
     crowded: bool = False
     stale: int = 0
@@ -89,7 +92,9 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     """All of it or nothing; run again after a failure it comes to the same."""
     recorded = results.record(c, todo.results)
     disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
-    claims.arm(c, [each.armed for each in todo.armed], worker=who.worker, now=who.now)
+    outdated = prepare.outdated(c, todo.armed)
+    armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
+    claims.arm(c, armed, worker=who.worker, now=who.now)
     dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
     claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
     claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
@@ -101,6 +106,7 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
     return Turn(
         claimed=claimed,
+        outdated=outdated,
         queues=len({each.webhook for each in found.due}),
         crowded=found.crowded,
         stale=recorded.stale,

@@ -19,7 +19,7 @@ from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook
 from service.reminders.cycle import ToDo, Turn, Who, Wish, taken_back, turn
-from service.reminders.lanes import DEEPEST
+from service.reminders.lane import DEEPEST
 from service.reminders.outbox import Means, Outbox
 from service.reminders.prepare import Page
 from service.reminders.subscribers import Subscribers
@@ -168,7 +168,7 @@ class Deliverer:
         self._count(done)
         logbook.note(done, todo.dropped)
         outbox.take(done.claimed, began=began)
-        outbox.committed(todo)
+        outbox.committed(todo, outdated=done.outdated)
         return done
 
     def _wish(self) -> Wish | None:
@@ -178,13 +178,13 @@ class Deliverer:
         recent = running() - self._claimed < CLAIM_SECONDS
         if lanes.held >= 2 * tempo.concurrency and (recent or room < tempo.ahead // 2):
             return None
-        glance = max(GLANCE, room)
+        glance, now = max(GLANCE, room), self._means.clock.now()
         return Wish(
             limit=glance,
             depth=max(1, min(DEEPEST, glance // self._queues)),
-            without=lanes.full(),
+            without=lanes.full(now),
             crowded=self._crowded,
-            choose=partial(lanes.choose, room=room),
+            choose=partial(lanes.choose, room=room, now=now),
         )
 
     def _count(self, done: Turn) -> None:

@@ -27,6 +27,7 @@ from service.store.writing import Put as Put
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
 _MANY = among.prepared(events.c.id, lambda chosen: select(*_SHOWN).where(chosen))
+_SEQS = among.prepared(events.c.id, lambda chosen: select(events.c.id, events.c.seq).where(chosen))
 
 
 def get(c: Connection, event_id: str) -> Stored:
@@ -81,6 +82,13 @@ def apply(
 ) -> tuple[Saved | Revision, ...]:
     """A batch of puts and deletes, all or nothing: Saved for each put, the tombstone for each delete."""
     return writing.apply(c, operations, now=now, cause=cause)
+
+
+def seqs(c: Connection, event_ids: Sequence[str]) -> dict[str, int]:
+    """The revision that each of them stands at, of those that exist."""
+    if not event_ids:
+        return {}
+    return {row.id: row.seq for row in once(c, _SEQS[c.dialect.name], {"ids": among.ids(c, event_ids)})}
 
 
 def anchored(

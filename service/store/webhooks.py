@@ -96,6 +96,11 @@ def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) 
     return superseded
 
 
+def are_there(c: Connection) -> bool:
+    """Whether anybody has one, in whatever state."""
+    return c.execute(select(webhook.c.id).limit(1)).first() is not None
+
+
 def count(c: Connection, owner: str) -> int:
     """How many this key has, in whatever state."""
     return int(c.execute(select(func.count()).where(webhook.c.owner == owner)).scalar_one())
