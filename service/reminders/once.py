@@ -18,7 +18,7 @@ from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscribers
 from service.reminders.switchoff import switch_off
 from service.store import claims, deliveries, results
-from service.store.claims import Armed
+from service.store.claims import TESTING, Armed
 from service.store.engine import Store
 from service.store.results import Result
 
@@ -38,7 +38,7 @@ def place(
 ) -> Outbound:
     """Store it as about to be sent; nobody else will, unless we die."""
     deliveries.insert(c, [planned], now=now, body=body)
-    worker = f"wrk_{token_hex(8)}"
+    worker = f"{TESTING}{token_hex(8)}"
     [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
     claims.arm(c, [Armed(delivery=planned.id, fence=claimed.fence, body=None)], worker=worker, now=now)
     subscriber = Subscribers(masters).load(c, [planned.webhook])[planned.webhook]

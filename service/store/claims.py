@@ -21,6 +21,8 @@ from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delive
 
 # After this many lost attempts in a row a delivery is sent alone.
 QUARANTINE = 5
+# How the name of a worker begins that sends one test, for somebody who waits for it.
+TESTING = "test-"
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
