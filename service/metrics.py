@@ -25,6 +25,9 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 class Metrics:
     """The registry of one process, everything counted in it, and what its sending process says it counts."""
 
+    _heard: tuple[Sample, ...] = ()
+    _buried: tuple[Sample, ...] = ()
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.planned = self._counter("dday_reminders_planned", "Deliveries planned")
@@ -56,9 +59,6 @@ class Metrics:
         self.oldest = self._gauge(
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )
-
-        self._heard: tuple[Sample, ...] = ()
-        self._buried: tuple[Sample, ...] = ()
 
     def attempted(self, outcome: str | None) -> None:
         """One HTTP request has ended, whoever asked for it."""
