@@ -20,6 +20,8 @@ from service.api import (
     metrics,
     nouns,
     problems,
+    public_keys,
+    redelivery,
     saved_feed_address,
     saved_feeds,
     signing_keys,
@@ -31,6 +33,7 @@ from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
 from service.api.door import Door
 from service.api.feeds import Feeds
+from service.api.public_keys import PublicKeys
 from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
@@ -60,8 +63,10 @@ HANDLERS: Sequence[Any] = (
     *metrics.HANDLERS,
     *webhooks.HANDLERS,
     *signing_keys.HANDLERS,
+    *public_keys.HANDLERS,
     *webhook_trials.HANDLERS,
     *deliveries.HANDLERS,
+    *redelivery.HANDLERS,
     *pages.HANDLERS,
     problems.explain,
 )
@@ -84,16 +89,7 @@ def build(service: Service) -> Litestar:
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
         exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
-        state=State(
-            {
-                "service": service,
-                "cursors": Cursors(service.secret),
-                "box": Box(service.secret),
-                "feeds": feeds,
-                "ahead": ahead,
-                "pages": Copies(),
-            }
-        ),
+        state=_state(service, feeds, ahead),
         # Our own document says more than the generated one (service.api.openapi).
         openapi_config=None,
         # Failures are logged once, by service.api.problems; the process configures logging.
@@ -104,6 +100,21 @@ def build(service: Service) -> Litestar:
     addresses = Addresses(service.store, clock=clock)
     app.asgi_handler = Feeds(door, feeds, ahead, addresses, clock=clock, base_url=base_url)
     return app
+
+
+def _state(service: Service, feeds: FeedCache, ahead: Ahead) -> State:
+    """What handlers find beside their request."""
+    return State(
+        {
+            "service": service,
+            "cursors": Cursors(service.secret),
+            "box": Box(service.secret),
+            "feeds": feeds,
+            "ahead": ahead,
+            "public_keys": PublicKeys(service.masters),
+            "pages": Copies(),
+        }
+    )
 
 
 @asynccontextmanager

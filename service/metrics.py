@@ -25,6 +25,9 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 class Metrics:
     """The registry of one process, everything counted in it, and what its sending process says it counts."""
 
+    _heard: tuple[Sample, ...] = ()
+    _buried: tuple[Sample, ...] = ()
+
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.planned = self._counter("dday_reminders_planned", "Deliveries planned")
@@ -57,8 +60,11 @@ class Metrics:
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )
 
-        self._heard: tuple[Sample, ...] = ()
-        self._buried: tuple[Sample, ...] = ()
+    def attempted(self, outcome: str | None) -> None:
+        """One HTTP request has ended, whoever asked for it."""
+        self.attempts_of(outcome).inc()
+        if outcome == "not_allowed":
+            self.blocked.inc()
 
     def samples(self) -> tuple[Sample, ...]:
         """What is counted here, for another process to show."""

@@ -13,7 +13,7 @@ from service import beat
 from service.beat import Beat
 from service.clock import Clock
 from service.parts import Service
-from service.reminders import fanout
+from service.reminders import fanout, logbook
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.store import deliveries, idempotency, secrets
@@ -44,6 +44,7 @@ async def plan(service: Service) -> bool:
     service.metrics.planned.inc(done.planned)
     service.metrics.superseded.inc(done.superseded)
     service.metrics.expired.inc(done.expired)
+    logbook.late(done.expired)
     return done.planned > 0
 
 

@@ -18,13 +18,13 @@ from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook
-from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
+from service.reminders.cycle import ToDo, Turn, Who, Wish, taken_back, turn
 from service.reminders.lane import DEEPEST
 from service.reminders.outbox import Means, Outbox
 from service.reminders.prepare import Page
 from service.reminders.subscribers import Subscribers
 from service.reminders.tempo import Tempo
-from service.store import claims
+from service.store import recovery
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,12 @@ class Deliverer:
             return 0
         # The file's lock says that nobody else can be sending.
         now, chance = means.clock.now(), means.chance()
-        return await means.store.writing(partial(claims.recover, now=now, chance=chance, everything=True))
+        recover = partial(recovery.recover, now=now, chance=chance, everything=True)
+        found = await means.store.writing(recover)
+        done = Turn(recovered=found, superseded=taken_back(found))
+        self._count(done)
+        logbook.note(done, ())
+        return len(found)
 
     async def drain(self) -> None:
         """Claim nothing more, give back what has not begun, wait for what has, and record it."""
@@ -186,5 +191,6 @@ class Deliverer:
         metrics = self._means.metrics
         metrics.stale.inc(done.stale)
         metrics.expired.inc(done.expired)
-        metrics.recovered.inc(done.recovered)
+        metrics.superseded.inc(done.superseded)
+        metrics.recovered.inc(len(done.recovered))
         metrics.disabled.inc(len(done.disabled))

@@ -183,9 +183,7 @@ class Outbox:
         self.todo.released.append(claimed)
 
     def _count(self, claimed: Claimed, result: Result) -> None:
-        self._means.metrics.attempts_of(result.answer.outcome).inc()
-        if result.answer.outcome == "not_allowed":
-            self._means.metrics.blocked.inc()
+        self._means.metrics.attempted(result.answer.outcome)
         if claimed.fence == 1:
             late = (result.started_at - claimed.planned.due_at).total_seconds()
             self._means.metrics.lateness.observe(max(0.0, late))

@@ -136,7 +136,8 @@ def _one(
     if body is None:
         return _dropped(each, "too_late")
     stored = sources.events.get(each.planned.event)
-    seq = None if stored is None or each.replay else stored.seq
+    repeats = each.replay and each.body is not None
+    seq = None if stored is None or repeats else stored.seq
     return Outbound(claimed=each, subscriber=subscriber, body=body, began=began, head=sources.head, seq=seq)
 
 
@@ -159,16 +160,23 @@ def _dropped(each: Claimed, reason: str) -> Dropped:
 
 
 def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: datetime) -> str | None:
-    """Why it must not be sent any more. What an operator sends again is sent."""
-    if each.replay:
-        return None
+    """Why it must not be sent any more. What an operator sends again is sent, if there is anything to say."""
     planned, webhook = each.planned, subscriber.webhook
     stored = sources.events.get(planned.event)
+    if each.replay:
+        made_anew = each.body is None and planned.type == "event.reminder"
+        untold = made_anew and not is_told(stored)
+        return "withdrawn" if untold or webhook.state == "disabled" else None
     same_event = stored is not None and stored.seq == planned.seq
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= each.created_at:
         return lateness.overtaken(planned, now=now)
     candidate = None if stored is None else history.candidate(stored)
     return check(planned, candidate, webhook, now=now)
+
+
+def is_told(stored: Stored | None) -> bool:
+    """Whether a message may be made of this event: it is there, and for others to see."""
+    return stored is not None and stored.event.visibility != "internal"
 
 
 def _body(

@@ -16,6 +16,7 @@ from service.store.listing import Listed as Listed
 from service.store.listing import Position as Position
 from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
+from service.store.listing import undated as undated
 from service.store.records import COLUMNS, Saved, Stored, stored
 from service.store.revisions import Revision
 from service.store.tables import event as events
@@ -100,13 +101,6 @@ def anchored(
     column = events.c.starts if anchor == "start" else events.c.ends
     within = (column > millis(after)) & (column <= millis(until))
     rows = c.execute(select(*_SHOWN).where(within).order_by(column, events.c.number))
-    return tuple(stored(row) for row in rows)
-
-
-def undated(c: Connection, limit: int) -> tuple[Stored, ...]:
-    """Events of which nobody can say when, the newest of them."""
-    never = events.c.starts.is_(None) & events.c.ends.is_(None)
-    rows = c.execute(select(*_SHOWN).where(never).order_by(events.c.number.desc()).limit(limit))
     return tuple(stored(row) for row in rows)
 
 

@@ -94,3 +94,18 @@ def test_a_running_service_plans_sends_and_stops_by_itself(sqlite_url, receiver)
     [told] = service.store.read(lambda c: deliveries.listed(c, "whk_1"))
     assert (told.type, told.state) == ("event.created", "succeeded")
     service.close()
+
+
+def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
+    async def run():
+        work = clockwork(service)
+        add(service.store, a_webhook("http://127.0.0.1:9/"))
+        await work.plan()
+        put(service.store, an_event("talk", NOON + 2 * HOUR))
+        service.clock.move_to(NOON + 5 * HOUR)
+        await work.plan()
+
+    with caplog.at_level(logging.INFO, logger="service.reminders.logbook"):
+        asyncio.run(run())
+    assert caplog.messages == ["1 deliveries were planned too late to be sent"]
+    assert value(service, "dday_deliveries_expired_total") == 1
