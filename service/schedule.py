@@ -55,16 +55,28 @@ class Clockwork:
         self._service, self._deliverer = service, deliverer
 
     def ticks(self) -> tuple[Tick, ...]:
-        return (
-            Tick(name="plan", every=SECOND, run=self.plan),
-            Tick(name="measure", every=5 * SECOND, run=self.measure, doubting=True),
-        )
+        return (Tick(name="plan", every=SECOND, run=self.plan),)
 
     async def plan(self) -> None:
         """And who sends them gets ready."""
         if await plan(self._service):
             self._service.egress.expect()
             self._deliverer.nudge()
+
+
+class Housekeeping:
+    """What is looked after whoever plans and sends: how late reminders are, and what has to go after a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def ticks(self) -> tuple[Tick, ...]:
+        return (
+            Tick(name="measure", every=5 * SECOND, run=self.measure, doubting=True),
+            Tick(name="forget secrets", every=MINUTE, run=self.forget_secrets),
+            Tick(name="purge", every=10 * MINUTE, run=self.purge),
+            Tick(name="forget answers", every=60 * MINUTE, run=self.forget_answers),
+        )
 
     async def measure(self) -> None:
         """The gauges, and a word in the log when reminders go out late."""
@@ -76,24 +88,9 @@ class Clockwork:
         metrics.due_lag.set(lag.total_seconds())
         metrics.oldest.set(oldest.timestamp() if oldest else 0)
         metrics.planner_lag.set(planning.total_seconds())
-        metrics.in_flight.set(self._deliverer.in_flight)
         if max(lag, planning) > LAG_WARNING:
             seconds = int(max(lag, planning).total_seconds())
             log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
-
-
-class Housekeeping:
-    """What has to go after a time."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def ticks(self) -> tuple[Tick, ...]:
-        return (
-            Tick(name="forget secrets", every=MINUTE, run=self.forget_secrets),
-            Tick(name="purge", every=10 * MINUTE, run=self.purge),
-            Tick(name="forget answers", every=60 * MINUTE, run=self.forget_answers),
-        )
 
     async def forget_secrets(self) -> None:
         """Secrets whose overlap is over sign nothing any more."""
@@ -126,6 +123,7 @@ async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[D
         metrics=service.metrics,
         page=service.page,
     )
+    service.metrics.in_flight.set_function(lambda: deliverer.in_flight)
     ticks = Clockwork(service, deliverer).ticks()
     await deliverer.start()
     try:

@@ -10,7 +10,7 @@ import pytest
 from service.clock import SimulatedClock, SystemClock
 from service.parts import open_service
 from service.reminders.deliver import Deliverer
-from service.schedule import Clockwork, delivering
+from service.schedule import Clockwork, Housekeeping, delivering
 from service.settings import Settings
 from service.store import deliveries
 from tests.reminding import HOUR, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
@@ -49,7 +49,7 @@ def test_planning_is_counted_and_the_queue_is_measured(service):
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
         await work.plan()
         service.clock.move_to(NOON + MINUTE + 20 * SECOND)
-        await work.measure()
+        await Housekeeping(service).measure()
 
     asyncio.run(run())
     assert value(service, "dday_reminders_planned_total") == 1
@@ -67,7 +67,7 @@ def test_reminders_that_go_out_late_are_told_in_the_log(service, caplog, late, w
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
         await work.plan()
         service.clock.move_to(NOON + MINUTE + late * SECOND)
-        await work.measure()
+        await Housekeeping(service).measure()
 
     with caplog.at_level(logging.WARNING, logger="service.schedule"):
         asyncio.run(run())
