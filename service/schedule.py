@@ -65,7 +65,7 @@ class Clockwork:
 
 
 class Housekeeping:
-    """What is looked after whoever plans and sends: how late reminders are, and what has to go after a time."""
+    """What is looked after, whoever plans and sends: how late reminders are, and what goes after a time."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
