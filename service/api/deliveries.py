@@ -17,7 +17,7 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter,
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.errors import At, BadParameters, Conflict
 from service.reminders.answers import Outcome
-from service.reminders.plan import Kind
+from service.reminders.planned import Kind
 from service.reminders.rules import Anchor, Webhook
 from service.store import deliveries, webhooks
 from service.store.delivery_records import Attempt, Delivery, State

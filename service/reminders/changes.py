@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from service.catalogue.event import Event
 from service.reminders import identity
-from service.reminders.plan import Candidate, Kind, Planned, selects
+from service.reminders.plan import selects
+from service.reminders.planned import Candidate, Kind, Planned
 from service.reminders.rules import Change, Webhook
 
 # Longer than all retries, and than a weekend without the service.

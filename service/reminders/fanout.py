@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from service.reminders import passes
 from service.reminders.passes import Decision
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.store import cursors, deliveries, webhooks
 from service.store.cursors import Position
 from service.store.engine import Store

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from service.reminders.plan import Dropped, Planned
+from service.reminders.planned import Dropped, Planned
 
 # Sent this long after it was due, a reminder counts as late; less is the tick of the loops.
 LATE = timedelta(seconds=60)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from service.clock import Clock
 from service.outward import Outward
 from service.reminders import sending
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.subscribers import Subscriber, Subscribers
 from service.store import claims, deliveries, results

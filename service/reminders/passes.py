@@ -8,7 +8,8 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.reminders import changes, horizon, lateness
-from service.reminders.plan import Candidate, Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Candidate, Planned
 from service.reminders.replan import Replan, changed, replan
 from service.reminders.rules import Webhook
 from service.store import cursors, deliveries, events, history, revisions, webhooks

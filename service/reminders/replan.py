@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from service.reminders.changes import Revised
 from service.reminders.lateness import overtaken, settle, unflooded
-from service.reminders.plan import DAWN, DUSK, Candidate, Dropped, Planned, Version, plan, reminders
+from service.reminders.plan import plan, reminders
+from service.reminders.planned import DAWN, DUSK, Candidate, Dropped, Planned, Version
 from service.reminders.rules import Webhook
 
 Withdrawn = Literal["moved", "withdrawn"]

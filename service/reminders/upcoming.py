@@ -5,7 +5,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders, selects
+from service.reminders.plan import reminders, selects
+from service.reminders.planned import Candidate, NotPlanned, Planned, Reason
 from service.reminders.rules import Anchor, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.

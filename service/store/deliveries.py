@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.store.bulk import once
 from service.store.delivery_records import (
     PLANNED,

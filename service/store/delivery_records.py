@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Row
 
 from service.reminders.answers import Outcome
-from service.reminders.plan import Kind, Planned
+from service.reminders.planned import Kind, Planned
 from service.reminders.rules import Anchor
 from service.store.instants import instant, millis
 from service.store.reminder_tables import delivery

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
 from service.reminders.changes import Revised
-from service.reminders.plan import Candidate
+from service.reminders.planned import Candidate
 from service.reminders.replan import changed
 from service.store import revisions, unit
 from service.store.instants import millis

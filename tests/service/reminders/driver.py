@@ -13,7 +13,8 @@ from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_steps
 from service.reminders.changes import Revised
 from service.reminders.lateness import settle
-from service.reminders.plan import Candidate, Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Candidate, Planned
 from service.reminders.replan import changed, check, replan
 from service.reminders.rules import Rule, Webhook
 from service.reminders.rules import check as checked

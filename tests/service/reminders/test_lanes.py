@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.reminders.lanes import QUICK_SECONDS, Lanes
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.subscribers import Subscriber
 from service.store.claims import QUARANTINE, Claimed

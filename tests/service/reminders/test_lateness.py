@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from service.reminders.lateness import AT_ONCE, overtaken, settle, unflooded
-from service.reminders.plan import Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Planned
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, utc, webhook
 
 SECOND = timedelta(seconds=1)

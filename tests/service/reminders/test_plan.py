@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from service.reminders import identity
 from service.reminders.changes import Revised
-from service.reminders.plan import Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Planned
 from service.reminders.replan import Replan, changed, check, replan
 from service.reminders.rules import Webhook
 from tests.service.reminders.making import (

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from service.errors import Conflict, NotFound
 from service.reminders.answers import Answer
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.retry import Verdict
 from service.store import claims, deliveries, results, waiting, webhooks
 from service.store.reminder_tables import delivery_body
