@@ -3,22 +3,22 @@
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.catalogue.event import Evidence, Source
 from service.reminders import fanout, rules
-from service.reminders.rules import Webhook
 from service.store import deliveries, events, nouns, webhooks
 from service.store.engine import Store
 from tests import reminding
-from tests.receiver import Receiver
+from tests.receiver import Received, Receiver
 from tests.reminding import World
 from tests.service.reminders import making
-from tests.service.reminders.driver import candidate, webhook
+from tests.service.reminders.driver import candidate, changed_hook, play, webhook
 from tests.service.reminders.making import LONG_AGO, call, event, utc
-from tests.service.reminders.oracle import Gathering, History, Hook, Sent, sends
+from tests.service.reminders.oracle import Gathering, Hook, Sent, sends
 from tests.service.reminders.test_oracle import Chance
 
 
@@ -37,9 +37,11 @@ class Machine:
 
     def wake(self, now: datetime) -> None:
         self.look(now)
+        if self.store.read(partial(deliveries.backlog, now=now))[0] == 0:
+            return
         before = len(self.receiver.requests)
         if self.world.send():
-            self.sent += [Sent(at=now, id=each.id) for each in self.receiver.requests[before:]]
+            self.sent += [Sent(at=now, id=_said(each)) for each in self.receiver.requests[before:]]
 
     def write(self, event_id: str, gathering: Gathering | None, *, at: datetime) -> None:
         def work(c: Connection) -> None:
@@ -51,51 +53,46 @@ class Machine:
         self.store.write(work)
 
     def set_hook(self, hook_id: str, hook: Hook, *, at: datetime) -> None:
-        self.look(at)
-        new = replace(webhook(hook_id, hook), url=self.receiver.url, updated_at=at)
-        was = self.store.read(lambda c: webhooks.many(c, [hook_id])).get(hook_id)
-        if was is None:
-            reminding.add(self.store, new, now=at)
+        """As the API and the sender do it; the planner comes later."""
+        self.world.clock.move_to(at)
+        if hook_id not in self.store.read(lambda c: webhooks.many(c, [hook_id])):
+            made = replace(webhook(hook_id, hook, at=at), url=self.receiver.url)
+            reminding.add(self.store, made, now=at)
+        elif hook.state == "disabled":
+            self.store.write(lambda c: webhooks.disable(c, hook_id, reason="gone", now=at))
         else:
-            self.store.write(partial(_change, was=was.webhook, new=new, at=at))
-        self.look(at)
+            self.store.write(partial(_change, hook_id=hook_id, hook=hook, at=at))
 
 
-def _change(c: Connection, *, was: Webhook, new: Webhook, at: datetime) -> None:
-    resumed = (was.state, new.state, new.resume) == ("paused", "active", "skip")
-    after = replace(new, skipped_until=at if resumed else was.skipped_until)
-    webhooks.replace(c, after, anew=rules.begins_anew(was, after))
+def _change(c: Connection, *, hook_id: str, hook: Hook, at: datetime) -> None:
+    was = webhooks.get(c, hook_id, owner=None, locked=True)
+    after = changed_hook(was, hook, at=at)
+    if after != was:
+        webhooks.replace(c, after, anew=rules.begins_anew(was, after))
 
 
-def play(
-    store: Store, receiver: Receiver, history: History, *, start: datetime, look_ahead: timedelta
-) -> list[Sent]:
-    """Of what happens at one instant, writes come first, then webhooks, then the wake-up."""
-    machine = Machine(store, receiver, start=start, look_ahead=look_ahead)
-    happenings: list[tuple[datetime, int, str, object]] = [(at, 2, "", None) for at in history.wakes]
-    happenings += [(at, 0, key, g) for key, versions in history.events.items() for at, g in versions]
-    happenings += [(at, 1, key, h) for key, versions in history.hooks.items() for at, h in versions]
-    for at, _, key, what in sorted(happenings, key=lambda each: each[:3]):
-        if isinstance(what, Hook):
-            machine.set_hook(key, what, at=at)
-        elif key:
-            assert what is None or isinstance(what, Gathering)
-            machine.write(key, what, at=at)
-        else:
-            machine.wake(at)
-    return sorted(machine.sent)
+def _said(request: Received) -> str:
+    """What the oracle calls it."""
+    body = msgspec.json.decode(request.body)
+    if body["type"] == "event.reminder":
+        return request.id
+    data = body["data"]
+    return f"{data['webhook']} {body['type']} {data['event']['id']} {data['revision']}"
 
 
 def mismatch(seed: int, store: Store, receiver: Receiver) -> str | None:
     chance = Chance(seed)
     history, look_ahead = chance.history(), chance.look_ahead()
-    got = play(store, receiver, history, start=chance.start, look_ahead=look_ahead)
+    machine = Machine(store, receiver, start=chance.start, look_ahead=look_ahead)
+    play(machine, history)
+    got = sorted(machine.sent)
     missing, extra = set(sends(history)) - set(got), set(got) - set(sends(history))
     return f"seed {seed}: missing {missing}, too much {extra}" if missing or extra else None
 
 
-def test_what_a_receiver_gets_is_what_the_oracle_says(store: Store, receiver: Receiver) -> None:
-    assert mismatch(1, store, receiver) is None
+@pytest.mark.parametrize("seed", [47, 61, 80])
+def test_what_a_receiver_gets_is_what_the_oracle_says(seed: int, store: Store, receiver: Receiver) -> None:
+    assert mismatch(seed, store, receiver) is None
 
 
 def test_a_deadline_in_dispute_is_planned_at_its_earliest_however_far_apart_they_are(store: Store) -> None:
@@ -137,8 +134,8 @@ def test_a_new_webhook_that_wants_the_past_gets_what_was_due_weeks_ago_and_is_st
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("seed", range(1000, 1020))
-def test_twenty_histories_on_both_engines_agree_with_the_oracle(
+@pytest.mark.parametrize("seed", range(1000, 1060))
+def test_sixty_histories_on_both_engines_agree_with_the_oracle(
     seed: int, store: Store, receiver: Receiver
 ) -> None:
     assert mismatch(seed, store, receiver) is None

@@ -18,7 +18,7 @@ BEGINS = utc("2025-09-05 05:00")
 
 def hook(*rules: tuple[str, str], **fields: object) -> Hook:
     wanted = {"zone": "Asia/Seoul", "remind_at": time(9), "late": "skip", "resume": "skip", "tag": None}
-    return Hook(rules=rules, since=START, **(wanted | fields))  # type: ignore[arg-type]
+    return Hook(rules=rules, **(wanted | fields))  # type: ignore[arg-type]
 
 
 def play(*rules: tuple[str, str], **fields: object) -> Driver:
@@ -267,13 +267,10 @@ def test_a_paused_webhook_catches_up_with_what_is_still_of_use_if_it_says_so() -
         driver = play(("start", "P3D"), ("start", "P1D"), resume=resume)
         driver.write("meeting", MEETING, at=START)
         rules = (("start", "P3D"), ("start", "P1D"))
-        driver.set_hook("whk_1", hook(*rules, resume=resume, paused=True), at=utc("2025-09-01 12:00"))
+        driver.set_hook("whk_1", hook(*rules, resume=resume, state="paused"), at=utc("2025-09-01 12:00"))
         wake_through(driver, utc("2025-09-01 12:00"), utc("2025-09-05 02:00"), step=timedelta(hours=1))
         back = utc("2025-09-05 03:00")
-        active = hook(*rules, resume=resume)
-        if resume == "skip":
-            active = Hook(**{**active.__dict__, "since": back})
-        driver.set_hook("whk_1", active, at=back)
+        driver.set_hook("whk_1", hook(*rules, resume=resume), at=back)
         driver.wake(back)
         assert sent(driver) == expected
 
