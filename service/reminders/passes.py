@@ -108,7 +108,7 @@ def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, n
     pending = deliveries.unsent_of_webhook(c, hook.id)
     if hook.state == "disabled":
         return replan(pending, (), [hook], until=until, now=now)
-    held = deliveries.switched_off(c, hook.id, now=now)
+    held = [row for row in deliveries.switched_off(c, hook.id, now=now) if row.due_at <= hook.since]
     fresh = (former.was.since for former in hook.past if not former.was.in_step)
     since = min([until, hook.since, *fresh])
     # What is already past and still of use was due at most the longest offset ago.

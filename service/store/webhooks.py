@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from service.errors import NotFound
 from service.reminders.rules import Former, Webhook
 from service.reminders.secrets import Sealed
-from service.store import among, deliveries, former_webhooks, revisions, secrets
+from service.store import among, cursors, deliveries, former_webhooks, revisions, secrets
 from service.store.bulk import once
 from service.store.instants import instant, millis
 from service.store.reminder_tables import TO_REPLAN, webhook
@@ -81,7 +81,8 @@ def replace(c: Connection, changed: Webhook, *, anew: bool = True) -> None:
     before = _WEBHOOK.decode(row.document)
     from_seq = before.from_seq
     if before.since != changed.since:
-        from_seq = revisions.head(c)
+        switched_off = changed.state == "disabled" != before.state
+        from_seq = cursors.position(c).revision if switched_off else revisions.head(c)
         former_webhooks.keep(c, row, until=changed.since, seq=from_seq)
     news = _encode(msgspec.structs.replace(changed, from_seq=from_seq))
     values: dict[str, Any] = {"document": news, "state": changed.state}
@@ -135,14 +136,15 @@ def replanned(c: Connection, kept: Kept) -> None:
 
 
 def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
-    """Switch it off; None if it is already, or gone."""
+    """Switch it off; None if it is already, or gone. What is not planned by then comes while it is off."""
     query = select(webhook.c.document).where(webhook.c.id == webhook_id, webhook.c.state != "disabled")
     row = c.execute(query.with_for_update()).one_or_none()
     if row is None:
         return None
     current = _WEBHOOK.decode(row.document)
+    since = min(now, cursors.position(c).planned_until or now)
     off = msgspec.structs.replace(
-        current, state="disabled", disabled_reason=reason, since=now, updated_at=now
+        current, state="disabled", disabled_reason=reason, since=since, updated_at=now
     )
     replace(c, off)
     return off
