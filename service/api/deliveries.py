@@ -20,7 +20,7 @@ from service.reminders.answers import Outcome
 from service.reminders.planned import Kind
 from service.reminders.rules import Anchor, Webhook
 from service.store import deliveries, webhooks
-from service.store.delivery_records import Attempt, Delivery, State
+from service.store.delivery_records import Attempt, Delivery, State, Why
 
 TAG = "Webhooks"
 Again = Literal["dead", "expired", "succeeded"]
@@ -50,7 +50,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     anchor_at: datetime | None
     due_at: datetime
     state: State
-    reason: str | None
+    reason: Why | None
     next_attempt_at: datetime | None
     replay: int
     created_at: datetime

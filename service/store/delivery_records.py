@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from sqlalchemy import Row
@@ -18,6 +18,15 @@ from service.store.reminder_tables import delivery
 _shared = lru_cache(maxsize=1024)(instant)
 
 State = Literal["pending", "leased", "succeeded", "dead", "expired", "superseded"]
+Why = Annotated[
+    str,
+    msgspec.Meta(
+        description="Superseded: `moved`, `cancelled`, `postponed`, `internal`, `deleted`, `filtered`, "
+        "`withdrawn`, `same_instant`, `already_past`, `paused`, `disabled`, or what is not known of the "
+        "date, such as `month_precision`. Expired: `too_late`, `tighter`, `flood`. Dead: `exhausted`, "
+        "`gone`, `poison`, `unsealable`."
+    ),
+]
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
