@@ -109,23 +109,24 @@ def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, n
     if hook.state == "disabled":
         return replan(pending, (), [hook], until=until, now=now)
     held = [row for row in deliveries.switched_off(c, hook.id, now=now) if row.due_at <= hook.since]
-    fresh = (former.was.since for former in hook.past if not former.was.in_step)
-    since = min([until, hook.since, *fresh])
+    unplanned = [hook, *(former.was for former in hook.past if not former.was.in_step)]
+    since = min(until, *(each.since for each in unplanned))
     # What is already past and still of use was due at most the longest offset ago.
     longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
     after = min(since, now - longest - horizon.SLACK) if hook.late == "send_now" else since
     candidates = _anchored(c, [hook], after=after, until=until)
     stored = events.get_many(c, sorted({row.event for row in (*pending, *held)} - candidates.keys()))
     candidates |= {each.id: history.candidate(each) for each in stored.values()}
-    candidates = history.with_past(c, candidates, since=since, after=seen.revision)
+    unread = min(seen.revision, *(each.from_seq for each in unplanned))
+    candidates = history.with_past(c, candidates, since=until if until < now else None, after=unread)
     return replan(pending, candidates.values(), [hook], until=until, now=now, held=held)
 
 
 def _caught_up(c: Connection, hook: Webhook, *, until: int, now: datetime) -> tuple[Planned, ...]:
     """What changed while it was disabled, as far as that is still of use; the rest of the log is to come."""
-    fresh = (former.was.from_seq for former in hook.past if not former.was.in_step)
-    after = min([hook.from_seq, *fresh])
-    if after >= until or hook.state == "disabled" or not hook.changes:
+    unplanned = [hook, *(former.was for former in hook.past if not former.was.in_step)]
+    after = min(each.from_seq for each in unplanned)
+    if after >= until or hook.state == "disabled" or not any(each.changes for each in unplanned):
         return ()
     rows = history.revised_lately(c, after=after, until=until, since=now - changes.USEFUL)
     return changes.notices(rows, [hook])

@@ -53,6 +53,8 @@ def with_past(
     c: Connection, candidates: Mapping[str, Candidate], *, since: datetime | None = None, after: int
 ) -> dict[str, Candidate]:
     """The same events, each with the versions that changes after this instant, or this `seq`, replaced."""
+    if since is None and revisions.head(c) <= after:
+        return dict(candidates)
     later = log.c.seq > after
     if since is not None:
         later |= log.c.at > millis(since)
