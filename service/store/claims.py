@@ -106,8 +106,8 @@ def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
 
 def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
     """Deliveries whose lease ran out, and which were begun; `everything` where nobody else can hold any."""
-    columns = (delivery.c.id, delivery.c.fence, delivery.c.abandons, delivery.c.drop_flag, delivery.c.next_at)
-    query = select(*columns, _BEGUN.label("begun")).where(IS_LEASED)
+    names = ("id", "fence", "abandons", "drop_flag", "reason", "next_at")
+    query = select(*(delivery.c[name] for name in names), _BEGUN.label("begun")).where(IS_LEASED)
     if not everything:
         query = query.where(delivery.c.lease_until <= millis(now)).limit(limit)
     return tuple(c.execute(query.with_for_update(skip_locked=True)))
@@ -130,7 +130,7 @@ def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]
     abandons = row.abandons + row.begun
     state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
     if row.drop_flag:
-        state, reason = "superseded", "withdrawn"
+        state, reason = "superseded", row.reason
     pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
     next_at = millis(now + pause) if row.begun else row.next_at
     return {
