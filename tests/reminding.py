@@ -18,7 +18,7 @@ from service.egress import Egress
 from service.metrics import Metrics
 from service.reminders import fanout, secrets
 from service.reminders.deliver import Deliverer
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.rules import Change, NewWebhook, Rule, Webhook, created
 from service.reminders.tempo import Tempo
 from service.store import deliveries, events, webhooks

@@ -17,10 +17,10 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter,
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.errors import At, BadParameters
 from service.reminders.answers import Outcome
-from service.reminders.plan import Kind
+from service.reminders.planned import Kind
 from service.reminders.rules import Anchor
 from service.store import deliveries, webhooks
-from service.store.delivery_records import Attempt, Delivery, State
+from service.store.delivery_records import Attempt, Delivery, State, Why
 
 TAG = "Webhooks"
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -49,7 +49,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     anchor_at: datetime | None
     due_at: datetime
     state: State
-    reason: str | None
+    reason: Why | None
     next_attempt_at: datetime | None
     replay: int
     created_at: datetime

@@ -17,7 +17,7 @@ from service.api.operations import Parameter, operation
 from service.catalogue.event import Slug
 from service.errors import At, KeyInUse, Unprocessable
 from service.reminders import formats, horizon, once, sample
-from service.reminders.plan import Candidate, Planned
+from service.reminders.planned import Candidate, Planned
 from service.reminders.prepare import Outbound
 from service.reminders.rules import Webhook
 from service.reminders.upcoming import MOST_ROWS, Upcoming, spoken_of, upcoming

@@ -29,6 +29,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     type: str
     state: str
+    reason: str | None = None
     event: str | None = None
     due_at: datetime | None = None
     attempts: tuple[Attempt, ...] = ()
@@ -170,7 +171,7 @@ def deliveries(
         show_json(api.every(path, msgspec.Raw, state=state, type=kind, since=since))
         return
     found = api.every(path, Delivery, state=state, type=kind, since=since)
-    rows = [(d.id, d.state, d.type, d.event, _local(d.due_at), _last(d)) for d in found]
+    rows = [(d.id, _state(d), d.type, d.event, _local(d.due_at), _last(d)) for d in found]
     show_table(("id", "state", "type", "event", "due (KST)", "last attempt"), rows, empty="Nothing yet.")
 
 
@@ -206,6 +207,10 @@ def _again(answer: bytes) -> str:
 
 def _local(instant: datetime | None) -> str:
     return f"{instant.astimezone(KOREA):%Y-%m-%d %H:%M}" if instant else ""
+
+
+def _state(delivery: Delivery) -> str:
+    return f"{delivery.state} ({delivery.reason})" if delivery.reason else delivery.state
 
 
 def _last(delivery: Delivery) -> str:

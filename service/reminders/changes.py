@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from service.catalogue.event import Event
-from service.reminders import identity
-from service.reminders.plan import Candidate, Kind, Planned, selects
+from service.reminders import flood, identity
+from service.reminders.plan import selects
+from service.reminders.planned import Candidate, Kind, Planned
 from service.reminders.rules import Change, Webhook
 
 # Longer than all retries, and than a weekend without the service.
@@ -39,13 +40,13 @@ class Revised(Struct, frozen=True, kw_only=True):
 
 
 def notices(rows: Iterable[Revised], webhooks: Iterable[Webhook]) -> tuple[Planned, ...]:
-    """What these revisions have to tell, in the order of the log."""
+    """What these revisions have to tell, in the order of the log; of one write not more than a few."""
     hooks = tuple(webhooks)
-    return tuple(
-        _notice(row, webhook, kind)
+    return flood.told(
+        _notice(row, listening, kind)
         for row in rows
         for webhook in hooks
-        if (kind := _told(row, webhook)) is not None
+        if (listening := _in_force(row, webhook)) and (kind := _told(row, listening)) is not None
     )
 
 
@@ -67,9 +68,15 @@ def names(row: Revised) -> tuple[Change, ...]:
     return (*turned, *moved, "updated")
 
 
+def _in_force(row: Revised, webhook: Webhook) -> Webhook | None:
+    """The webhook as it was when the event changed: what it asked for then is told, whatever it wants now."""
+    formers = (each.was for each in webhook.past if each.was.from_seq < row.seq <= each.seq)
+    return next(formers, webhook if row.seq > webhook.from_seq else None)
+
+
 def _told(row: Revised, webhook: Webhook) -> Change | None:
     """The most telling name the webhook asked for, if it selects the event as it was or as it is."""
-    if webhook.state == "disabled" or row.at <= webhook.since:
+    if webhook.state == "disabled":
         return None
     sides = (side for side in (row.before, row.after) if side is not None)
     if not any(selects(webhook, side, at=row.at) for side in sides):

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from service.reminders import passes
 from service.reminders.passes import Decision
-from service.reminders.plan import Planned
-from service.store import cursors, deliveries, webhooks
+from service.reminders.planned import Planned
+from service.store import cursors, deliveries, former_webhooks, webhooks
 from service.store.cursors import Position
 from service.store.engine import Store
 
@@ -92,12 +92,13 @@ def _finish(
 ) -> Pass:
     cursors.take_turn(c, seen)
     # Superseded first: a reminder that moved to another hour is one row, a moved event's are two.
-    gone = deliveries.supersede(c, decision.supersede, reason="moved", now=now)
+    gone = deliveries.supersede(c, decision.supersede, now=now)
     deliveries.revise(c, decision.revise)
     deliveries.insert(c, _existing(c, rows), now=now)
     for kept in decision.in_step:
         webhooks.replanned(c, kept)
     cursors.move(c, planned_until=decision.planned_until, revision=decision.revision)
+    former_webhooks.forget_followed(c)
     return Pass(
         planned=sum(row.state == "pending" for row in decision.insert),
         expired=sum(row.state == "expired" for row in decision.insert),

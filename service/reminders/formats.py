@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from service.reminders import discord, message, payload, slack, teams
 from service.reminders.message import Message
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.rules import Format, Webhook
 
 CHATS: dict[Format, Callable[[Message], bytes]] = {

@@ -13,7 +13,7 @@ from msgspec import Struct
 from service.catalogue import dates
 from service.reminders import moments, offsets
 from service.reminders.moments import Moment
-from service.reminders.plan import Candidate
+from service.reminders.planned import Candidate
 from service.reminders.rules import Anchor, Webhook
 
 # Zones lie 26 hours apart, a reminder may be moved some days ahead, and a day ends a day after it began.

@@ -1,18 +1,14 @@
 """What becomes of a reminder that was not sent when it was due. Late is honest: said, or not sent at all."""
 
-from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from service.reminders.plan import Dropped, Planned
+from service.reminders.planned import Dropped, Planned
 
 # Sent this long after it was due, a reminder counts as late; less is the tick of the loops.
 LATE = timedelta(seconds=60)
-# An import of thousands must not send thousands: of reminders already past, one pass of the planner makes up
-# for so many to each webhook.
-AT_ONCE = 20
 
 
 def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
@@ -30,20 +26,6 @@ def settle(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
     return tuple(
         replace(each, state="expired", reason=dropped) if (dropped := overtaken(each, now=now)) else each
         for each in planned
-    )
-
-
-def unflooded(planned: Iterable[Planned], made_up: Container[str]) -> tuple[Planned, ...]:
-    """Of those already past when they were asked for, each webhook gets the few that are the soonest over."""
-    rows = tuple(planned)
-    seen: Counter[str] = Counter()
-    flood = set()
-    for each in sorted(rows, key=lambda row: (row.valid_until, row.id)):
-        if each.state == "pending" and each.id in made_up:
-            seen[each.webhook] += 1
-            flood |= {each.id} if seen[each.webhook] > AT_ONCE else set()
-    return tuple(
-        replace(each, state="expired", reason="flood") if each.id in flood else each for each in rows
     )
 
 

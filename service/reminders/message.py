@@ -16,7 +16,7 @@ from service.catalogue.event import Kind as EventKind
 from service.catalogue.view import When
 from service.reminders import moments, offsets, wording
 from service.reminders.lateness import late_seconds
-from service.reminders.plan import Kind, Planned
+from service.reminders.planned import Kind, Planned
 from service.reminders.wording import Words
 
 Tone = Literal["calm", "soon", "change", "over"]

@@ -7,6 +7,7 @@ refused.
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -48,6 +49,7 @@ class Offset(Struct, frozen=True, kw_only=True, order=True):
         return self.days == 0 and self.seconds == 0
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Offset:
     """Read `P7D`, `P1W`, `PT24H`, `P1DT2H`, `PT0S`."""
     found = _DURATION.fullmatch(text)

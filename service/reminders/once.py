@@ -12,7 +12,7 @@ from service.clock import Clock
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook, sending
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscribers

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.reminders import changes, horizon, lateness
-from service.reminders.plan import Candidate, Planned, plan
-from service.reminders.replan import Replan, changed, replan
+from service.reminders.plan import plan
+from service.reminders.planned import Candidate, Planned
+from service.reminders.replan import Replan, Withdrawal, changed, replan
 from service.reminders.rules import Webhook
 from service.store import cursors, deliveries, events, history, revisions, webhooks
 from service.store.cursors import Position
@@ -27,7 +29,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     seen: Position
     insert: tuple[Planned, ...] = ()
     revise: tuple[Planned, ...] = ()
-    supersede: tuple[str, ...] = ()
+    supersede: tuple[Withdrawal, ...] = ()
     planned_until: datetime | None = None
     revision: int | None = None
     in_step: tuple[Kept, ...] = ()
@@ -37,10 +39,10 @@ def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) 
     seen = cursors.position(c)
     if seen.planned_until is None:
         return Decision(seen=seen, planned_until=now)
-    if revisions.head(c) > seen.revision:
-        return _follow_changes(c, seen, seen.planned_until, now=now)
     if stale := webhooks.to_replan(c, WEBHOOKS):
         return _follow_webhooks(c, seen, seen.planned_until, stale, now=now)
+    if revisions.head(c) > seen.revision:
+        return _follow_changes(c, seen, seen.planned_until, now=now)
     if until - seen.planned_until > stride:
         return _extend(c, seen, after=seen.planned_until, until=until, now=now)
     return None
@@ -52,7 +54,7 @@ def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, 
     hooks = [kept.webhook for kept in webhooks.every(c)]
     candidates = _anchored(c, hooks, after=after, until=until)
     if after < now:  # planning has stood still: what changed meanwhile may have been past when it did
-        candidates = history.with_past(c, candidates, since=after)
+        candidates = history.with_past(c, candidates, since=after, after=seen.revision)
     due = _due(candidates, hooks, after=after, until=until)
     found = [
         planned
@@ -69,13 +71,15 @@ def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: date
         return Decision(seen=seen, revision=revisions.head(c))
     hooks = [kept.webhook for kept in webhooks.every(c)]
     pending = _by_webhook(deliveries.unsent_of_events(c, sorted({row.event for row in rows})))
+    # With all of their changes there are, not only these: what they were in between is not planned for.
     news = {candidate.event.id: candidate for candidate in changed(rows)}
+    news = history.with_past(c, news, after=seen.revision) if len(rows) >= LOG_ROWS else news
     concerned = _concerned(news, hooks, until=until)
     plans = [
         replan(
             pending[hook.id],
             _some(news, concerned[hook.id] | {row.event for row in pending[hook.id]}),
-            [hook],
+            [replace(hook, past=())],  # in step with what it asks for now
             until=until,
             now=now,
         )
@@ -83,27 +87,49 @@ def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: date
         if concerned[hook.id] or pending[hook.id]
     ]
     told = changes.notices(rows, hooks)
-    last = rows[-1].seq if len(rows) == LOG_ROWS else max(rows[-1].seq, revisions.head(c))
+    last = rows[-1].seq if len(rows) >= LOG_ROWS else max(rows[-1].seq, revisions.head(c))
     return _of(seen, plans, told=told, revision=last)
 
 
 def _follow_webhooks(
     c: Connection, seen: Position, until: datetime, stale: tuple[Kept, ...], *, now: datetime
 ) -> Decision:
-    """New and changed webhooks: their own part of what is already planned."""
-    plans = []
-    for kept in stale:
-        hook = kept.webhook
-        pending = deliveries.unsent_of_webhook(c, hook.id)
-        # What is already past and still of use was due at most the longest offset ago.
-        longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
-        made_up = now - longest - horizon.SLACK
-        after = made_up if hook.late == "send_now" else min(hook.since, now)
-        candidates = _anchored(c, [hook], after=after, until=until) if hook.state != "disabled" else {}
-        stored = events.get_many(c, sorted({row.event for row in pending} - candidates.keys()))
-        candidates |= {each.id: history.candidate(each) for each in stored.values()}
-        plans.append(replan(pending, candidates.values(), [hook], until=until, now=now))
-    return _of(seen, plans, in_step=stale)
+    """New and changed webhooks: their own part of what is already planned.
+
+    Before the log is followed: what is still unread there was a change for the old rules or for the new.
+    """
+    hooks = [kept.webhook for kept in stale]
+    plans = [_in_step(c, seen, until, hook, now=now) for hook in hooks]
+    told = tuple(each for hook in hooks for each in _caught_up(c, hook, until=seen.revision, now=now))
+    return _of(seen, plans, told=told, in_step=stale)
+
+
+def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, now: datetime) -> Replan:
+    pending = deliveries.unsent_of_webhook(c, hook.id)
+    if hook.state == "disabled":
+        return replan(pending, (), [hook], until=until, now=now)
+    held = [row for row in deliveries.switched_off(c, hook.id, now=now) if row.due_at <= hook.since]
+    unplanned = [hook, *(former.was for former in hook.past if not former.was.in_step)]
+    since = min(until, *(each.since for each in unplanned))
+    # What is already past and still of use was due at most the longest offset ago.
+    longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
+    after = min(since, now - longest - horizon.SLACK) if hook.late == "send_now" else since
+    candidates = _anchored(c, [hook], after=after, until=until)
+    stored = events.get_many(c, sorted({row.event for row in (*pending, *held)} - candidates.keys()))
+    candidates |= {each.id: history.candidate(each) for each in stored.values()}
+    unread = min(seen.revision, *(each.from_seq for each in unplanned))
+    candidates = history.with_past(c, candidates, since=until if until < now else None, after=unread)
+    return replan(pending, candidates.values(), [hook], until=until, now=now, held=held)
+
+
+def _caught_up(c: Connection, hook: Webhook, *, until: int, now: datetime) -> tuple[Planned, ...]:
+    """What changed while it was disabled, as far as that is still of use; the rest of the log is to come."""
+    unplanned = [hook, *(former.was for former in hook.past if not former.was.in_step)]
+    after = min(each.from_seq for each in unplanned)
+    if after >= until or hook.state == "disabled" or not any(each.changes for each in unplanned):
+        return ()
+    rows = history.revised_lately(c, after=after, until=until, since=now - changes.USEFUL)
+    return changes.notices(rows, [hook])
 
 
 def _of(
@@ -119,7 +145,7 @@ def _of(
         seen=seen,
         insert=(*told, *(row for each in made for row in each.insert)),
         revise=tuple(row for each in made for row in each.revise),
-        supersede=tuple(key for each in made for key in each.supersede),
+        supersede=tuple(row for each in made for row in each.supersede),
         revision=revision,
         in_step=in_step,
     )

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from service.reminders.lateness import late_seconds
-from service.reminders.plan import Kind, Planned
+from service.reminders.planned import Kind, Planned
 from service.reminders.rules import Anchor
 
 NOTHING = Raw(b"null")

@@ -6,120 +6,51 @@ at that time.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from service.catalogue import dates, filters
-from service.catalogue.event import Event
-from service.catalogue.windows import Step
 from service.reminders import identity, moments
 from service.reminders.moments import Moment, Untimed
+from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Withheld
 from service.reminders.rules import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
-DAWN = datetime.min.replace(tzinfo=UTC)
-DUSK = datetime.max.replace(tzinfo=UTC)
 Stretch = tuple[datetime, datetime]
-
-Withheld = Literal[
-    "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
-]
-Reason = Untimed | Withheld
-Kind = Literal[
-    "event.reminder",
-    "event.created",
-    "event.updated",
-    "event.rescheduled",
-    "event.postponed",
-    "event.cancelled",
-    "event.deleted",
-    "webhook.test",
-    "webhook.disabled",
-]
-Dropped = Literal["too_late", "tighter", "flood"]
-
-
-class Version(Struct, frozen=True, kw_only=True):
-    """An event as it was until a change; None where it did not exist."""
-
-    until: datetime
-    was: "Candidate | None"
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """An event as the planner needs it.
-
-    `past` are the versions that the changes not yet seen by the planner have replaced, oldest first. A
-    reminder that came due before the change that asks for it "was already past": see `Webhook.late`.
-    """
-
-    event: Event
-    revision: int
-    seq: int
-    steps: tuple[Step, ...]
-    disputed: bool
-    updated_at: datetime
-    past: tuple[Version, ...] = ()
-
-
-class Planned(Struct, frozen=True, kw_only=True):
-    """One message to send. For a notice of change anchor, before, anchor_at and tighter_at are None.
-
-    `tighter_at` is when the next reminder of the same moment is due: once that is so, a late one says
-    nothing new.
-    """
-
-    id: str
-    webhook: str
-    event: str
-    type: Kind
-    anchor: Anchor | None
-    before: str | None
-    anchor_at: datetime | None
-    due_at: datetime
-    valid_until: datetime
-    tighter_at: datetime | None
-    revision: int
-    seq: int
-    state: Literal["pending", "expired"] = "pending"
-    reason: Dropped | None = None
-
-
-class NotPlanned(Struct, frozen=True, kw_only=True):
-    """A reminder that a rule asks for and that will not be sent.
-
-    `due_at` is None where no instant can be named.
-    """
-
-    webhook: str
-    event: str
-    anchor: Anchor
-    before: str
-    reason: Reason
-    due_at: datetime | None
-    useful_until: datetime | None
+Era = tuple[datetime, datetime, Candidate, Webhook]
 
 
 def plan(
-    candidates: Iterable[Candidate], webhooks: Iterable[Webhook], *, after: datetime, until: datetime
+    candidates: Iterable[Candidate],
+    webhooks: Iterable[Webhook],
+    *,
+    after: datetime,
+    until: datetime,
+    seen: datetime | None = None,
 ) -> tuple[Planned, ...]:
-    """The reminders due in `(after, until]`, in order of due."""
+    """The reminders due in `(after, until]`, in order of due.
+
+    Up to `seen`, which is `after` unless it is said, earlier passes have planned for all they knew of.
+    """
     hooks = tuple(webhooks)
     found = [
         answer
         for candidate in candidates
         for webhook in hooks
-        for answer in reminders(candidate, webhook, after=after, until=until)
+        for answer in reminders(candidate, webhook, after=after, until=until, seen=seen or after)
         if isinstance(answer, Planned) and after < answer.due_at <= until
     ]
     return tuple(sorted(found, key=lambda planned: (planned.due_at, planned.id)))
 
 
 def reminders(
-    candidate: Candidate, webhook: Webhook, *, after: datetime = DAWN, until: datetime = DUSK
+    candidate: Candidate,
+    webhook: Webhook,
+    *,
+    after: datetime = DAWN,
+    until: datetime = DUSK,
+    seen: datetime = DAWN,
 ) -> tuple[Planned | NotPlanned, ...]:
     """Everything the webhook's rules say about one event: planned, or why not.
 
@@ -131,12 +62,17 @@ def reminders(
         answer
         for anchor in kinds
         if (rules := tuple(rule for rule in webhook.reminders if rule.anchor == anchor))
-        for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until))
+        for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until), seen)
     )
 
 
 def _of_anchor(
-    candidate: Candidate, webhook: Webhook, anchor: Anchor, rules: tuple[Rule, ...], asked_for: Stretch
+    candidate: Candidate,
+    webhook: Webhook,
+    anchor: Anchor,
+    rules: tuple[Rule, ...],
+    asked_for: Stretch,
+    seen: datetime,
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
@@ -149,7 +85,9 @@ def _of_anchor(
     asked = [
         _planned(candidate, webhook, rule, moment, due=due) for rule, due in zip(rules, dues, strict=True)
     ]
-    reasons = [_withheld(candidate, webhook, each, before=asked[:n]) for n, each in enumerate(asked)]
+    reasons = [
+        _withheld(candidate, webhook, each, before=asked[:n], seen=seen) for n, each in enumerate(asked)
+    ]
     named = (each for each, reason in zip(asked, reasons, strict=True) if reason in (None, "already_past"))
     order = sorted(each.due_at for each in named)
     return [
@@ -161,7 +99,7 @@ def _of_anchor(
 
 
 def _withheld(
-    candidate: Candidate, webhook: Webhook, asked: Planned, *, before: list[Planned]
+    candidate: Candidate, webhook: Webhook, asked: Planned, *, before: list[Planned], seen: datetime
 ) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
@@ -174,25 +112,49 @@ def _withheld(
         return "filtered"
     if any(other.due_at == asked.due_at for other in before):
         return "same_instant"
-    return "already_past" if _past(candidate, webhook, asked) else None
+    return "already_past" if _past(candidate, webhook, asked, seen) else None
 
 
-def _past(candidate: Candidate, webhook: Webhook, asked: Planned) -> bool:
+def _past(candidate: Candidate, webhook: Webhook, asked: Planned, seen: datetime) -> bool:
     """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
     if webhook.skipped_until is not None and asked.due_at <= webhook.skipped_until:
         return True
-    if asked.due_at <= webhook.since:
-        return webhook.late == "skip"
-    in_force = next((version for version in candidate.past if asked.due_at <= version.until), None)
-    return in_force is not None and webhook.late == "skip" and not _stood(in_force, webhook, asked)
+    return webhook.late == "skip" and not owed(candidate, webhook, asked, seen=seen)
 
 
-def _stood(version: Version, webhook: Webhook, asked: Planned) -> bool:
-    """Whether an earlier version of the event asked for the very same reminder at that time."""
-    if version.was is None:
-        return False
-    said = (each for each in reminders(version.was, webhook) if isinstance(each, Planned))
-    return any((each.id, each.due_at) == (asked.id, asked.due_at) for each in said)
+def owed(candidate: Candidate, webhook: Webhook, asked: Planned, *, seen: datetime) -> bool:
+    """Whether it came due while the event and the webhook, as both were at that time, asked for it.
+
+    It may have been due at another hour then; it is the same reminder.
+    """
+    begun = candidate.past[-1].until if candidate.past else DAWN
+    if asked.due_at > max(begun, webhook.since):
+        return True
+    return any(
+        since < due <= until
+        for since, until, was, hook in _eras(candidate, webhook, seen)
+        for due in _dues(asked.id, was, hook)
+    )
+
+
+def _eras(candidate: Candidate, webhook: Webhook, seen: datetime) -> Iterable[Era]:
+    """Which version of the event and of the webhook were in force together, and when."""
+    if not candidate.past and not webhook.past:
+        return
+    ends = [*(version.until for version in candidate.past), DUSK]
+    events = zip([DAWN, *ends], ends, [*(each.was for each in candidate.past), candidate], strict=False)
+    hooks = [*((former.was, former.until) for former in webhook.past), (webhook, DUSK)]
+    for n, (begin, end, event) in enumerate(events):
+        for hook, until in hooks:
+            known = seen if n == 0 and hook.in_step else DAWN
+            if event is not None and hook.state != "disabled":
+                yield max(begin, hook.since, known), min(end, until), event, hook
+
+
+def _dues(wanted: str, event: Candidate, hook: Webhook) -> Iterable[datetime]:
+    """When that reminder was due by these versions, if they asked for it."""
+    said = reminders(replace(event, past=()), replace(hook, past=(), since=DAWN))
+    return (each.due_at for each in said if isinstance(each, Planned) and each.id == wanted)
 
 
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Language
 from service.reminders import formats, lateness
+from service.reminders.planned import Dropped as Outlived
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
@@ -20,7 +22,7 @@ from service.store.records import Stored
 from service.store.revisions import Revision
 
 Page = Callable[[str, Language], str | None]
-SUPERSEDES = ("moved", "withdrawn")
+EXPIRES = frozenset(get_args(Outlived))
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -156,7 +158,7 @@ def _is_notice(each: Claimed) -> bool:
 
 
 def _dropped(each: Claimed, reason: str) -> Dropped:
-    return Dropped(claimed=each, state="superseded" if reason in SUPERSEDES else "expired", reason=reason)
+    return Dropped(claimed=each, state="expired" if reason in EXPIRES else "superseded", reason=reason)
 
 
 def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: datetime) -> str | None:

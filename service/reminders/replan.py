@@ -1,22 +1,31 @@
 """What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from service.reminders import flood
 from service.reminders.changes import Revised
-from service.reminders.lateness import overtaken, settle, unflooded
-from service.reminders.plan import DAWN, DUSK, Candidate, Dropped, Planned, Version, plan, reminders
+from service.reminders.lateness import overtaken, settle
+from service.reminders.plan import plan, reminders
+from service.reminders.planned import DAWN, DUSK, Candidate, Dropped, NotPlanned, Planned, Reason, Version
 from service.reminders.rules import Webhook
 
-Withdrawn = Literal["moved", "withdrawn"]
+Withdrawn = Literal["moved", "withdrawn", "deleted"] | Reason
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    """A delivery to take back, and why: what its owner reads."""
+
+    id: str
+    reason: Withdrawn
 
 
 class Replan(Struct, frozen=True, kw_only=True):
-    """The rows to insert, those to revise (same delivery, other hour) and the ids to supersede.
+    """The rows to insert, those to revise (same delivery, other hour) and those to supersede.
 
     An insert whose row exists in state `superseded` revives it: the event has moved there and back. One whose
     row exists in any other state changes nothing.
@@ -24,7 +33,7 @@ class Replan(Struct, frozen=True, kw_only=True):
 
     insert: tuple[Planned, ...]
     revise: tuple[Planned, ...]
-    supersede: tuple[str, ...]
+    supersede: tuple[Withdrawal, ...]
 
 
 def changed(rows: Iterable[Revised]) -> tuple[Candidate, ...]:
@@ -46,29 +55,34 @@ def replan(
     *,
     until: datetime,
     now: datetime,
+    held: Sequence[Planned] = (),
 ) -> Replan:
-    """Bring deliveries in step with changed events (`changed`), or with a webhook whose `since` is `now`.
+    """Bring deliveries in step with changed events (`changed`), or with webhooks that are not in step.
 
     `pending` are all unsent reminders of these events to these webhooks; `until` is the end of what is
-    planned.
+    planned. `held` were taken back when the webhook was switched off, and are wanted again if they stand.
     """
     events, hooks = tuple(candidates), tuple(webhooks)
-    since = {(event.event.id, hook.id): _since(event, hook) for event in events for hook in hooks}
-    asked = {each.id: each for each in plan(events, hooks, after=DAWN, until=DUSK)}
+    waited = {(event.event.id, hook.id): _waited(event, hook) for event in events for hook in hooks}
+    asked = {each.id: each for each in plan(events, hooks, after=DAWN, until=DUSK, seen=until)}
     standing = {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
     kept: dict[str, Planned | None] = {}
     for row in pending:
-        was_due = row.due_at <= since.get((row.event, row.webhook), DUSK)
+        was_due = row.due_at <= waited.get((row.event, row.webhook), DUSK)
         kept[row.id] = (standing if was_due else asked).get(row.id)
-    past = {key for key, each in asked.items() if each.due_at <= since[each.event, each.webhook]}
+    wanted = asked | {row.id: standing[row.id] for row in held if row.id in standing}
+    past = _made_up(events, hooks, asked, until=until)
     settled = past & _before(events, hooks, standing.values())  # earlier passes saw to them
     news = [
-        each for key, each in asked.items() if each.due_at <= until and key not in settled and key not in kept
+        each
+        for key, each in wanted.items()
+        if each.due_at <= until and key not in settled and key not in kept
     ]
+    gone = [row for row in pending if kept[row.id] is None]
     return Replan(
-        insert=unflooded(settle(news, now=now), past),
+        insert=flood.made_up(settle(news, now=now), past),
         revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
-        supersede=tuple(key for key, new in kept.items() if new is None),
+        supersede=tuple(Withdrawal(id=row.id, reason=_why(row, events, hooks)) for row in gone),
     )
 
 
@@ -77,25 +91,34 @@ def check(
 ) -> Dropped | Withdrawn | None:
     """Asked right before a send: None to send it. `candidate` is the event as it is now, None if it is gone.
 
-    `moved` and `withdrawn` make a delivery superseded, the others expired. A notice tells of the past:
-    nothing that happens later takes it back, it only grows old.
+    Dropped makes a delivery expired, Withdrawn superseded. A notice tells of the past: nothing that happens
+    later takes it back, it only grows old.
     """
-    skipped = webhook.skipped_until is not None and planned.due_at <= webhook.skipped_until
-    if skipped or webhook.state == "disabled":
-        return "withdrawn"
+    if webhook.state == "disabled":
+        return "disabled"
+    if _skipped(planned, webhook):
+        return "paused"
     if planned.type != "event.reminder":
         return "too_late" if now >= planned.valid_until else None
     if candidate is None:
-        return "withdrawn"
+        return "deleted"
+    standing = plan(*timeless((candidate,), (webhook,)), after=DAWN, until=DUSK)
+    same = next((each for each in standing if each.id == planned.id), None)
+    return withdrawn(planned, candidate, webhook) if same is None else overtaken(same, now=now)
+
+
+def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withdrawn:
+    """Why nothing asks for this reminder any more. `moved`: it does, at another time."""
+    if webhook.state != "disabled" and _skipped(planned, webhook):
+        return "paused"
     [event], [hook] = timeless((candidate,), (webhook,))
-    answers = reminders(event, hook)
-    for answer in answers:
-        if isinstance(answer, Planned) and answer.id == planned.id:
-            return overtaken(answer, now=now)
-    same = (
-        answer for answer in answers if (answer.anchor, answer.before) == (planned.anchor, planned.before)
-    )
-    return "moved" if any(isinstance(answer, Planned) for answer in same) else "withdrawn"
+    rule = (planned.anchor, planned.before)
+    for answer in reminders(event, hook):
+        if (answer.anchor, answer.before) == rule:
+            if isinstance(answer, NotPlanned):
+                return answer.reason
+            return "already_past" if answer.id == planned.id else "moved"
+    return "withdrawn"
 
 
 def timeless(
@@ -104,13 +127,43 @@ def timeless(
     """The same without "already past": what stands, whenever it came to."""
     return (
         tuple(replace(candidate, past=()) for candidate in candidates),
-        tuple(replace(webhook, since=DAWN) for webhook in webhooks),
+        tuple(replace(webhook, past=(), since=DAWN) for webhook in webhooks),
     )
 
 
-def _since(event: Candidate, hook: Webhook) -> datetime:
-    """From when on earlier passes of the planner have not seen to this event and webhook."""
-    return max(hook.since, event.past[0].until) if event.past else hook.since
+def _why(row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook]) -> Withdrawn:
+    hook = next(each for each in hooks if each.id == row.webhook)
+    if hook.state == "disabled":
+        return "disabled"
+    event = next((each for each in events if each.event.id == row.event), None)
+    return "deleted" if event is None else withdrawn(row, event, hook)
+
+
+def _skipped(planned: Planned, webhook: Webhook) -> bool:
+    return webhook.skipped_until is not None and planned.due_at <= webhook.skipped_until
+
+
+def _waited(event: Candidate, hook: Webhook) -> datetime:
+    """What was due by then came due before anything changed, and only waits to be sent."""
+    if hook.in_step:
+        return max(hook.since, event.past[0].until) if event.past else hook.since
+    began = hook.past[0].until if hook.past else hook.since
+    return min(began, event.past[0].until) if event.past else began
+
+
+def _made_up(
+    events: tuple[Candidate, ...],
+    hooks: tuple[Webhook, ...],
+    asked: Mapping[str, Planned],
+    *,
+    until: datetime,
+) -> frozenset[str]:
+    """Those that were already past when they came to be asked for, and are wanted all the same."""
+    eager = tuple(hook for hook in hooks if hook.late == "send_now")
+    strict = (replace(hook, late="skip") for hook in eager)
+    due = {each.id for each in plan(events, strict, after=DAWN, until=DUSK, seen=until)}
+    names = {hook.id for hook in eager}
+    return frozenset(key for key, each in asked.items() if each.webhook in names and key not in due)
 
 
 def _before(
@@ -118,7 +171,8 @@ def _before(
 ) -> frozenset[str]:
     """The reminders that the first of the changes left as they were, hour and all."""
     was = (each.past[0].was for each in events if each.past)
-    olds, always = timeless((each for each in was if each is not None), hooks)
+    known = (hook for hook in hooks if hook.in_step)
+    olds, always = timeless((each for each in was if each is not None), known)
     before = {(each.id, each.due_at) for each in plan(olds, always, after=DAWN, until=DUSK)}
     return frozenset(each.id for each in standing if (each.id, each.due_at) in before)
 

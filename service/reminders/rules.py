@@ -21,6 +21,7 @@ Signing = Literal["v1", "v1a"]
 State = Literal["active", "paused", "disabled"]
 Late = Literal["skip", "send_now"]
 Resume = Literal["skip", "catch_up"]
+_selection = lru_cache(maxsize=4096)(filters.read_filter)
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Target = Annotated[str, Meta(min_length=1, max_length=2000)]
@@ -36,16 +37,19 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def offset(self) -> Offset:
-        return _offset(self.before)
+        return offsets.parse(self.before)
 
 
-class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A webhook as the planner and the sender know it; its secrets are kept apart.
 
     `since` is the instant from which its rules hold: set at creation, when reminders, selection, zone or time
-    change, when it is disabled, and on a resume that skips. What was due at or before it was "already
-    past": see `late`. What was due at or before `skipped_until` came while it was paused and is not sent at
-    all.
+    change, when it is disabled, and on a resume that skips. What was due by then was "already past": see
+    `late`. What was due by `skipped_until` came while it was paused and is not sent at all. `from_seq` is
+    where the revision log ended at `since`: it is told of changes from there on.
+
+    Only the planner knows whether it has planned for these rules (`in_step`), and for which ones before them
+    it has yet to plan (`past`, oldest first).
     """
 
     id: str
@@ -68,6 +72,9 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     skipped_until: datetime | None = None
+    from_seq: int = 0
+    in_step: bool = True
+    past: tuple["Former", ...] = ()
 
     @property
     def remind_time(self) -> time:
@@ -76,6 +83,14 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def selection(self) -> EventFilter:
         return _selection(self.filter)
+
+
+class Former(msgspec.Struct, frozen=True, kw_only=True):
+    """A webhook as it was until a change: of what was due by `until`, and of the log up to `seq`."""
+
+    until: datetime
+    seq: int
+    was: Webhook
 
 
 class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -162,8 +177,8 @@ def created(body: NewWebhook, *, webhook_id: str, owner: str, now: datetime) -> 
 
 def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
     """The webhook after a PATCH; itself if nothing changes."""
-    wanted = {name: getattr(body, name) for name in PatchWebhook.__struct_fields__}
-    news = {name: value for name, value in wanted.items() if value is not UNSET}
+    wanted = ((name, getattr(body, name)) for name in PatchWebhook.__struct_fields__)
+    news = {name: value for name, value in wanted if value is not UNSET}
     after = check(msgspec.structs.replace(webhook, **news))
     if after == webhook:
         return webhook
@@ -172,12 +187,9 @@ def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
     if after.state != "disabled":
         after = msgspec.structs.replace(after, disabled_reason=None)
     skips = resumed and after.resume == "skip"
-    return msgspec.structs.replace(
-        after,
-        since=now if anew or skips else webhook.since,
-        skipped_until=now if skips else webhook.skipped_until,
-        updated_at=now,
-    )
+    since = now if anew or skips else webhook.since
+    skipped = now if skips else webhook.skipped_until
+    return msgspec.structs.replace(after, since=since, skipped_until=skipped, updated_at=now)
 
 
 def begins_anew(before: Webhook, after: Webhook) -> bool:
@@ -234,13 +246,3 @@ def _text_faults(webhook: Webhook) -> list[Fault]:
         for pointer, text in texts
         if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in text)
     ]
-
-
-@lru_cache(maxsize=4096)
-def _selection(body: FilterBody) -> EventFilter:
-    return filters.read_filter(body)
-
-
-@lru_cache(maxsize=1024)
-def _offset(text: str) -> Offset:
-    return offsets.parse(text)

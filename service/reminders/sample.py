@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from service.reminders import identity, moments
 from service.reminders.moments import Moment
-from service.reminders.plan import Candidate, Kind, Planned
+from service.reminders.planned import Candidate, Kind, Planned
 from service.reminders.rules import Anchor, Rule, Webhook
 
 USEFUL = timedelta(hours=1)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from service.reminders import formats, identity, retry
 from service.reminders.changes import USEFUL
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.reminders.rules import Webhook
 from service.store import deliveries, webhooks
 from service.store.results import Failing, Result

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from service.catalogue.event import Kind
 from service.catalogue.filters import EventFilter
-from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders, selects
+from service.reminders.plan import reminders, selects
+from service.reminders.planned import Candidate, NotPlanned, Planned, Reason
 from service.reminders.rules import Anchor, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from service.catalogue.event import Language
-from service.reminders.plan import Kind
+from service.reminders.planned import Kind
 from service.reminders.rules import Anchor
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, delete, exists, select, update
 
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
 from service.store import among, onetext
 from service.store.bulk import Bulk, inserting, many, once
 from service.store.delivery_records import PLANNED, planned_of

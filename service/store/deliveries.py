@@ -8,7 +8,8 @@ from sqlalchemy import Connection, bindparam, case, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
+from service.reminders.replan import Withdrawal
 from service.store.bulk import once
 from service.store.delivery_records import (
     PLANNED,
@@ -77,14 +78,23 @@ def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
 
 
-def supersede(c: Connection, ids: Sequence[str], *, reason: str, now: datetime) -> int:
+def switched_off(c: Connection, webhook_id: str, *, now: datetime) -> tuple[Planned, ...]:
+    """Reminders taken back when this webhook was disabled, as far as they would still be of use."""
+    its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER & (delivery.c.valid_until > millis(now))
+    off = (delivery.c.state == "superseded") & (delivery.c.reason == "disabled")
+    return tuple(planned_of(row) for row in c.execute(select(*PLANNED).where(its, off)))
+
+
+def supersede(c: Connection, taken_back: Sequence[Withdrawal], *, now: datetime) -> int:
     """Take back what is not sent; one that is being sent is marked, and is dropped unless it succeeds."""
     count = 0
-    for start in range(0, len(ids), CHUNK):
-        its = delivery.c.id.in_(ids[start : start + CHUNK])
-        gone = {"state": "superseded", "reason": reason, "finished_at": millis(now)}
-        count += c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
-        c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason=reason))
+    for reason in sorted({each.reason for each in taken_back}):
+        ids = [each.id for each in taken_back if each.reason == reason]
+        for start in range(0, len(ids), CHUNK):
+            its = delivery.c.id.in_(ids[start : start + CHUNK])
+            gone = {"state": "superseded", "reason": reason, "finished_at": millis(now)}
+            count += c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
+            c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason=reason))
     return count
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from sqlalchemy import Row
 
 from service.reminders.answers import Outcome
-from service.reminders.plan import Kind, Planned
+from service.reminders.planned import Kind, Planned
 from service.reminders.rules import Anchor
 from service.store.instants import instant, millis
 from service.store.reminder_tables import delivery
@@ -20,6 +20,15 @@ _shared = lru_cache(maxsize=1024)(instant)
 State = Literal["pending", "leased", "succeeded", "dead", "expired", "superseded"]
 # Nobody gets what ends like this, though nobody took it back.
 GIVEN_UP: tuple[State, ...] = ("dead", "expired")
+Why = Annotated[
+    str,
+    msgspec.Meta(
+        description="Superseded: `moved`, `cancelled`, `postponed`, `internal`, `deleted`, `filtered`, "
+        "`withdrawn`, `same_instant`, `already_past`, `paused`, `disabled`, or what is not known of the "
+        "date, such as `month_precision`. Expired: `too_late`, `tighter`, `flood`. Dead: `exhausted`, "
+        "`gone`, `poison`, `unsealable`."
+    ),
+]
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

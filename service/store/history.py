@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
 from service.reminders.changes import Revised
-from service.reminders.plan import Candidate
+from service.reminders.planned import Candidate
 from service.reminders.replan import changed
 from service.store import revisions, unit
 from service.store.instants import millis
@@ -31,14 +31,35 @@ def candidate(stored: Stored) -> Candidate:
 
 
 def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
-    """The changes of events after this `seq`, oldest first, with what they changed."""
-    return _with_sides(c, revisions.since(c, after, limit), after=after)
+    """The changes of events after this `seq`, oldest first, with what they changed.
+
+    About `limit` of them: what was written at one instant is not torn apart.
+    """
+    rows = revisions.since(c, after, limit)
+    if len(rows) == limit:
+        same = (log.c.noun == "event") & (log.c.seq > rows[-1].seq) & (log.c.at == millis(rows[-1].at))
+        rows += revisions._read(c, select(log).where(same).order_by(log.c.seq))
+    return _with_sides(c, rows, after=after)
 
 
-def with_past(c: Connection, candidates: Mapping[str, Candidate], *, since: datetime) -> dict[str, Candidate]:
-    """The same events, each with the versions that changes after this instant have replaced."""
-    late = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & (log.c.at > millis(since))
-    rows = revisions._read(c, select(log).where(late).order_by(log.c.seq))
+def revised_lately(c: Connection, *, after: int, until: int, since: datetime) -> tuple[Revised, ...]:
+    """The changes of events in this part of the log that were made after an instant."""
+    part = (log.c.noun == "event") & (log.c.seq > after) & (log.c.seq <= until)
+    rows = revisions._read(c, select(log).where(part, log.c.at > millis(since)).order_by(log.c.seq))
+    return _with_sides(c, rows, after=rows[0].seq - 1) if rows else ()
+
+
+def with_past(
+    c: Connection, candidates: Mapping[str, Candidate], *, since: datetime | None = None, after: int
+) -> dict[str, Candidate]:
+    """The same events, each with the versions that changes after this instant, or this `seq`, replaced."""
+    if since is None and revisions.head(c) <= after:
+        return dict(candidates)
+    later = log.c.seq > after
+    if since is not None:
+        later |= log.c.at > millis(since)
+    its = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & later
+    rows = revisions._read(c, select(log).where(its).order_by(log.c.seq))
     news = changed(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
     return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
 

@@ -21,7 +21,7 @@ def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int =
 
     A test is sent by whoever answers its owner, maybe beside the sender: it is lost only with its lease.
     """
-    names = ("id", "webhook_id", "fence", "abandons", "drop_flag", "next_at")
+    names = ("id", "webhook_id", "fence", "abandons", "drop_flag", "reason", "next_at")
     query = select(*(delivery.c[name] for name in names), _BEGUN.label("begun")).where(IS_LEASED)
     over = delivery.c.lease_until <= millis(now)
     if everything:
@@ -61,7 +61,7 @@ def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]
     abandons = row.abandons + row.begun
     state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
     if row.drop_flag:
-        state, reason = "superseded", "withdrawn"
+        state, reason = "superseded", row.reason
     pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
     next_at = millis(now + pause) if row.begun else row.next_at
     return {

@@ -36,6 +36,19 @@ webhook = Table(
     _partial("webhook_replan", "id", where=TO_REPLAN),
 )
 
+# Webhooks as they were before changes that the planner has yet to follow: one of its two cursors has not come
+# as far as `until` or `seq`, where the change was. `in_step` tells whether it was planned for until then.
+former_webhook = Table(
+    "former_webhook",
+    metadata,
+    Column("webhook_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("document", Text, nullable=False),
+    Column("in_step", SmallInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
 webhook_secret = Table(
     "webhook_secret",
     metadata,

@@ -8,9 +8,9 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from service.errors import NotFound
-from service.reminders.rules import Webhook
+from service.reminders.rules import Former, Webhook
 from service.reminders.secrets import Sealed
-from service.store import among, deliveries, secrets
+from service.store import among, cursors, deliveries, former_webhooks, revisions, secrets
 from service.store.bulk import once
 from service.store.instants import instant, millis
 from service.store.reminder_tables import TO_REPLAN, webhook
@@ -34,7 +34,7 @@ def create(c: Connection, made: Webhook, *, sealed: Iterable[Sealed], now: datet
         {
             "id": made.id,
             "owner": made.owner,
-            "document": _encode(made),
+            "document": _encode(msgspec.structs.replace(made, from_seq=revisions.head(c))),
             "state": made.state,
             "version": 1,
             "replan": 1,
@@ -72,19 +72,27 @@ def listed(
 def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = False) -> None:
     """Replace it. `anew`: what is planned for it is brought in step in the planner's next pass.
 
-    A change that leaves its rules alone must not be planned for: what was already past stays past.
+    A change that leaves its rules alone must not be planned for: what was already past stays past. Where the
+    rules begin anew, the old ones are kept for what they asked for until then. The caller has locked it.
     `well`: its failures so far are forgotten.
     """
-    values: dict[str, Any] = {"document": _encode(changed), "state": changed.state}
+    row = c.execute(select(webhook).where(webhook.c.id == changed.id)).one_or_none()
+    if row is None:
+        raise NotFound("webhook", changed.id)
+    before = _WEBHOOK.decode(row.document)
+    from_seq = before.from_seq
+    if before.since != changed.since:
+        switched_off = changed.state == "disabled" != before.state
+        from_seq = cursors.position(c).revision if switched_off else revisions.head(c)
+        former_webhooks.keep(c, row, until=changed.since, seq=from_seq)
+    news = _encode(msgspec.structs.replace(changed, from_seq=from_seq))
+    values: dict[str, Any] = {"document": news, "state": changed.state}
     if anew:
         values["replan"] = 1
     if well:
         values |= {"failing_since": None, "failures": 0}
-    done = c.execute(
-        update(webhook).where(webhook.c.id == changed.id).values(**values, version=webhook.c.version + 1)
-    )
-    if done.rowcount != 1:
-        raise NotFound("webhook", changed.id)
+    its = webhook.c.id == changed.id
+    c.execute(update(webhook).where(its).values(**values, version=webhook.c.version + 1))
 
 
 def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> int:
@@ -92,6 +100,7 @@ def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) 
     get(c, webhook_id, owner=owner)
     superseded = deliveries.withdraw(c, webhook_id, now=now)
     secrets.forget(c, webhook_id)
+    former_webhooks.forget(c, webhook_id)
     c.execute(delete(webhook).where(webhook.c.id == webhook_id))
     return superseded
 
@@ -108,7 +117,7 @@ def count(c: Connection, owner: str) -> int:
 
 def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[Kept, ...]:
     """All webhooks in these states: what the planner plans for."""
-    return tuple(_kept(row) for row in c.execute(select(webhook).where(webhook.c.state.in_(states))))
+    return _with_past(c, c.execute(select(webhook).where(webhook.c.state.in_(states))).all())
 
 
 def many(c: Connection, ids: Sequence[str]) -> dict[str, Kept]:
@@ -124,7 +133,7 @@ def versions(c: Connection, ids: Sequence[str]) -> dict[str, int]:
 def to_replan(c: Connection, limit: int) -> tuple[Kept, ...]:
     """New and changed webhooks whose part of the plan is not yet in step."""
     query = select(webhook).where(TO_REPLAN).order_by(webhook.c.id).limit(limit)
-    return tuple(_kept(row) for row in c.execute(query))
+    return _with_past(c, c.execute(query).all())
 
 
 def replanned(c: Connection, kept: Kept) -> None:
@@ -134,14 +143,15 @@ def replanned(c: Connection, kept: Kept) -> None:
 
 
 def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
-    """Switch it off; None if it is already, or gone."""
+    """Switch it off; None if it is already, or gone. What is not planned by then comes while it is off."""
     query = select(webhook.c.document).where(webhook.c.id == webhook_id, webhook.c.state != "disabled")
     row = c.execute(query.with_for_update()).one_or_none()
     if row is None:
         return None
     current = _WEBHOOK.decode(row.document)
+    since = min(now, cursors.position(c).planned_until or now)
     off = msgspec.structs.replace(
-        current, state="disabled", disabled_reason=reason, since=now, updated_at=now
+        current, state="disabled", disabled_reason=reason, since=since, updated_at=now
     )
     replace(c, off)
     return off
@@ -174,12 +184,18 @@ def _its(webhook_id: str, owner: str | None) -> Any:
 
 
 def _encode(made: Webhook) -> str:
-    return msgspec.json.encode(made).decode()
+    return msgspec.json.encode(msgspec.structs.replace(made, past=(), in_step=True)).decode()
 
 
-def _kept(row: Row[Any]) -> Kept:
+def _with_past(c: Connection, rows: Sequence[Row[Any]]) -> tuple[Kept, ...]:
+    past = former_webhooks.every(c)
+    return tuple(_kept(row, past.get(row.id, ())) for row in rows)
+
+
+def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> Kept:
+    was = _WEBHOOK.decode(row.document)
     return Kept(
-        webhook=_WEBHOOK.decode(row.document),
+        webhook=msgspec.structs.replace(was, in_step=not row.replan, past=past),
         version=row.version,
         failing_since=None if row.failing_since is None else instant(row.failing_since),
         failures=row.failures,

@@ -11,7 +11,7 @@ from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_at, phase_steps
 from service.reminders import rules
 from service.reminders.changes import Revised
-from service.reminders.plan import Candidate, Planned
+from service.reminders.planned import Candidate, Planned
 from service.reminders.rules import NewWebhook, Rule, Webhook
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)

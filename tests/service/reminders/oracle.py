@@ -3,17 +3,18 @@
 It shares nothing with the service: standard library only, wall clocks by trying instants, no look-ahead, no
 cursors, no stored rows. Times are aware UTC datetimes, dates and offsets are texts.
 
-A reminder may be sent at a wake-up `now` when, by the world as it is then, it is due (`due <= now`), of use
-(`now < over`) and nobody sent or gave it up before, and when one of these holds:
-- it was asked for at the instant it was due (the event as it was then, by the rules as they are now, which
-  had been set before); or
-- the webhook wants what is already past `send_now`, and it came to be asked for only after it was due; or
-- it was so at an earlier wake-up and waits only because the webhook is paused.
-What was due at or before a resume that skips is never sent any more.
+At a wake-up everything that happened since the one before is looked at:
+- a reminder came due if, at the instant it was due, the event and the webhook as they then were asked for it;
+- or the webhook wants what is already past `send_now`, and it came to be asked for only after it was due;
+- a change of an event is told if the webhook, as it then was, asked for changes of its kind.
+What came due waits until it is sent, is asked for no more, or is over; while a webhook is paused it goes on
+waiting. What was due at or before a resume that skips is never sent. While a webhook is disabled nobody
+looks; switched on again to catch up, it is as if it had asked for the same all the while.
 A reminder that is more than a minute late is given up if a tighter one of the same moment is due as well.
 """
 
 import hashlib
+import itertools
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -24,6 +25,7 @@ MINUTE = timedelta(minutes=1)
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,35 @@ class Hook:
     late: str
     resume: str
     tag: str | None
-    since: datetime
-    paused: bool = False
+    changes: tuple[str, ...] = ()
+    state: str = "active"
+
+    @property
+    def wishes(self) -> tuple[object, ...]:
+        """What begins anew when it is changed."""
+        return self.rules, self.zone, self.remind_at, self.late, self.tag, self.changes
 
 
 @dataclass
 class History:
     """Versions of events (None is absence) and what happens to hooks, each at its instant.
 
-    And the wake-ups.
+    And the wake-ups. Of what happens at one instant events come first, then hooks, then the wake-up.
     """
 
     events: dict[str, list[tuple[datetime, Gathering | None]]]
     hooks: dict[str, list[tuple[datetime, Hook]]]
     wakes: list[datetime]
+
+    @property
+    def switched_off(self) -> set[datetime]:
+        """When a sender disabled a webhook: the planner has just looked."""
+        return {
+            at
+            for versions in self.hooks.values()
+            for (_, old), (at, new) in itertools.pairwise(versions)
+            if new.state == "disabled" != old.state
+        }
 
 
 @dataclass(frozen=True, order=True)
@@ -75,8 +92,9 @@ class _Book:
 
     final: set[str] = field(default_factory=set)
     waiting: set[str] = field(default_factory=set)
-    looked: datetime | None = None
-    skipped: datetime | None = None
+    notices: dict[str, datetime] = field(default_factory=dict)
+    looked: datetime = NEVER
+    known: int = 0  # versions of the hook at that look
 
 
 @dataclass(frozen=True)
@@ -89,94 +107,163 @@ class _Ask:
 
 def sends(history: History) -> list[Sent]:
     """Every send of the history, in order."""
-    sent: list[Sent] = []
-    for name, versions in history.hooks.items():
-        sent += _sends_of(name, versions, history)
-    return sorted(sent)
+    return sorted(each for name in history.hooks for each in _Reader(name, history).sends())
 
 
-def _sends_of(name: str, versions: list[tuple[datetime, Hook]], history: History) -> list[Sent]:
-    book, sent = _Book(), []
-    # The planner looks at everything whenever anybody changes a hook; only a wake-up sends.
-    others = {at for changes in history.hooks.values() for at, _ in changes} - {at for at, _ in versions}
-    moments = [(at, 0) for at, _ in versions] + [(at, 1) for at in others]
-    moments += [(at, 2) for at in history.wakes]
-    hook: Hook | None = None
-    for at, kind in sorted(moments):
-        if kind == 0:
-            new = next(version for when, version in versions if when == at)
-            if hook is not None:
-                _look(name, hook, book, history, at)
-                if hook.paused and not new.paused and new.resume == "skip":
-                    book.skipped = at
-                asked = _asked(name, new, history, at)
-                book.waiting &= {ask.id for ask in asked if not _skipped(ask, book)}
-            hook = new
-            if hook.late == "send_now" and hook.since == at:
-                _take_past(name, hook, book, history, at)
-            book.looked = at
-        elif hook is not None:
-            _look(name, hook, book, history, at)
-            if kind == 2:
-                sent += _send(name, hook, book, history, at)
-    return sent
+class _Reader:
+    """One hook's way through a history."""
 
+    def __init__(self, name: str, history: History) -> None:
+        self.name, self.history, self.versions = name, history, history.hooks[name]
+        self.book = _Book()
 
-def _asked(name: str, hook: Hook, history: History, at: datetime) -> list[_Ask]:
-    """What the world of this instant asks for, whenever it is due."""
-    return [
-        ask for event in history.events for ask in _asks_of(name, hook, event, _as_of(history, event, at))
-    ]
-
-
-def _look(name: str, hook: Hook, book: _Book, history: History, now: datetime) -> None:
-    """Take what came due since the last look, drop what is asked for no more."""
-    looked = book.looked
-    assert looked is not None
-    standing = {ask.id for ask in _asked(name, hook, history, now)}
-    book.waiting &= standing
-    for event in history.events:
-        current = _asks_of(name, hook, event, _as_of(history, event, now))
-        for ask in current:
-            if ask.due > now or ask.id in book.final | book.waiting or _skipped(ask, book):
+    def sends(self) -> list[Sent]:
+        sent: list[Sent] = []
+        looks = {(at, False) for at in self.history.switched_off}
+        for now, sending in sorted(looks | {(at, True) for at in self.history.wakes}):
+            known = sum(at < now or (at == now and sending) for at, _ in self.versions)
+            hook = self.versions[known - 1][1] if known else None
+            if hook is None or hook.state == "disabled":
                 continue
-            was = _as_of(history, event, max(ask.due, looked), before=ask.due > looked)
-            then = any((a.id, a.due) == (ask.id, ask.due) for a in _asks_of(name, hook, event, was))
-            in_time = then and ask.due > looked and ask.due > hook.since
-            if in_time or (hook.late == "send_now" and not then):
-                _open(ask, current, book, now)
-    book.looked = now
+            self.look(hook, now, known=known)
+            if sending and hook.state == "active":
+                sent += self.send(hook, now)
+        return sent
+
+    def in_force(self, at: datetime, *, before: bool = False) -> Hook | None:
+        current = None
+        for when, version in self.versions:
+            if when < at or (when == at and not before):
+                current = version
+        return current
+
+    def heard(self, at: datetime, now: datetime) -> Hook | None:
+        """The hook that was in force just before this instant changed it, as seen from now.
+
+        While it was disabled it asked for what it wanted when it was switched on again, if that was to catch
+        up and its wishes had stayed the same.
+        """
+        then = self.in_force(at, before=True)
+        if then is None or then.state != "disabled":
+            return then
+        for when, version in self.versions:
+            if at <= when <= now:
+                if version.wishes != then.wishes:
+                    return None
+                if version.state != "disabled":
+                    return version if version.resume == "catch_up" or version.state == "paused" else None
+        return None
+
+    def skipped(self, now: datetime) -> datetime | None:
+        """The last resume that skips."""
+        last = None
+        for (_, old), (at, new) in zip(self.versions, self.versions[1:], strict=False):
+            if at <= now and old.state != "active" and new.state == "active" and new.resume == "skip":
+                last = at
+        return last
+
+    def asks(self, hook: Hook, event: str, was: Gathering | None) -> list[_Ask]:
+        return _asks_of(self.name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
+
+    def look(self, hook: Hook, now: datetime, *, known: int) -> None:
+        """Take what came due since the last look, drop what is asked for no more."""
+        book, skipped = self.book, self.skipped(now)
+        current = {event: self.asks(hook, event, _as_of(self.history, event, now)) for event in self.events}
+        standing = [ask for asks in current.values() for ask in asks if skipped is None or ask.due > skipped]
+        book.waiting &= {ask.id for ask in standing}
+        for event, asks in current.items():
+            came = self.came_due(event, now)
+            for ask in asks:
+                if ask.due > now or ask.id in book.final | book.waiting or ask not in standing:
+                    continue
+                if ask.id in came or (hook.late == "send_now" and self.wanted_late(hook, event, ask, known)):
+                    (book.final if _overtaken(ask, asks, now) else book.waiting).add(ask.id)
+        self.listen(now)
+        book.looked, book.known = now, known
+
+    @property
+    def events(self) -> list[str]:
+        return list(self.history.events)
+
+    def came_due(self, event: str, now: datetime) -> set[str]:
+        """What came due since the last look, by what was in force in each stretch without a change."""
+        turns = {at for at, _ in self.history.events[event]} | {at for at, _ in self.versions}
+        edges = [self.book.looked, *sorted(at for at in turns if self.book.looked < at < now), now]
+        came: set[str] = set()
+        for begin, end in itertools.pairwise(edges):
+            hook = self.heard(end, now)
+            if hook is not None:
+                asks = self.asks(hook, event, _as_of(self.history, event, end, before=True))
+                came |= {ask.id for ask in asks if begin < ask.due <= end}
+        return came
+
+    def wanted_late(self, hook: Hook, event: str, ask: _Ask, known: int) -> bool:
+        """Whether it came to be asked for since the last look, too late."""
+        if self.book.known == 0:
+            return True
+        since = [version for _, version in self.versions[self.book.known - 1 : known]]
+        if any(
+            old.wishes != new.wishes
+            or old.state == "disabled"
+            or (old.state, new.state, new.resume) == ("paused", "active", "skip")
+            for old, new in itertools.pairwise(since)
+        ):
+            return True
+        before = self.asks(hook, event, _as_of(self.history, event, self.book.looked))
+        return not any((each.id, each.due) == (ask.id, ask.due) for each in before)
+
+    def listen(self, now: datetime) -> None:
+        """Take the changes of events since the last look."""
+        for event, versions in self.history.events.items():
+            before, number = None, 0
+            for at, after in versions:
+                if after == before:
+                    continue
+                number += 1
+                if self.book.looked < at <= now and (hook := self.heard(at, now)) is not None:
+                    kind = _kind(before, after, hook)
+                    if kind is not None:
+                        name = f"{self.name} event.{kind} {event} {number}"
+                        self.book.notices.setdefault(name, at)
+                before = after
+
+    def send(self, hook: Hook, now: datetime) -> list[Sent]:
+        book, skipped = self.book, self.skipped(now)
+        sent = []
+        for event in self.events:
+            siblings = self.asks(hook, event, _as_of(self.history, event, now))
+            for ask in siblings:
+                if ask.id in book.waiting and ask.due <= now:
+                    book.waiting.discard(ask.id)
+                    book.final.add(ask.id)
+                    if not _overtaken(ask, siblings, now):
+                        sent.append(Sent(at=now, id=ask.id))
+        for name, at in book.notices.items():
+            if name not in book.final:
+                book.final.add(name)
+                if now < at + 3 * DAY and (skipped is None or at > skipped):
+                    sent.append(Sent(at=now, id=name))
+        return sent
 
 
-def _skipped(ask: _Ask, book: _Book) -> bool:
-    return book.skipped is not None and ask.due <= book.skipped
-
-
-def _take_past(name: str, hook: Hook, book: _Book, history: History, now: datetime) -> None:
-    for event in history.events:
-        current = _asks_of(name, hook, event, _as_of(history, event, now))
-        for ask in current:
-            if ask.due <= now and ask.id not in book.final | book.waiting and not _skipped(ask, book):
-                _open(ask, current, book, now)
-
-
-def _open(ask: _Ask, siblings: list[_Ask], book: _Book, now: datetime) -> None:
-    (book.final if _overtaken(ask, siblings, now) else book.waiting).add(ask.id)
-
-
-def _send(name: str, hook: Hook, book: _Book, history: History, now: datetime) -> list[Sent]:
-    if hook.paused:
-        return []
-    sent = []
-    for event in history.events:
-        siblings = _asks_of(name, hook, event, _as_of(history, event, now))
-        for ask in siblings:
-            if ask.id in book.waiting and ask.due <= now:
-                book.waiting.discard(ask.id)
-                book.final.add(ask.id)
-                if not _overtaken(ask, siblings, now):
-                    sent.append(Sent(at=now, id=ask.id))
-    return sent
+def _kind(before: Gathering | None, after: Gathering | None, hook: Hook) -> str | None:
+    """What this change is to this hook: the most telling of the names it asked for."""
+    if hook.tag is not None and not any(
+        hook.tag in side.tags for side in (before, after) if side is not None
+    ):
+        return None
+    was = before if before is not None and before.public else None
+    now = after if after is not None and after.public else None
+    names: list[str] = []
+    if was is None or now is None:
+        names = ["created"] if now is not None else ["deleted"] if was is not None else []
+    else:
+        if now.status in ("cancelled", "postponed") and now.status != was.status:
+            names.append(now.status)
+        if (now.start, now.end, now.zone) != (was.start, was.end, was.zone):
+            names.append("rescheduled")
+        names.append("updated")
+    return next((name for name in names if name in hook.changes), None)
 
 
 def _overtaken(ask: _Ask, siblings: list[_Ask], now: datetime) -> bool:
@@ -196,17 +283,25 @@ def _as_of(history: History, event: str, at: datetime, *, before: bool = False) 
 
 
 @cache
-def _asks_of(name: str, hook: Hook, event: str, was: Gathering | None) -> list[_Ask]:
+def _asks_of(
+    name: str,
+    rules: tuple[tuple[str, str], ...],
+    zone: str,
+    remind_at: time,
+    tag: str | None,
+    event: str,
+    was: Gathering | None,
+) -> list[_Ask]:
     if was is None or not was.public or was.status in ("cancelled", "postponed"):
         return []
-    if hook.tag is not None and hook.tag not in was.tags:
+    if tag is not None and tag not in was.tags:
         return []
     asks: list[_Ask] = []
-    for anchor, before in hook.rules:
+    for anchor, before in rules:
         text = was.start if anchor in ("start", "opens") else was.end
         if (anchor in ("opens", "closes")) != was.window or text is None:
             continue
-        found = _when(text, was.zone, before, hook)
+        found = _when(text, was.zone, before, (remind_at, zone))
         if found is None:
             continue
         at, due, over = found
@@ -217,7 +312,9 @@ def _asks_of(name: str, hook: Hook, event: str, was: Gathering | None) -> list[_
     return asks
 
 
-def _when(text: str, zone: str, before: str, hook: Hook) -> tuple[datetime, datetime, datetime] | None:
+def _when(
+    text: str, zone: str, before: str, hour: tuple[time, str]
+) -> tuple[datetime, datetime, datetime] | None:
     """The moment, when its reminder is due, and when that is too late. None if the day is not known."""
     days, seconds = _offset(before)
     exact = timedelta(seconds=seconds)
@@ -240,7 +337,7 @@ def _when(text: str, zone: str, before: str, hook: Hook) -> tuple[datetime, date
         due = dawn(day - days * DAY, zone) - exact
     else:
         end = dawn(day - (days - 1) * DAY, zone)
-        due = max(w for w in _walls(day, days, hook.remind_at, hook.zone) if w < end)
+        due = max(w for w in _walls(day, days, *hour) if w < end)
     return at, due, over if (days, seconds) == (0, 0) else at
 
 

@@ -5,7 +5,9 @@ import pytest
 from service.catalogue.filters import FilterBody
 from service.reminders import changes, identity
 from service.reminders.changes import notices
-from tests.service.reminders.making import event, revised, utc, webhook
+from service.reminders.flood import AT_ONCE
+from service.reminders.rules import Former
+from tests.service.reminders.making import LONG_AGO, event, replace, revised, utc, webhook
 
 AT = utc("2025-08-01 00:00")
 EVERY: Any = ("created", "updated", "rescheduled", "postponed", "cancelled", "deleted")
@@ -55,7 +57,29 @@ def test_a_change_out_of_the_filter_is_still_told() -> None:
 
 
 def test_what_changed_before_the_webhook_was_is_not_told() -> None:
-    assert types(None, event(), at=AT) == []
+    row, hook = revised(None, event(), at=AT), webhook(changes=EVERY)
+    assert notices([row], [replace(hook, from_seq=row.seq)]) == ()
+    assert len(notices([row], [replace(hook, from_seq=row.seq - 1)])) == 1
+
+
+def test_a_change_is_told_by_the_rules_of_its_time() -> None:
+    old, new = webhook(changes=("created",), at=LONG_AGO), webhook(changes=("updated",), at=AT)
+    asks = replace(new, from_seq=5, past=(Former(until=AT, seq=5, was=old),))
+    created = [revised(None, event(str(n)), at=AT, number=n) for n in (5, 6)]
+    assert [each.event for each in notices(created, [asks])] == ["5"]
+    asks = replace(asks, past=(Former(until=AT, seq=5, was=replace(old, state="disabled")),))
+    assert notices(created, [asks]) == ()
+
+
+def test_of_one_write_a_webhook_is_told_the_most_telling_and_the_rest_is_kept_to_be_seen() -> None:
+    rows = [revised(None, event(str(n)), at=AT, number=n) for n in range(1, 30)]
+    rows.append(revised(event("off"), event("off", status="cancelled"), at=AT, number=30))
+    rows.append(revised(None, event("later"), at=utc("2025-08-01 00:01"), number=31))
+    found = notices(rows, [webhook(changes=EVERY), webhook(changes=EVERY, webhook_id="whk_2")])
+    for key in ("whk_1", "whk_2"):
+        sent = [each.event for each in found if each.webhook == key and each.state == "pending"]
+        assert sent == [*map(str, range(1, AT_ONCE)), "off", "later"]
+    assert {(each.state, each.reason) for each in found} == {("pending", None), ("expired", "flood")}
 
 
 def test_one_revision_is_one_message_and_its_name_never_changes() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from service.reminders.replan import Withdrawal
 from service.store import claims, deliveries, recovery, webhooks
 from tests.receiver import Reply
 from tests.reminding import HOUR, MINUTE, NOON, World, a_webhook, add, an_event, message, put
@@ -53,9 +54,9 @@ def test_what_is_taken_back_while_it_is_sent_is_counted_when_it_fails(world, sto
 
 def test_what_a_dead_worker_held_and_nobody_wants_any_more_is_counted(world, store):
     [one] = store.read(lambda c: deliveries.listed(c, "whk_1"))
-    at = NOON + HOUR
+    at, gone = NOON + HOUR, Withdrawal(id=one.id, reason="moved")
     store.write(lambda c: claims.claim(c, [one.id], worker="dead", now=at, lease=MINUTE))
-    store.write(lambda c: deliveries.supersede(c, [one.id], reason="moved", now=NOON + HOUR))
+    store.write(lambda c: deliveries.supersede(c, [gone], now=NOON + HOUR))
     world.clock.move_to(NOON + HOUR + MINUTE)
     world.send()
     assert state(store)[0] == "superseded"

@@ -16,7 +16,8 @@ from service.catalogue.event import Edition, Event, Evidence, Language, Place, T
 from service.reminders import discord, formats, message, slack, wording
 from service.reminders.formats import Change
 from service.reminders.message import Message
-from service.reminders.plan import Kind, Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Kind, Planned
 from tests.service.reminders.making import (
     LONG_AGO,
     LONG_HENCE,

@@ -3,8 +3,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from service.reminders.lateness import AT_ONCE, overtaken, settle, unflooded
-from service.reminders.plan import Planned, plan
+from service.reminders.flood import AT_ONCE, made_up
+from service.reminders.lateness import overtaken, settle
+from service.reminders.plan import plan
+from service.reminders.planned import Planned
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, utc, webhook
 
 SECOND = timedelta(seconds=1)
@@ -60,7 +62,7 @@ def test_of_a_flood_each_webhook_gets_what_is_the_soonest_over() -> None:
         for hook in ("a", "b")
         for number in range(AT_ONCE + 5)
     ]
-    kept = unflooded(rows, {row.id for row in rows})
+    kept = made_up(rows, {row.id for row in rows})
     expired = [row.id for row in kept if row.state == "expired"]
     assert expired == [f"{hook}-{number}" for hook in ("a", "b") for number in range(5)]
-    assert unflooded(rows, set()) == tuple(rows)
+    assert made_up(rows, set()) == tuple(rows)

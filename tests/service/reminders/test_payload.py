@@ -1,7 +1,8 @@
 import msgspec
 
 from service.reminders import formats, payload
-from service.reminders.plan import Planned, plan
+from service.reminders.plan import plan
+from service.reminders.planned import Planned
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, document, event, utc, webhook
 
 DUE = utc("2025-08-29 00:00")

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from service.reminders import identity
 from service.reminders.changes import Revised
-from service.reminders.plan import Planned, plan
-from service.reminders.replan import Replan, changed, check, replan
+from service.reminders.plan import plan
+from service.reminders.planned import Planned
+from service.reminders.replan import Replan, Withdrawal, changed, check, replan
 from service.reminders.rules import Webhook
 from tests.service.reminders.making import (
     LONG_AGO,
@@ -87,7 +88,7 @@ def test_a_move_takes_the_old_reminders_back_and_plans_the_new_ones() -> None:
     hook = webhook("start P1D")
     rows = pending(hook)
     done = step(hook, rows, revised(event(), event(start="2025-09-10"), at=NOW))
-    assert done.supersede == (rows[0].id,)
+    assert done.supersede == (Withdrawal(id=rows[0].id, reason="moved"),)
     assert told(done.insert) == [("summit", "start", "P1D", "2025-09-09 00:00")]
     assert done.revise == ()
 
@@ -111,13 +112,15 @@ def test_a_rule_that_is_gone_takes_its_reminders_with_it() -> None:
     hook = webhook("start P1D", "start P2D")
     fewer = replace(webhook("start P1D"), since=NOW)
     done = replan(pending(hook), [candidate(event())], [fewer], until=LONG_HENCE, now=NOW)
-    assert [row.before for row in pending(hook) if row.id in done.supersede] == ["P2D"]
+    [gone] = [row for row in pending(hook) if row.before == "P2D"]
+    assert done.supersede == (Withdrawal(id=gone.id, reason="withdrawn"),)
 
 
 def test_a_deleted_event_supersedes_what_was_planned() -> None:
     hook = webhook("start P1D")
     rows = pending(hook)
-    assert step(hook, rows, revised(event(), None, at=NOW)).supersede == (rows[0].id,)
+    done = step(hook, rows, revised(event(), None, at=NOW))
+    assert done.supersede == (Withdrawal(id=rows[0].id, reason="deleted"),)
 
 
 def test_right_before_a_send_the_event_is_looked_at_again() -> None:
@@ -127,10 +130,10 @@ def test_right_before_a_send_the_event_is_looked_at_again() -> None:
     moved, off = candidate(event(start="2025-09-10")), candidate(event(status="cancelled"))
     assert check(row, candidate(event()), hook, now=now) is None
     assert check(row, moved, hook, now=now) == "moved"
-    assert check(row, off, hook, now=now) == "withdrawn"
-    assert check(row, None, hook, now=now) == "withdrawn"
-    assert check(row, candidate(event()), replace(hook, state="disabled"), now=now) == "withdrawn"
-    assert check(row, candidate(event()), replace(hook, skipped_until=now), now=now) == "withdrawn"
+    assert check(row, off, hook, now=now) == "cancelled"
+    assert check(row, None, hook, now=now) == "deleted"
+    assert check(row, candidate(event()), replace(hook, state="disabled"), now=now) == "disabled"
+    assert check(row, candidate(event()), replace(hook, skipped_until=now), now=now) == "paused"
     assert check(row, candidate(event()), hook, now=row.valid_until) == "too_late"
 
 

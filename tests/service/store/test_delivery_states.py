@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from service.errors import Conflict, NotFound
 from service.reminders.answers import Answer
-from service.reminders.plan import Planned
+from service.reminders.planned import Planned
+from service.reminders.replan import Withdrawal
 from service.reminders.retry import Verdict
 from service.store import claims, deliveries, recovery, results, waiting, webhooks
 from service.store.reminder_tables import delivery_body
@@ -258,11 +259,14 @@ def test_t7_what_is_of_no_use_any_more_expires_in_sight(store, hook):
     assert state(store) == ("expired", "too_late", [])
 
 
+def moved(*ids):
+    return [Withdrawal(id=each, reason="moved") for each in ids]
+
+
 def test_t8_what_is_pending_is_superseded_and_what_is_under_way_is_dropped_when_it_fails(store, hook):
     plan(store, planned("dlv_1"), planned("dlv_2", due=NOON + MINUTE))
     [claimed] = take(store)
-    gone = ["dlv_1", "dlv_2"]
-    assert store.write(lambda c: deliveries.supersede(c, gone, reason="moved", now=NOON)) == 1
+    assert store.write(lambda c: deliveries.supersede(c, moved("dlv_1", "dlv_2"), now=NOON)) == 1
     assert state(store, "dlv_2") == ("superseded", "moved", [])
     assert state(store, "dlv_1")[0] == "leased"
     retry(store, claimed)
@@ -272,7 +276,7 @@ def test_t8_what_is_pending_is_superseded_and_what_is_under_way_is_dropped_when_
 def test_t8_a_success_still_wins(store, hook):
     plan(store)
     [claimed] = take(store)
-    store.write(lambda c: deliveries.supersede(c, ["dlv_1"], reason="moved", now=NOON))
+    store.write(lambda c: deliveries.supersede(c, moved("dlv_1"), now=NOON))
     succeed(store, claimed)
     assert state(store) == ("succeeded", None, ["2xx"])
 
@@ -280,15 +284,15 @@ def test_t8_a_success_still_wins(store, hook):
 def test_t8_a_lost_delivery_that_was_superseded_is_not_sent_again(store, hook):
     plan(store)
     take(store)
-    store.write(lambda c: deliveries.supersede(c, ["dlv_1"], reason="moved", now=NOON))
+    store.write(lambda c: deliveries.supersede(c, moved("dlv_1"), now=NOON))
     recover(store, now=NOON + LEASE)
-    assert state(store)[0] == "superseded"
+    assert state(store)[:2] == ("superseded", "moved")
 
 
 def test_t8_planned_again_it_is_revived_and_a_finished_one_is_not(store, hook):
     plan(store, planned("dlv_1"), planned("dlv_2"))
     succeed(store, take(store)[1])
-    store.write(lambda c: deliveries.supersede(c, ["dlv_1", "dlv_2"], reason="moved", now=NOON))
+    store.write(lambda c: deliveries.supersede(c, moved("dlv_1", "dlv_2"), now=NOON))
     retry(store, store_claimed(store))
     plan(store, planned("dlv_1", due=NOON + MINUTE), planned("dlv_2"))
     assert state(store, "dlv_1")[0] == "pending"

@@ -264,7 +264,8 @@ def test_the_schema_with_bodies_in_their_deliveries_becomes_todays_with_every_bo
         needed = {column.name: 0 for column in old.c if not column.nullable}
         row = {**needed, "webhook_id": "w", "event_id": "e", "type": "event.reminder", "state": "pending"}
         c.execute(
-            insert(old), [{**row, "id": "tried", "body": b"\x00\xff"}, {**row, "id": "new", "body": None}]
+            insert(old),
+            [{**row, "id": "tried", "fence": 1, "body": b"\x00\xff"}, {**row, "id": "new", "body": None}],
         )
     writer.dispose()
     reader.dispose()
