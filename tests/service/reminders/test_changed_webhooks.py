@@ -57,11 +57,11 @@ def test_changes_that_a_webhook_did_not_ask_for_then_are_not_told_later(store: S
 
 @pytest.mark.parametrize("news", [{"remind_at": "10:00"}, {"late": "skip"}, {"changes": ("created",)}])
 def test_a_reminder_that_came_due_while_nothing_was_planned_survives_a_change(
-    store: Store, news: dict[str, object]
+    sqlite_store: Store, news: dict[str, object]
 ) -> None:
-    world = World(store)
-    add(store, a_webhook(URL, late="send_now" if "late" in news else "skip"))
-    put(store, an_event("talk", NOON + 6 * HOUR))
+    world = World(sqlite_store)
+    add(sqlite_store, a_webhook(URL, late="send_now" if "late" in news else "skip"))
+    put(sqlite_store, an_event("talk", NOON + 6 * HOUR))
     world.plan()
     world.clock.move_to(NOON + 5 * HOUR + 20 * MINUTE)
     patch(world, **news)
@@ -70,12 +70,12 @@ def test_a_reminder_that_came_due_while_nothing_was_planned_survives_a_change(
     assert rows(world) == [("reminder", "talk", "pending", None)]
 
 
-def test_a_day_only_reminder_survives_a_move_of_its_hour_to_before_the_stop(store: Store) -> None:
+def test_a_day_only_reminder_survives_a_move_of_its_hour_to_before_the_stop(sqlite_store: Store) -> None:
     """At 09:00 it was due, nothing was planned, and from 09:30 on it would have been due at 08:00."""
-    world = World(store)
+    world = World(sqlite_store)
     hook = replace(a_webhook(URL, before="P1D"), timezone="UTC", remind_at="18:00")
-    add(store, hook)
-    put(store, replace(an_event("talk", NOON + 24 * HOUR), start="2026-03-03", timezone="UTC"))
+    add(sqlite_store, hook)
+    put(sqlite_store, replace(an_event("talk", NOON + 24 * HOUR), start="2026-03-03", timezone="UTC"))
     world.plan()
     world.clock.move_to(NOON + 6 * HOUR + 30 * MINUTE)
     patch(world, remind_at="11:00")
@@ -83,16 +83,16 @@ def test_a_day_only_reminder_survives_a_move_of_its_hour_to_before_the_stop(stor
     assert rows(world) == [("reminder", "talk", "pending", None)]
 
 
-def test_what_new_reminders_ask_for_too_late_is_skipped_as_before(store: Store) -> None:
-    world = World(store)
-    add(store, a_webhook(URL))
-    put(store, an_event("talk", NOON + 6 * HOUR))
+def test_what_new_reminders_ask_for_too_late_is_skipped_as_before(sqlite_store: Store) -> None:
+    world = World(sqlite_store)
+    add(sqlite_store, a_webhook(URL))
+    put(sqlite_store, an_event("talk", NOON + 6 * HOUR))
     world.plan()
     world.clock.move_to(NOON + 4 * HOUR + 30 * MINUTE)
     patch(world, reminders=(Rule(anchor="start", before="PT2H"), Rule(anchor="start", before="PT1H")))
     world.clock.move_to(NOON + 5 * HOUR + 1 * MINUTE)
     world.plan()
-    found = store.read(lambda c: deliveries.listed(c, "whk_1"))
+    found = sqlite_store.read(lambda c: deliveries.listed(c, "whk_1"))
     assert [(each.before, each.state) for each in found] == [("PT1H", "pending")]
 
 
@@ -176,17 +176,17 @@ def test_switched_on_again_to_catch_up_it_gets_what_was_waiting_when_it_was_swit
     ],
 )
 def test_a_delivery_taken_back_says_what_became_of_its_event(
-    store: Store, change: dict[str, object] | None, reason: str
+    sqlite_store: Store, change: dict[str, object] | None, reason: str
 ) -> None:
-    world = World(store)
-    add(store, a_webhook(URL))
+    world = World(sqlite_store)
+    add(sqlite_store, a_webhook(URL))
     talk = an_event("talk", NOON + HOUR + 5 * MINUTE)
-    put(store, talk)
+    put(sqlite_store, talk)
     world.plan()
     if change is None:
-        store.write(lambda c: events.delete(c, "talk", now=NOON, cause="test"))
+        sqlite_store.write(lambda c: events.delete(c, "talk", now=NOON, cause="test"))
     else:
-        put(store, replace(talk, **change))
+        put(sqlite_store, replace(talk, **change))
     world.plan()
     assert [row[3] for row in rows(world) if row[2] == "superseded"] == [reason]
 
@@ -200,11 +200,11 @@ def test_a_delivery_taken_back_says_what_became_of_its_event(
     ],
 )
 def test_a_delivery_taken_back_says_what_became_of_its_webhook(
-    store: Store, news: dict[str, object], reason: str
+    sqlite_store: Store, news: dict[str, object], reason: str
 ) -> None:
-    world = World(store)
-    add(store, a_webhook(URL))
-    put(store, an_event("talk", NOON + HOUR + 5 * MINUTE))
+    world = World(sqlite_store)
+    add(sqlite_store, a_webhook(URL))
+    put(sqlite_store, an_event("talk", NOON + HOUR + 5 * MINUTE))
     world.plan()
     world.clock.move_to(NOON + SECOND)
     patch(world, **news)
@@ -212,15 +212,17 @@ def test_a_delivery_taken_back_says_what_became_of_its_webhook(
     assert [row[3] for row in rows(world) if row[2] == "superseded"] == [reason]
 
 
-def test_of_one_batch_a_webhook_is_told_the_twenty_most_telling_and_can_see_the_rest(store: Store) -> None:
-    world = World(store)
+def test_of_one_batch_the_twenty_most_telling_changes_are_told_and_the_rest_is_seen(
+    sqlite_store: Store,
+) -> None:
+    world = World(sqlite_store)
     gone = [an_event(f"gone-{n}", NOON + 90 * DAY) for n in range(3)]
-    put(store, *gone)
-    add(store, a_webhook(URL, changes=("created", "cancelled")))
+    put(sqlite_store, *gone)
+    add(sqlite_store, a_webhook(URL, changes=("created", "cancelled")))
     world.plan()
     news = [an_event(f"e-{n:04}", NOON + 90 * DAY) for n in range(1200)]
-    put(store, *news, *(replace(each, status="cancelled") for each in gone), now=NOON + SECOND)
-    put(store, an_event("by-hand", NOON + 90 * DAY), now=NOON + 2 * SECOND)
+    put(sqlite_store, *news, *(replace(each, status="cancelled") for each in gone), now=NOON + SECOND)
+    put(sqlite_store, an_event("by-hand", NOON + 90 * DAY), now=NOON + 2 * SECOND)
     world.plan()
     found = rows(world)
     assert [row for row in found if row[0] == "cancelled"] == [
