@@ -9,7 +9,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import cast
 
 import aiohttp
@@ -55,8 +55,7 @@ class Egress:
         self.policy = policy
         self._look_ups = LookUps(look_up or system_look_up)
         self.deadline = deadline
-        # One context for all: building one costs 25 ms. The bundled roots, not SSL_CERT_FILE's.
-        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._tls = tls or bundled_roots()
         self._known = lru_cache(maxsize=4096)(self.check)
         # Transports without a client above them: nothing there follows, retries, remembers or asks the
         # environment, and a request costs a third less.
@@ -123,6 +122,12 @@ class Egress:
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
+
+
+@cache
+def bundled_roots() -> ssl.SSLContext:
+    """Made once a process, because it costs 25 ms. The bundled roots, not SSL_CERT_FILE's."""
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 class Seen:
