@@ -26,7 +26,7 @@ from tests.hostile import EXPECTED
 from tests.reminding import MASTERS, a_webhook, add, message
 
 HEALTHY = 20
-SECONDS = 12
+SECONDS = 8
 EVERY = timedelta(milliseconds=200)
 DEADLINE = 2.0
 MOVED_SECONDS = 0.25

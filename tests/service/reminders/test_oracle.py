@@ -34,7 +34,7 @@ OFFSETS = ["P7D", "P3D", "P1D", "P1D", "PT24H", "PT0S", "PT0S", "P0D", "PT1H", "
 OFFSETS += ["PT36H", "PT10M", "PT9M", "PT9M"]
 CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
 TAGS = ["ai", "bio"]
-RUNS = 300
+RUNS = 150
 CAMPAIGN = 20_000
 
 
