@@ -14,7 +14,7 @@ from ipaddress import ip_network
 
 import uvloop
 
-from benchmarks.backlog import cpu_seconds
+from benchmarks.processes import cpu_seconds
 from benchmarks.webhooks import Process
 from benchmarks.webhooks_contenders import BODY, KEY
 from service.addresses import Policy

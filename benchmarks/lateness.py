@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select, update
 
-from benchmarks import backlog
+from benchmarks import backlog, processes
 from benchmarks.webhooks import Process
 from service.store.engine import Store
 from service.store.reminder_tables import attempt, delivery
@@ -67,11 +67,11 @@ def measure(url: str, run: Run, sink: Process, port: int) -> tuple[Seen, str]:
         time.sleep(2)  # its first ticks
         due = backlog.bring_forward(url, due, ahead=timedelta(seconds=4))
         time.sleep(max(0.0, (due[0] - datetime.now(UTC)).total_seconds()))
-        before, until = backlog.cpu_seconds(pid)[0], time.monotonic() + run.seconds + PATIENCE
+        before, until = processes.cpu_seconds(pid)[0], time.monotonic() + run.seconds + PATIENCE
         while count(sink) < wanted and time.monotonic() < until:
             time.sleep(0.1)
-        spent = backlog.cpu_seconds(pid)
-        own = f"CPU s {spent[0] - before:.1f} + {sum(spent[1:]):.1f}, MiB {backlog.memory(pid)}"
+        spent = processes.cpu_seconds(pid)
+        own = f"CPU s {spent[0] - before:.1f} + {sum(spent[1:]):.1f}, MiB {processes.memory(pid)}"
     sink.tell("book")
     return seen(url, json.loads(sink.hear())), own
 

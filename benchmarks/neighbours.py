@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from benchmarks import backlog
+from benchmarks import backlog, processes
 from benchmarks.store import NOW, TAGS
 from benchmarks.webhooks import Process
 
@@ -90,20 +90,20 @@ async def measure(
         await asyncio.sleep((at - datetime.now(UTC)).total_seconds() + 0.5)
         loaded.append(await stretch(asker, pid, sink, seconds=LOADED))
         print(
-            f"  {backlog.memory(pid)} MiB   {told(quiet[-1])}   with the sender {told(loaded[-1])}",
+            f"  {processes.memory(pid)} MiB   {told(quiet[-1])}   with the sender {told(loaded[-1])}",
             flush=True,
         )
     return quiet, loaded
 
 
 async def stretch(asker: Asker, pid: int, sink: Process, *, seconds: float) -> Round:
-    sent, used = count(sink), sum(backlog.cpu_seconds(pid))
+    sent, used = count(sink), sum(processes.cpu_seconds(pid))
     times = await asker.ask(seconds=seconds)
     return Round(
         p50=statistics.median(times),
         p99=statistics.quantiles(times, n=100)[98],
         sent=(count(sink) - sent) / seconds,
-        cpu=(sum(backlog.cpu_seconds(pid)) - used) / seconds,
+        cpu=(sum(processes.cpu_seconds(pid)) - used) / seconds,
     )
 
 

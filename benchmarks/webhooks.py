@@ -1,11 +1,13 @@
 """Deliveries per second, CPU per delivery and lateness: Dday beside what people build themselves.
 
     python -m benchmarks.webhooks                          # all contenders, 5,000 messages due at one instant
-    python -m benchmarks.webhooks --only dday --engines sqlite --destinations 1000 --count 20000
+    python -m benchmarks.webhooks --peers egress --engines sqlite --destinations 1000 --count 20000
 
 The sink is a process of its own and keeps its own book: what is printed is what it saw, not what a contender
-says of itself; only CPU times are the contender's. `lost` and `twice` must be 0. procrastinate and celery are
-measured where they are installed (`uv sync --group bench`), celery only where there is a `redis-server`.
+says of itself; only CPU times are the contender's, its child's included. `lost` and `twice` must be 0. Dday
+is measured as it runs in the product, where the requests leave from a child (`carried`), and `alone` in one
+process. procrastinate and celery are measured where they are installed (`uv sync --group bench`), celery only
+where there is a `redis-server`.
 Goals: issue 4, "Prove".
 """
 
@@ -133,13 +135,14 @@ def runs(asked: argparse.Namespace, folder: Path, admin: str) -> Iterator[tuple[
             common = {"port": port, "count": asked.count, "destinations": destinations, "future": future}
             label = f"{destinations} dest, {future:,} future"
             for engine in asked.engines:
-                key = f"d{destinations}f{future}"
-                url = (
-                    f"sqlite:///{folder}/{key}-{time.time_ns()}.db"
-                    if engine == "sqlite"
-                    else fresh_database(admin, f"dday_{key}_{time.time_ns()}")
-                )
-                yield f"dday {engine}, {label}", Task(contender="dday", url=url, **common)
+                for way in asked.ways:
+                    url = (
+                        f"sqlite:///{folder}/{time.time_ns()}.db"
+                        if engine == "sqlite"
+                        else fresh_database(admin, f"dday_{time.time_ns()}")
+                    )
+                    task = Task(contender="dday", url=url, carried=way == "carried", **common)
+                    yield f"dday {engine}{'' if task.carried else ' alone'}, {label}", task
             for peer in asked.peers:
                 if peer != "procrastinate" and future:
                     continue
@@ -163,6 +166,7 @@ def main() -> None:
     parser.add_argument("--destinations", type=int, nargs="+", default=[1, 1000])
     parser.add_argument("--future", type=int, nargs="+", default=[0])
     parser.add_argument("--engines", nargs="*", default=["sqlite", "postgresql"])
+    parser.add_argument("--ways", nargs="*", default=["carried", "alone"])
     peers = [*BOUNDS, "httpx", "apscheduler", "procrastinate", "celery"]
     parser.add_argument("--peers", nargs="*", default=peers)
     asked = parser.parse_args()

@@ -36,6 +36,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     destinations: int
     future: int = 0
     folder: str = ""
+    # Dday: the requests leave from a child, as they do in the product.
+    carried: bool = False
 
     def target(self, n: int) -> str:
         # 127.x.y.z: as many hosts as there are destinations, each with connections of its own.

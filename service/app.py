@@ -1,7 +1,7 @@
 """The composition root of the HTTP service."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 from litestar import Litestar
@@ -20,6 +20,8 @@ from service.api import (
     metrics,
     nouns,
     problems,
+    public_keys,
+    redelivery,
     saved_feed_address,
     saved_feeds,
     signing_keys,
@@ -31,6 +33,7 @@ from service.api.bodies import BATCH_LIMIT
 from service.api.call import Call
 from service.api.door import Door
 from service.api.feeds import Feeds
+from service.api.public_keys import PublicKeys
 from service.api.rates import Rates
 from service.api.tokens import Box, Cursors
 from service.clock import Clock
@@ -43,6 +46,7 @@ from service.pages.copies import Copies
 from service.parts import Service as Service
 from service.parts import open_service as open_service
 from service.schedule import delivering
+from service.sender.apart import sending_apart
 from service.settings import Settings
 from service.timekeeper import keeping
 
@@ -59,8 +63,10 @@ HANDLERS: Sequence[Any] = (
     *metrics.HANDLERS,
     *webhooks.HANDLERS,
     *signing_keys.HANDLERS,
+    *public_keys.HANDLERS,
     *webhook_trials.HANDLERS,
     *deliveries.HANDLERS,
+    *redelivery.HANDLERS,
     *pages.HANDLERS,
     problems.explain,
 )
@@ -83,16 +89,7 @@ def build(service: Service) -> Litestar:
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
         exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
-        state=State(
-            {
-                "service": service,
-                "cursors": Cursors(service.secret),
-                "box": Box(service.secret),
-                "feeds": feeds,
-                "ahead": ahead,
-                "pages": Copies(),
-            }
-        ),
+        state=_state(service, feeds, ahead),
         # Our own document says more than the generated one (service.api.openapi).
         openapi_config=None,
         # Failures are logged once, by service.api.problems; the process configures logging.
@@ -105,6 +102,21 @@ def build(service: Service) -> Litestar:
     return app
 
 
+def _state(service: Service, feeds: FeedCache, ahead: Ahead) -> State:
+    """What handlers find beside their request."""
+    return State(
+        {
+            "service": service,
+            "cursors": Cursors(service.secret),
+            "box": Box(service.secret),
+            "feeds": feeds,
+            "ahead": ahead,
+            "public_keys": PublicKeys(service.masters),
+            "pages": Copies(),
+        }
+    )
+
+
 @asynccontextmanager
 async def _running(app: Litestar) -> AsyncIterator[None]:
     """Reminders go out while the app answers; what is under way ends before the store closes."""
@@ -112,7 +124,7 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     try:
         async with (
             keeping(service.store, service.clock, service.metrics),
-            delivering(service) if service.settings.deliver else nullcontext(),
+            _sending(service),
         ):
             yield
     finally:
@@ -120,3 +132,9 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
         app.state.ahead.close()
         app.state.feeds.close()
         service.close()
+
+
+def _sending(service: Service) -> AbstractAsyncContextManager[object]:
+    if not service.settings.deliver:
+        return nullcontext()
+    return sending_apart(service) if service.apart else delivering(service)

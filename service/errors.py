@@ -123,6 +123,14 @@ class KeyReused(Conflict):
     advice = "Use a new key for a new request; repeat a key only with the identical request."
 
 
+class KeyInUse(Conflict):
+    name, title = "idempotency-key-in-use", "The first request with this Idempotency-Key is not answered yet"
+    advice = "Repeat it with the same key after the seconds in Retry-After."
+
+    def __init__(self) -> None:
+        super().__init__("It is still being worked on.", headers={"retry-after": "1"})
+
+
 class Gone(Problem):
     name, title, status = "gone", "This is no longer here", 410
     advice = "It existed and was removed for good."

@@ -1,15 +1,32 @@
 """What `/metrics` shows. Labels take few values, none of them from outside."""
 
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from operator import add
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# When a counter was made: every process has its own.
+CREATED = "_created"
+COUNTED = ("_total", "_bucket", "_count", "_sum")
 LATENESS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600)
 
 
+class Sample(msgspec.Struct, frozen=True, array_like=True):
+    """One value, as a process tells it to another."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
 class Metrics:
-    """The registry of one service and everything that is counted in it."""
+    """The registry of one process, everything counted in it, and what its sending process says it counts."""
+
+    _heard: tuple[Sample, ...] = ()
+    _buried: tuple[Sample, ...] = ()
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -43,11 +60,64 @@ class Metrics:
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )
 
+    def attempted(self, outcome: str | None) -> None:
+        """One HTTP request has ended, whoever asked for it."""
+        self.attempts_of(outcome).inc()
+        if outcome == "not_allowed":
+            self.blocked.inc()
+
+    def samples(self) -> tuple[Sample, ...]:
+        """What is counted here, for another process to show."""
+        return tuple(
+            Sample(each.name, each.labels, each.value)
+            for metric in self.registry.collect()
+            for each in metric.samples
+            if not each.name.endswith(CREATED)
+        )
+
+    def hear(self, samples: tuple[Sample, ...]) -> None:
+        """What the sending process counts by now."""
+        self._heard = samples
+
+    def bury(self) -> None:
+        """It has ended: what it counted stays counted, what it measured is no more."""
+        self._buried += tuple(each for each in self._heard if each.name.endswith(COUNTED))
+        self._heard = ()
+
     def shown(self) -> bytes:
-        return generate_latest(self.registry)
+        return generate_latest(_Together(self.registry.collect(), (*self._buried, *self._heard)))
 
     def _counter(self, name: str, words: str) -> Counter:
         return Counter(name, words, registry=self.registry)
 
     def _gauge(self, name: str, words: str) -> Gauge:
         return Gauge(name, words, registry=self.registry)
+
+
+class _Together:
+    """Several processes as one: what they count is added, and of what they measure the highest holds."""
+
+    def __init__(self, own: Iterable[Metric], others: Iterable[Sample]) -> None:
+        self._own = own
+        self._others: dict[str, list[Sample]] = {}
+        for each in others:
+            self._others.setdefault(each.name, []).append(each)
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._own:
+            own = [Sample(each.name, each.labels, each.value) for each in metric.samples]
+            names = {each.name for each in own} | {f"{metric.name}_total"}
+            others = (each for name in sorted(names) for each in self._others.get(name, ()))
+            both = Metric(metric.name, metric.documentation, metric.type)
+            for each in _joined((*own, *others), max if metric.type == "gauge" else add):
+                both.add_sample(each.name, each.labels, each.value)
+            yield both
+
+
+def _joined(samples: Iterable[Sample], join: Callable[[float, float], float]) -> Iterable[Sample]:
+    found: dict[tuple[object, ...], Sample] = {}
+    for each in samples:
+        key = (each.name, *sorted(each.labels.items()))
+        value = join(found[key].value, each.value) if key in found else each.value
+        found[key] = Sample(each.name, each.labels, value)
+    return found.values()

@@ -26,7 +26,7 @@ WRONG_KEY = (
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
-    """The collaborators every handler and loop may need."""
+    """The collaborators every handler and loop may need. `apart`: a process of its own plans and sends."""
 
     settings: Settings
     clock: Clock
@@ -34,6 +34,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
     egress: Outward
     metrics: Metrics
+    apart: bool = False
 
     @property
     def masters(self) -> dict[str, bytes]:
@@ -50,20 +51,28 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
         self.store.close()
 
 
-def open_service(settings: Settings, *, clock: Clock | None = None, carried: bool = False) -> Service:
+def open_service(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    carried: bool = False,
+    apart: bool = False,
+    beside: bool = False,
+) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works.
 
     Without a clock of the caller's the service goes by the one that belongs to its store. `carried`: requests
-    leave from a process of their own, which is worth it where many may do so at once.
+    leave from a process of their own, which is worth it where many may do so at once. `beside`: another
+    process has this store open, and its schema up to date.
     """
-    store = Store.open(settings.database_url)
+    store = Store.open(settings.database_url, migrate=not beside, exclusive=not beside)
     try:
         clock = clock or timekeeper.steady(store)
         sealing = store.read(sealed.sealing_keys)
         secret = secret_key(settings, has_ciphertext=bool(sealing))
         if not sealing <= {secrets.key_id(secret)}:
             raise SettingsError(WRONG_KEY)
-        if settings.admin_key:
+        if settings.admin_key and not beside:
             adopt_admin(store, settings.admin_key, now=clock.now())
     except BaseException:
         store.close()
@@ -72,7 +81,13 @@ def open_service(settings: Settings, *, clock: Clock | None = None, carried: boo
     metrics = Metrics()
     outward = Carrier(egress, lost=metrics.lost.inc) if carried else egress
     return Service(
-        settings=settings, clock=clock, store=store, secret=secret, egress=outward, metrics=metrics
+        settings=settings,
+        clock=clock,
+        store=store,
+        secret=secret,
+        egress=outward,
+        metrics=metrics,
+        apart=apart,
     )
 
 

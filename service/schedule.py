@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -13,12 +13,13 @@ from service import beat
 from service.beat import Beat
 from service.clock import Clock
 from service.parts import Service
-from service.reminders import fanout
+from service.reminders import fanout, logbook
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.store import deliveries, idempotency, secrets
 
 log = logging.getLogger(__name__)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 LAG_WARNING = timedelta(seconds=30)
 RETENTION = timedelta(days=30)
 ANSWERS_KEPT = timedelta(days=7)
@@ -37,32 +38,45 @@ class Tick(Struct, frozen=True, kw_only=True):
     doubting: bool = False
 
 
+async def plan(service: Service) -> bool:
+    """What is due soon and what has changed become deliveries; returns whether there were any."""
+    done = await asyncio.to_thread(fanout.run_once, service.store, now=service.clock.now())
+    service.metrics.planned.inc(done.planned)
+    service.metrics.superseded.inc(done.superseded)
+    service.metrics.expired.inc(done.expired)
+    logbook.late(done.expired)
+    return done.planned > 0
+
+
 class Clockwork:
-    """What a delivering service does by the clock."""
+    """What a process that plans and sends does by the clock."""
 
     def __init__(self, service: Service, deliverer: Deliverer) -> None:
         self._service, self._deliverer = service, deliverer
 
     def ticks(self) -> tuple[Tick, ...]:
-        second, minute = timedelta(seconds=1), timedelta(minutes=1)
-        return (
-            Tick(name="plan", every=second, run=self.plan),
-            Tick(name="measure", every=5 * second, run=self.measure, doubting=True),
-            Tick(name="forget secrets", every=minute, run=self.forget_secrets),
-            Tick(name="purge", every=10 * minute, run=self.purge),
-            Tick(name="forget answers", every=60 * minute, run=self.forget_answers),
-        )
+        return (Tick(name="plan", every=SECOND, run=self.plan),)
 
     async def plan(self) -> None:
-        """What is due soon and what has changed become deliveries."""
-        done = await asyncio.to_thread(fanout.run_once, self._service.store, now=self._service.clock.now())
-        metrics = self._service.metrics
-        metrics.planned.inc(done.planned)
-        metrics.superseded.inc(done.superseded)
-        metrics.expired.inc(done.expired)
-        if done.planned:
+        """And who sends them gets ready."""
+        if await plan(self._service):
             self._service.egress.expect()
             self._deliverer.nudge()
+
+
+class Housekeeping:
+    """What is looked after, whoever plans and sends: how late reminders are, and what goes after a time."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def ticks(self) -> tuple[Tick, ...]:
+        return (
+            Tick(name="measure", every=5 * SECOND, run=self.measure, doubting=True),
+            Tick(name="forget secrets", every=MINUTE, run=self.forget_secrets),
+            Tick(name="purge", every=10 * MINUTE, run=self.purge),
+            Tick(name="forget answers", every=60 * MINUTE, run=self.forget_answers),
+        )
 
     async def measure(self) -> None:
         """The gauges, and a word in the log when reminders go out late."""
@@ -74,7 +88,6 @@ class Clockwork:
         metrics.due_lag.set(lag.total_seconds())
         metrics.oldest.set(oldest.timestamp() if oldest else 0)
         metrics.planner_lag.set(planning.total_seconds())
-        metrics.in_flight.set(self._deliverer.in_flight)
         if max(lag, planning) > LAG_WARNING:
             seconds = int(max(lag, planning).total_seconds())
             log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
@@ -99,8 +112,8 @@ class Clockwork:
 
 
 @asynccontextmanager
-async def delivering(service: Service) -> AsyncIterator[Deliverer]:
-    """Plan and send while this is open; then finish what is under way."""
+async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[Deliverer]:
+    """Plan and send while this is open; then finish what is under way. `alone`: and keep house as well."""
     deliverer = Deliverer(
         service.store,
         service.egress,
@@ -110,24 +123,35 @@ async def delivering(service: Service) -> AsyncIterator[Deliverer]:
         metrics=service.metrics,
         page=service.page,
     )
+    service.metrics.in_flight.set_function(lambda: deliverer.in_flight)
+    ticks = Clockwork(service, deliverer).ticks()
+    await deliverer.start()
+    try:
+        async with ticking((*ticks, *Housekeeping(service).ticks()) if alone else ticks, clock=service.clock):
+            yield deliverer
+    finally:
+        await deliverer.drain()
+
+
+@asynccontextmanager
+async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]:
+    """Run each again and again while this is open; then finish those that run."""
     running: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    for tick in Clockwork(service, deliverer).ticks():
-        scheduler.add_job(_noted(tick, running, clock=service.clock), Beat(tick.every), name=tick.name)
-    await deliverer.start()
+    for tick in ticks:
+        scheduler.add_job(_noted(tick, running, clock=clock), Beat(tick.every), name=tick.name)
     scheduler.start()
     keeping = asyncio.create_task(beat.keep(scheduler), name="beat")
     try:
-        yield deliverer
+        yield
     finally:
         keeping.cancel()
         # APScheduler would only cancel what runs, and a unit of work in its thread cannot be cancelled.
         scheduler.pause()
         await asyncio.gather(*running)
         scheduler.shutdown(wait=False)
-        await deliverer.drain()
 
 
 def tempo(service: Service) -> Tempo:

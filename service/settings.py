@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service.spellings import PARSERS, SECONDS, LogLevel, Network
+from service.spellings import PARSERS, SECONDS, LogLevel, Network, spelt
 
 PREFIX = "DDAY_"
 BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
@@ -113,6 +113,14 @@ def remote_from_environment(asked: str | None = None) -> Remote:
 def foreign_environment() -> dict[str, str]:
     """What a process may be given that is to know no secret of ours, and none of PostgreSQL's client."""
     return {key: text for key, text in os.environ.items() if not key.startswith((PREFIX, "PG"))}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables from which a process that is started reads these settings, and all that are not ours."""
+    said = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    ours = {name: spelt(value) for name, value in said.items() if value is not None or name == "seeds"}
+    others = {key: text for key, text in os.environ.items() if not key.startswith(PREFIX)}
+    return others | {PREFIX + name.upper(): text for name, text in ours.items()}
 
 
 def secret_key_of(text: str) -> bytes:

@@ -125,3 +125,18 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "deliver": _switch,
     "rate_limit": _whole(0, 1_000_000),
 }
+
+
+def spelt(value: Any) -> str:
+    """What the parsers read as this value."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "1" if value else "0"
+        case timedelta():
+            return f"{value / SECONDS:.3f}s"
+        case tuple():
+            return ",".join(map(spelt, value))
+        case _:
+            return str(value)

@@ -268,3 +268,9 @@ def test_wholes_come_before_their_parts() -> None:
     )
     parsed = seeds.parse({**SOUND, "events/a-day.yaml": part})
     assert [event.id for event in parsed.events] == ["fair", "a-day"]
+
+
+def test_two_seeds_that_would_have_one_feed_are_named() -> None:
+    twin = {"programs/host.yaml": "id: host\nname:\n  en: The host's\n"}
+    detail = "programs/host.yaml has this id, and its feed this name; choose another"
+    assert faults(twin) == [("organizations/host.yaml", 1, detail)]

@@ -1,7 +1,6 @@
 """A request in this service's words: what handlers may ask of it."""
 
 import asyncio
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -11,7 +10,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
-from sqlalchemy import Connection
 
 from service.api import answers, bodies, queries
 from service.api.answers import Answer
@@ -19,11 +17,11 @@ from service.api.edits import Edit
 from service.api.etags import Precondition
 from service.api.operations import Operation
 from service.api.queries import Pairs
-from service.api.tokens import Box, Cursors
+from service.api.repeats import Repeats, checked
+from service.api.tokens import Cursors
 from service.catalogue.event import Language
-from service.errors import At, BadParameters, Conflict, Malformed, TooSlow
+from service.errors import At, BadParameters, Malformed, TooSlow
 from service.parts import Service
-from service.store import idempotency
 from service.store.engine import Work
 from service.store.keys import Key
 
@@ -157,13 +155,25 @@ class Call(Request[None, Key, State]):
 
     async def write(self, work: Work[Answer]) -> Response[bytes]:
         """Do `work` in one transaction; a POST with an Idempotency-Key once for all its repetitions."""
+        repeats = self.repeats
+        return answers.sent(await self.service.store.writing(repeats.once(work) if repeats else work))
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """What makes this request and its repetitions one; None for a request that is not to be repeated.
+
+        The body has been read.
+        """
         key = self.headers.get("idempotency-key")
         if key is None or self.method != "POST":
-            return answers.sent(await self.service.store.writing(work))
-        if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
-            fault = At(detail="It must be 1 to 255 visible ASCII characters.", parameter="Idempotency-Key")
-            raise BadParameters(errors=[fault])
-        return answers.sent(await self.service.store.writing(self._remembered(key, work)))
+            return None
+        return Repeats(
+            owner=self.key.id,
+            key=checked(key),
+            fingerprint=self._fingerprint,
+            now=self.now,
+            box=self.app.state.box,
+        )
 
     @property
     def _fingerprint(self) -> bytes:
@@ -171,31 +181,3 @@ class Call(Request[None, Key, State]):
         scope = self.scope
         target = f"{self.method} {scope['path']}?".encode() + scope["query_string"]
         return sha256(target + b"\n" + scope["state"].get("body", b"")).digest()
-
-    def _remembered(self, key: str, work: Work[Answer]) -> Work[Answer]:
-        """`work` with its answer kept in the same transaction, sealed: some answers show a secret once."""
-        box: Box = self.app.state.box
-        owner, fingerprint, now = self.key.id, self._fingerprint, self.now
-
-        def unit(c: Connection) -> Answer:
-            if (before := idempotency.begin(c, owner, key, fingerprint, now=now)) is not None:
-                return _again(before, box, owner=owner)
-            answer = work(c)
-            idempotency.finish(
-                c,
-                owner,
-                key,
-                status=answer.status,
-                headers=tuple(answer.headers.items()),
-                body=box.seal(answer.body, owner=owner),
-            )
-            return answer
-
-        return unit
-
-
-def _again(before: idempotency.Replay, box: Box, *, owner: str) -> Answer:
-    body = box.open(before.body, owner=owner)
-    if body is None:
-        raise Conflict("The answer to this Idempotency-Key was sealed with a secret key that is gone.")
-    return Answer(status=before.status, body=body, headers=dict(before.headers))

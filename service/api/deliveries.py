@@ -1,29 +1,28 @@
-"""What was sent to a webhook, what waits, how each attempt went, and sending it again."""
+"""What was sent to a webhook, what waits, and how each attempt went."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, get_args
+from datetime import datetime
+from typing import Annotated, Any, get_args
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, get
 from litestar.params import FromPath
 from msgspec import Meta
 from sqlalchemy import Connection
 
 from service.api import answers, queries
-from service.api.answers import Answer, Page
+from service.api.answers import Page
 from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
-from service.errors import At, BadParameters, Conflict
+from service.errors import At, BadParameters
 from service.reminders.answers import Outcome
 from service.reminders.plan import Kind
-from service.reminders.rules import Anchor, Webhook
+from service.reminders.rules import Anchor
 from service.store import deliveries, webhooks
 from service.store.delivery_records import Attempt, Delivery, State
 
 TAG = "Webhooks"
-Again = Literal["dead", "expired", "succeeded"]
 Instant = Annotated[datetime, Meta(tz=True)]
 
 
@@ -56,24 +55,6 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     created_at: datetime
     finished_at: datetime | None
     attempts: tuple[AttemptView, ...]
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which deliveries to send again: those that fell due in [since, until), in these states."""
-
-    since: Instant
-    until: Instant | None = None
-    states: Annotated[tuple[Again, ...], Meta(min_length=1, max_length=3)] = ("dead", "expired")
-
-
-class Requeued(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many will be sent again."""
-
-    redelivered: int
-
-
-class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An empty object."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +104,7 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
             c, webhook_id, states=states, types=types, since=since, limit=limit + 1, after=place
         )
         tried = deliveries.attempts(c, [each.id for each in found])
-        return tuple(_view(each, tried.get(each.id, ())) for each in found)
+        return tuple(view(each, tried.get(each.id, ())) for each in found)
 
     found = await request.service.store.reading(work)
     last = found[limit - 1] if len(found) > limit else None
@@ -140,78 +121,12 @@ async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     found, attempts = await request.service.store.reading(
         lambda c: deliveries.get(c, delivery_id, owner=owner(request))
     )
-    return request.shown(answers.tagged(msgspec.json.encode(_view(found, attempts))))
-
-
-@post(
-    "/v1/deliveries/{delivery_id:str}/redeliver",
-    opt=operation(
-        "Send a delivery again",
-        tag=TAG,
-        scope="webhooks",
-        body=Nothing,
-        answers={202: DeliveryView},
-        problems=(Conflict,),
-        once=True,
-    ),
-)
-async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
-    """Send it once more, with the same id and body and the header `webhook-replay`. It must be finished.
-
-    Its webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
-    """
-    await request.read_if_sent(Nothing)
-
-    def work(c: Connection) -> Answer:
-        found, _ = deliveries.get(c, delivery_id, owner=owner(request))
-        _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
-        deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
-        return answers.value(_view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
-
-    return await request.write(work)
-
-
-@post(
-    "/v1/webhooks/{webhook_id:str}/redeliver",
-    opt=operation(
-        "Send many deliveries again",
-        tag=TAG,
-        scope="webhooks",
-        body=Span,
-        answers={202: Requeued},
-        problems=(Conflict,),
-        once=True,
-    ),
-)
-async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
-    """Send again what fell due in a stretch of time: after an outage of the receiver, say.
-
-    The webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409.
-    """
-    span, now = await request.read_if_sent(Span), request.now
-
-    def work(c: Connection) -> Answer:
-        _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
-        until = span.until or now + timedelta(seconds=1)
-        within = {"since": span.since, "until": until}
-        count = deliveries.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
-        return answers.value(Requeued(redelivered=count), status=202)
-
-    return await request.write(work)
+    return request.shown(answers.tagged(msgspec.json.encode(view(found, attempts))))
 
 
 def owner(request: Call) -> str | None:
     """Whose webhooks this key may see; None for the operator, who sees all."""
     return None if "admin" in request.key.scopes else request.key.id
-
-
-def _refuse_unless_active(webhook: Webhook) -> None:
-    """A redelivery is of use for a day: waiting for somebody to resume, it would be lost without a word."""
-    if webhook.state != "active":
-        raise Conflict(
-            f"Nothing would be sent: the webhook {webhook.id} is {webhook.state}. Set it active first, with "
-            f'{{"state": "active"}} in a PATCH of /v1/webhooks/{webhook.id}, then ask again.'
-        )
 
 
 def _chosen(request: Call, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -232,7 +147,8 @@ def _since(request: Call) -> datetime | None:
         raise BadParameters(errors=[fault]) from None
 
 
-def _view(delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryView:
+def view(delivery: Delivery, attempts: Sequence[Attempt]) -> DeliveryView:
+    """A delivery as its owner sees it."""
     shown: dict[str, Any] = {
         name: getattr(delivery, name) for name in DeliveryView.__struct_fields__ if hasattr(delivery, name)
     }
@@ -247,4 +163,4 @@ def _attempt(attempt: Attempt) -> AttemptView:
     return AttemptView(**{name: getattr(attempt, name) for name in AttemptView.__struct_fields__})
 
 
-HANDLERS = (listed, show, redeliver, redeliver_many)
+HANDLERS = (listed, show)

@@ -15,6 +15,7 @@ from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Scope, operation
 from service.catalogue.event import Line
 from service.errors import At, NotFound, Unprocessable
+from service.reminders import logbook
 from service.store import keys
 from service.store.keys import Key
 
@@ -105,9 +106,16 @@ async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     opt=operation("Revoke a key", tag=TAG, scope="admin", answers={204: None}),
 )
 async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
-    """Make a key invalid for good, from the next request on."""
-    now = request.now
-    await request.service.store.writing(lambda c: keys.revoke(c, key_id, now=now))
+    """Make a key invalid for good, from the next request on.
+
+    The webhooks it made are switched off (`key_revoked`), and what waited for them is not sent. Feeds it
+    saved stay: rotate or delete those.
+    """
+    now, metrics = request.now, request.service.metrics
+    done = await request.service.store.writing(lambda c: keys.revoke(c, key_id, now=now))
+    metrics.superseded.inc(done.superseded)
+    metrics.disabled.inc(len(done.webhooks))
+    logbook.switched_off(done.webhooks)
     return answers.sent(answers.NOTHING)
 
 

@@ -1,14 +1,12 @@
-"""Signing secrets: changed without a gap, and the public halves of `v1a` for everybody."""
+"""Signing secrets, changed without a gap. The public halves of `v1a` are in `public_keys`."""
 
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from hashlib import sha256
 from secrets import token_bytes
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
-from litestar import Response, get, post
+from litestar import Response, post
 from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
@@ -21,11 +19,9 @@ from service.api.operations import operation
 from service.api.webhooks import sealed
 from service.errors import At, Unprocessable
 from service.reminders import offsets, secrets
-from service.reminders.secrets import Unsealable
 from service.reminders.signing import SigningKey
 from service.store import secrets as kept
 from service.store import webhooks
-from service.store.secrets import Secret
 
 LONGEST_OVERLAP = timedelta(days=7)
 
@@ -42,23 +38,6 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     secret: str
     public_key: str | UnsetType = UNSET
     previous_until: datetime
-
-
-class PublicKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An Ed25519 public key (RFC 8037); `kid` is its thumbprint (RFC 7638)."""
-
-    kty: Literal["OKP"] = "OKP"
-    crv: Literal["Ed25519"] = "Ed25519"
-    use: Literal["sig"] = "sig"
-    alg: Literal["EdDSA"] = "EdDSA"
-    kid: str
-    x: str
-
-
-class KeySet(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A JSON Web Key Set (RFC 7517)."""
-
-    keys: tuple[PublicKey, ...]
 
 
 @post(
@@ -89,31 +68,6 @@ async def rotate(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     return await request.write(work)
 
 
-@get(
-    "/.well-known/jwks.json",
-    opt=operation("Public signing keys", tag=TAG, answers={200: KeySet}, cached=True),
-)
-async def jwks(request: Call) -> Response[bytes]:
-    """The public keys of all `v1a` signatures that are made now, those being replaced included."""
-    masters, now = request.service.masters, request.now
-
-    def work(c: Connection) -> tuple[PublicKey, ...]:
-        live = (s for s in kept.every(c) if s.expires_at is None or now < s.expires_at)
-        pairs = (_opened(s, masters) for s in live if s.sealed.version == "v1a")
-        return tuple(sorted((_public(key) for key in pairs if key), key=lambda key: key.kid))
-
-    keys = await request.service.store.reading(work)
-    return request.shown(answers.tagged(msgspec.json.encode(KeySet(keys=keys))))
-
-
-def _opened(secret: Secret, masters: Mapping[str, bytes]) -> SigningKey | None:
-    """What does not open signs nothing either."""
-    try:
-        return secrets.unseal(secret.sealed, webhook_id=secret.webhook_id, masters=masters)
-    except Unsealable:
-        return None
-
-
 def _overlap(wanted: Rotation) -> timedelta:
     try:
         overlap = offsets.parse(wanted.overlap).longest
@@ -134,15 +88,4 @@ def _rotated(fresh: Sequence[SigningKey], *, previous_until: datetime) -> Rotate
     )
 
 
-def _public(key: SigningKey) -> PublicKey:
-    x = _base64url(secrets.public_bytes(key))
-    # RFC 7638: the required members in lexicographic order, without spaces.
-    thumbprint = sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
-    return PublicKey(kid=_base64url(thumbprint), x=x)
-
-
-def _base64url(raw: bytes) -> str:
-    return urlsafe_b64encode(raw).decode().rstrip("=")
-
-
-HANDLERS = (rotate, jwks)
+HANDLERS = (rotate,)

@@ -15,15 +15,15 @@ from service.api.call import Call
 from service.api.deliveries import TAG, AttemptView, owner
 from service.api.operations import Parameter, operation
 from service.catalogue.event import Slug
-from service.errors import At, Unprocessable
+from service.errors import At, KeyInUse, Unprocessable
 from service.reminders import formats, horizon, once, sample
 from service.reminders.plan import Candidate, Planned
+from service.reminders.prepare import Outbound
 from service.reminders.rules import Webhook
-from service.reminders.upcoming import Upcoming, upcoming
+from service.reminders.upcoming import MOST_ROWS, Upcoming, spoken_of, upcoming
 from service.store import deliveries, events, history, webhooks
 
 MOST_DAYS = 400
-MOST_UNDATED = 200
 DAYS_PARAMETER = Parameter(
     name="days",
     description="How many days ahead.",
@@ -41,11 +41,6 @@ class Tried(AttemptView, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How it went, under which delivery id."""
 
     delivery: str
-
-
-class _Trial(msgspec.Struct, frozen=True, kw_only=True):
-    planned: Planned
-    body: bytes
 
 
 @get(
@@ -80,43 +75,76 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 @post(
     "/v1/webhooks/{webhook_id:str}/test",
     status_code=200,
-    opt=operation("Try a webhook", tag=TAG, scope="webhooks", body=Trial, answers={200: Tried}),
+    opt=operation(
+        "Try a webhook",
+        tag=TAG,
+        scope="webhooks",
+        body=Trial,
+        answers={200: Tried},
+        problems=(KeyInUse,),
+        once=True,
+    ),
 )
 async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
-    """Send a test message now, once, and answer with the attempt. It is listed among the deliveries."""
+    """Send a test message now, once, and answer with the attempt. It is listed among the deliveries.
+
+    It is a message like any other: a 410 switches the webhook off.
+    """
     wanted, service = await request.read_if_sent(Trial), request.service
-    trial = await service.store.reading(lambda c: _trial(c, request, webhook_id, wanted))
-    await once.send(
+    begun = await service.store.writing(lambda c: _begun(c, request, webhook_id, wanted))
+    if isinstance(begun, Answer):
+        return answers.sent(begun)
+    delivery = begun.claimed.planned.id
+    answer = await once.send(
         service.store,
         service.egress,
-        trial.planned,
-        trial.body,
+        begun,
         clock=service.clock,
-        masters=service.masters,
+        metrics=service.metrics,
+        then=lambda c: _answered(c, request, delivery),
     )
-    return answers.sent(await service.store.reading(lambda c: _tried(c, request, trial.planned.id)))
+    return answers.sent(answer)
 
 
-def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> _Trial:
+def _begun(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> Outbound | Answer:
+    """The message, about to be sent; or what became of it, where this is a repetition."""
+    repeats, service = request.repeats, request.service
+    before = repeats.begin(c) if repeats else None
+    if isinstance(before, Answer):
+        return before
+    if before is not None:
+        return _answered(c, request, before.note)
+    planned, body = _trial(c, request, webhook_id, wanted)
+    if repeats:
+        repeats.note(c, planned.id)
+    return once.place(c, planned, body, now=request.now, masters=service.masters)
+
+
+def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tuple[Planned, bytes]:
     now, nonce = request.now, token_hex(8)
     webhook = webhooks.get(c, webhook_id, owner=owner(request))
     if wanted.event is None:
         planned = sample.message(webhook, "webhook.test", nonce=nonce, now=now)
-        return _Trial(planned=planned, body=formats.test(webhook, now=now))
+        return planned, formats.test(webhook, now=now)
     stored = events.get(c, wanted.event)
     chosen = sample.reminder(webhook, history.candidate(stored), nonce=nonce, now=now)
     if chosen is None:
         detail = "There is no reminder of it: no day of it is known, or it is internal."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
     page = request.service.page(stored.id, webhook.lang)
-    body = formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)
-    return _Trial(planned=chosen, body=body)
+    return chosen, formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)
 
 
-def _tried(c: Connection, request: Call, delivery_id: str) -> Answer:
-    _, attempts = deliveries.get(c, delivery_id, owner=owner(request))
-    shown = {name: getattr(attempts[-1], name) for name in AttemptView.__struct_fields__}
-    return answers.value(Tried(delivery=delivery_id, **shown))
+def _answered(c: Connection, request: Call, delivery_id: str) -> Answer:
+    """How it went. Kept for repetitions; a first request that died is answered for by one of them."""
+    first, *_ = deliveries.attempts(c, [delivery_id])[delivery_id]
+    if first.finished_at is None:
+        raise KeyInUse
+    shown = {name: getattr(first, name) for name in AttemptView.__struct_fields__}
+    answer = answers.value(Tried(delivery=delivery_id, **shown))
+    if repeats := request.repeats:
+        repeats.keep(c, answer)
+    return answer
 
 
 def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> Sequence[Candidate]:
@@ -128,7 +156,10 @@ def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> 
         for anchor in ("start", "end")
         for stored in events.anchored(c, anchor, after=after, until=before)
     }
-    found |= {stored.id: stored for stored in events.undated(c, MOST_UNDATED)}
+    asked = spoken_of(webhook)
+    # One more than is shown, for that tells that there are more.
+    dateless = events.undated(c, asked, now=now, limit=MOST_ROWS + 1) if asked else ()
+    found |= {stored.id: stored for stored in dateless}
     return [history.candidate(stored) for stored in found.values()]
 
 

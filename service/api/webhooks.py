@@ -28,8 +28,8 @@ from service.reminders import rules, secrets
 from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
 from service.reminders.secrets import Sealed
 from service.reminders.signing import SigningKey
+from service.store import keys, webhooks
 from service.store import secrets as kept
-from service.store import webhooks
 
 # The planner looks at every webhook; one key must not make work for all.
 MOST = 1000
@@ -65,6 +65,7 @@ async def create(request: Call) -> Response[bytes]:
     made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
 
     def work(c: Connection) -> Answer:
+        keys.hold(c, request.key.id)
         if webhooks.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
         fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
@@ -138,6 +139,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         check_url(service, wanted.url)
 
     def work(c: Connection) -> Answer:
+        keys.hold(c, request.key.id)
         current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
         news = bodies.convert(whole(patch, current, ("filter",)), PatchWebhook)
@@ -146,7 +148,8 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
             return _shown(c, current)
         fresh = _missing_keys(c, after)
         kept.add(c, webhook_id, sealed(service, webhook_id, fresh), now=request.now)
-        webhooks.replace(c, after, anew=rules.begins_anew(current, after))
+        anew = rules.begins_anew(current, after)
+        webhooks.replace(c, after, anew=anew, well=_is_another_try(current, after))
         return _shown(c, after, fresh)
 
     return await request.write(work)
@@ -160,13 +163,14 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Delete it with its secrets. What it still waited for is not sent."""
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> int:
         webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
-        webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
-        return answers.NOTHING
+        return webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
 
-    return await request.write(work)
+    superseded = await request.service.store.writing(work)
+    request.service.metrics.superseded.inc(superseded)
+    return answers.sent(answers.NOTHING)
 
 
 def check_url(service: Service, url: str) -> None:
@@ -198,6 +202,11 @@ def with_secrets(view: WebhookView, fresh: Iterable[SigningKey]) -> WebhookView:
 def precondition(request: Call) -> Precondition:
     headers = request.headers
     return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+
+
+def _is_another_try(before: Webhook, after: Webhook) -> bool:
+    """Resumed, or sent elsewhere: only then do earlier failures say nothing of what is to come."""
+    return before.state != "active" == after.state or before.url != after.url
 
 
 def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 import os
-import signal
 import socket
 import subprocess
-import sys
 import time
 
 import msgspec
 
+from service import offspring
 from service.carrier.line import Line, Receipt, Terms
 from service.egress import Egress, Request
 from service.reminders.answers import Answer
@@ -22,9 +21,6 @@ START_SECONDS = 30.0
 # the part of a lease that a send must leave over (`service.reminders.tempo`).
 GRACE_SECONDS = 3.0
 WATCH_SECONDS = 0.5
-# The path is handed over, or a folder `service` where somebody happens to be would be taken for ours.
-RUN = "import sys; sys.path[:] = sys.argv[2:]; from service.carrier.program import main; main(sys.argv[1])"
-BLOCKED = (signal.SIGINT, signal.SIGTERM)
 # Nobody knows whether it arrived.
 UNKNOWN = Answer(outcome="abandoned")
 
@@ -150,14 +146,4 @@ def _spawned(theirs: socket.socket, egress: Egress) -> "subprocess.Popen[bytes]"
         log=logging.getLevelName(logging.getLogger("service").getEffectiveLevel()),
     )
     told = msgspec.json.encode(terms).decode()
-    # Blocked signals stay blocked in what is started, so that not even its first instant is open to Ctrl-C.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)
-    try:
-        return subprocess.Popen(  # noqa: S603
-            [sys.executable, "-c", RUN, told, *sys.path],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            env=foreign_environment(),
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return offspring.start("service.carrier.program", told, hearing=theirs, env=foreign_environment())

@@ -5,19 +5,16 @@ gets one, and what is under way has to be finished first.
 """
 
 import asyncio
-import ctypes
 import logging
 import os
-import signal
 import socket
-import sys
 from collections.abc import Callable
 from ipaddress import ip_network
 
 import msgspec
 import uvloop
 
-from service import heap, logs
+from service import heap, logs, offspring
 from service.addresses import Policy
 from service.carrier.line import Line, Parcel, Terms
 from service.egress import Egress, Request
@@ -26,31 +23,17 @@ from service.reminders.answers import Answer
 log = logging.getLogger(__name__)
 # Whoever asks is answered before the next reminder leaves, where the two want the same core.
 NICENESS = 5
-PR_SET_PDEATHSIG = 1
 
 
 def main(told: str) -> None:
     """Post until the line is closed."""
     terms = msgspec.json.decode(told, type=Terms)
-    die_with(terms.parent)
+    offspring.die_with(terms.parent)
     logs.configure(terms.log)
     os.nice(NICENESS)
     heap.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(terms))
-
-
-def die_with(parent: int) -> None:
-    """A parent that is killed closes the line, too; this holds even for a child that does not listen."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            end()
-
-
-def end() -> None:
-    """At once: nobody waits for an answer any more."""
-    os._exit(0)
 
 
 async def _work(terms: Terms) -> None:
@@ -63,7 +46,7 @@ async def _work(terms: Terms) -> None:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 
-    line = Line(list[Parcel], heard=take, lost=end)
+    line = Line(list[Parcel], heard=take, lost=offspring.end)
     pair = socket.socket(fileno=terms.socket)
     await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=pair)
     line.flush()  # an empty batch says that it is ready

@@ -32,10 +32,10 @@ _INSTANT = re.compile(
 _SLUG = re.compile(SLUG_PATTERN)
 _CHOICES = {"kind": get_args(Kind), "status": get_args(Status), "phase": get_args(Phase)}
 _SLUGS = ("tag", "series", "program", "organization", "part_of")
-_MANY = (*_CHOICES, *_SLUGS, "city")
+MANY = (*_CHOICES, *_SLUGS, "city")
 _INSTANTS = ("from", "to", "updated_since")
 _ONCE = (*_INSTANTS, "disputed", "q")
-NAMES = frozenset((*_MANY, *_ONCE))
+NAMES = frozenset((*MANY, *_ONCE))
 
 _NO_INSTANT = "it is neither a date (2025-09-05) nor an instant with its zone (2025-09-05T05:00:00Z)"
 LOST_PLUS = "a + in an address means a space: write it as %2B, 2025-09-05T14:00:00%2B09:00"

@@ -5,6 +5,7 @@ Pure: texts come in, faults and nouns go out. `service.seeding` reads the folder
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
 
 import msgspec
 
@@ -13,6 +14,7 @@ from service.catalogue.event import Event, Organization, Participation, Program,
 from service.catalogue.seedfile import FOLDERS, Fault, Noun, SeedFile, Unreadable, read
 
 Name = tuple[str, str]  # folder and id
+WITH_FEEDS = ("series", "programs", "organizations")
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ class BadSeeds(Exception):
 def check(files: Mapping[str, str], articles: Mapping[str, str] | None) -> Report:
     """Every fault, by file and line. Without articles the words of a quote are taken on trust."""
     seeds, faults = _read(files)
-    faults += [*_dangling(seeds, files), *_circles(seeds), *_uninvited(seeds)]
+    faults += [*_dangling(seeds, files), *_circles(seeds), *_uninvited(seeds), *_namesakes(seeds)]
     for seed in seeds.values():
         faults += seedproof.faults(seed, _cited(seed, seeds), articles)
     return Report(faults=tuple(sorted(set(faults))), counts=_counts(seeds))
@@ -150,6 +152,15 @@ def _circles(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
             wholes[part].discard(whole)
         else:
             return
+
+
+def _namesakes(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+    """A feed has one name: of two seeds with the same, one would have none that can be reached."""
+    for first, second in combinations(WITH_FEEDS, 2):
+        for folder, name in seeds:
+            if folder == second and (first, name) in seeds:
+                detail = f"{first}/{name}.yaml has this id, and its feed this name; choose another"
+                yield seeds[folder, name].fault("/id", detail)
 
 
 def _cited(seed: SeedFile, seeds: Mapping[Name, SeedFile]) -> dict[str, Source]:

@@ -69,9 +69,11 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("key_id")
 @settings_flags(*DATABASE)
 def revoke(settings: Settings, key_id: str) -> None:
-    """Make the key KEY_ID invalid, at once and for good."""
-    _in_store(settings, lambda c, now: key_store.revoke(c, key_id, now=now))
+    """Make the key KEY_ID invalid, at once and for good, and switch off the webhooks it made."""
+    done, _ = _in_store(settings, lambda c, now: key_store.revoke(c, key_id, now=now))
     err.print(f"Key {key_id} is revoked.", markup=False)
+    for off in done.webhooks:
+        err.print(f"Its webhook {off.id} is switched off.", markup=False)
 
 
 def _in_store(settings: Settings, work: Callable[[Connection, datetime], T]) -> tuple[T, datetime]:

@@ -1,6 +1,7 @@
-"""`dday serve` and `dday deliver`: the service in this process, until SIGTERM or Ctrl-C.
+"""`dday serve` and `dday deliver`: the service, until SIGTERM or Ctrl-C.
 
-Its requests outward leave from a child (`service.carrier`).
+What plans and sends for `dday serve` is a child (`service.sender`); requests leave from a child of what
+sends (`service.carrier`).
 """
 
 import asyncio
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 @settings_flags()
 @click.option("--no-deliver", is_flag=True, help="Answer requests only; `dday deliver` sends the reminders.")
 def serve(settings: Settings, no_deliver: bool) -> None:
-    """Serve pages, JSON and feeds, and deliver reminders, all in this process.
+    """Serve pages, JSON and feeds, and deliver reminders.
 
     In an empty folder it makes dday.db and its key file, and loads the seeds.
     """
@@ -76,7 +77,7 @@ def opened(settings: Settings) -> Service:
 
     Later starts leave it alone, or what people changed since would be changed back. `dday seed` does that.
     """
-    service = open_service(settings, carried=settings.deliver)
+    service = open_service(settings, apart=settings.deliver)
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
             announce(log, "A new catalogue: loading the seeds …")

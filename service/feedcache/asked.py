@@ -167,7 +167,7 @@ def read_query(query: bytes) -> tuple[Pairs, list[str]]:
 
 
 def _filters(pairs: Sequence[tuple[str, str]]) -> tuple[EventFilter, Sequence[tuple[str, str]], list[str]]:
-    """The filters without the faulty ones: a feed shows rather too much than nothing."""
+    """The filters without the faulty values: a feed shows rather too much than nothing."""
     bad: list[str] = []
     while True:
         try:
@@ -175,8 +175,20 @@ def _filters(pairs: Sequence[tuple[str, str]]) -> tuple[EventFilter, Sequence[tu
         except Invalid as invalid:
             named = {fault.parameter for fault in invalid.faults}
             bad += [name for name in named if name]
+            good = [pair for pair in pairs if pair[0] not in named or _is_good(pair)]
             rest = [pair for pair in pairs if pair[0] not in named]
-            pairs = rest if len(rest) < len(pairs) else []
+            pairs = next((some for some in (good, rest) if len(some) < len(pairs)), [])
+
+
+def _is_good(pair: tuple[str, str]) -> bool:
+    """Whether it can stand alone: one of several values, the others of which may be bad."""
+    if pair[0] not in filters.MANY:
+        return False
+    try:
+        filters.parse_filters([pair])
+    except Invalid:
+        return False
+    return True
 
 
 def _named(names: Sequence[str]) -> tuple[str, ...]:

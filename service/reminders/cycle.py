@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from sqlalchemy import Connection
 
+from service.reminders import prepare
 from service.reminders.prepare import Dropped, Outbound
 from service.reminders.rules import Webhook
 from service.reminders.switchoff import switch_off
-from service.store import claims, deliveries, results, waiting
+from service.store import claims, deliveries, recovery, results, waiting
 from service.store.claims import Claimed
+from service.store.recovery import Recovered
 from service.store.results import Result
 from service.store.waiting import Due, Found
 
@@ -67,15 +69,19 @@ class Who(Struct, frozen=True, kw_only=True):
 class Turn(Struct, frozen=True, kw_only=True):
     """What one transaction did and found. `next_due` is looked up when claiming found nothing.
 
-    `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time.
+    `outdated` are to be armed and were not, as their webhook or event has changed since they were prepared.
+    `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time;
+    `expired` and `superseded` count those of all ways there are.
     """
 
     claimed: tuple[Claimed, ...] = ()
+    outdated: frozenset[str] = frozenset()
     queues: int = 0
     crowded: bool = False
     stale: int = 0
     expired: int = 0
-    recovered: int = 0
+    superseded: int = 0
+    recovered: tuple[Recovered, ...] = ()
     given_up: tuple[Result, ...] = ()
     outlived: int = 0
     disabled: tuple[Webhook, ...] = ()
@@ -86,28 +92,41 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     """All of it or nothing; run again after a failure it comes to the same."""
     recorded = results.record(c, todo.results)
     disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
-    claims.arm(c, [each.armed for each in todo.armed], worker=who.worker, now=who.now)
-    claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
+    outdated = prepare.outdated(c, todo.armed)
+    armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
+    claims.arm(c, armed, worker=who.worker, now=who.now)
+    dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
     claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
     claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
     looking = housekeeping or bool(todo.forsaken)
-    recovered = claims.recover(c, now=who.now, chance=who.chance) if looking else 0
-    expired = claims.expire(c, now=who.now) if housekeeping else 0
+    recovered = recovery.recover(c, now=who.now, chance=who.chance) if looking else ()
+    outlived = claims.expire(c, now=who.now) if housekeeping else 0
     found = _due(c, wish, who) if wish else Found()
     chosen = wish.choose(found.due) if wish else []
     claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
     return Turn(
         claimed=claimed,
+        outdated=outdated,
         queues=len({each.webhook for each in found.due}),
         crowded=found.crowded,
         stale=recorded.stale,
-        expired=expired + sum(each.state == "expired" for each in todo.dropped),
+        expired=outlived + dropped["expired"] + _in(recorded.given_up, "expired"),
+        superseded=recorded.superseded + dropped["superseded"] + taken_back(recovered),
         recovered=recovered,
         given_up=recorded.given_up,
-        outlived=expired,
+        outlived=outlived,
         disabled=disabled,
         next_due=deliveries.next_due(c, after=who.now) if wish and not claimed else None,
     )
+
+
+def taken_back(recovered: Sequence[Recovered]) -> int:
+    """How many of what a dead worker held nobody wants any more."""
+    return sum(each.state == "superseded" for each in recovered)
+
+
+def _in(ended: Sequence[Result], state: str) -> int:
+    return sum(each.verdict.state == state for each in ended)
 
 
 def _due(c: Connection, wish: Wish, who: Who) -> Found:

@@ -18,13 +18,13 @@ from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook
-from service.reminders.cycle import ToDo, Turn, Who, Wish, turn
-from service.reminders.lanes import DEEPEST
+from service.reminders.cycle import ToDo, Turn, Who, Wish, taken_back, turn
+from service.reminders.lane import DEEPEST
 from service.reminders.outbox import Means, Outbox
 from service.reminders.prepare import Page
 from service.reminders.subscribers import Subscribers
 from service.reminders.tempo import Tempo
-from service.store import claims
+from service.store import recovery
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,12 @@ class Deliverer:
             return 0
         # The file's lock says that nobody else can be sending.
         now, chance = means.clock.now(), means.chance()
-        return await means.store.writing(partial(claims.recover, now=now, chance=chance, everything=True))
+        recover = partial(recovery.recover, now=now, chance=chance, everything=True)
+        found = await means.store.writing(recover)
+        done = Turn(recovered=found, superseded=taken_back(found))
+        self._count(done)
+        logbook.note(done, ())
+        return len(found)
 
     async def drain(self) -> None:
         """Claim nothing more, give back what has not begun, wait for what has, and record it."""
@@ -163,7 +168,7 @@ class Deliverer:
         self._count(done)
         logbook.note(done, todo.dropped)
         outbox.take(done.claimed, began=began)
-        outbox.committed(todo)
+        outbox.committed(todo, outdated=done.outdated)
         return done
 
     def _wish(self) -> Wish | None:
@@ -173,18 +178,19 @@ class Deliverer:
         recent = running() - self._claimed < CLAIM_SECONDS
         if lanes.held >= 2 * tempo.concurrency and (recent or room < tempo.ahead // 2):
             return None
-        glance = max(GLANCE, room)
+        glance, now = max(GLANCE, room), self._means.clock.now()
         return Wish(
             limit=glance,
             depth=max(1, min(DEEPEST, glance // self._queues)),
-            without=lanes.full(),
+            without=lanes.full(now),
             crowded=self._crowded,
-            choose=partial(lanes.choose, room=room),
+            choose=partial(lanes.choose, room=room, now=now),
         )
 
     def _count(self, done: Turn) -> None:
         metrics = self._means.metrics
         metrics.stale.inc(done.stale)
         metrics.expired.inc(done.expired)
-        metrics.recovered.inc(done.recovered)
+        metrics.superseded.inc(done.superseded)
+        metrics.recovered.inc(len(done.recovered))
         metrics.disabled.inc(len(done.disabled))

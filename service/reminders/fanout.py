@@ -71,7 +71,8 @@ def lag(c: Connection, *, now: datetime) -> timedelta:
 
 def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:
     """The cursors move with the last rows; rows that came before them are the same whoever inserts them."""
-    rows, seen = decision.insert, decision.seen
+    # In the order of their names, which is then that of everything they will be claimed and recorded by.
+    rows, seen = tuple(sorted(decision.insert, key=lambda each: each.id)), decision.seen
     while len(rows) > SLICE:
         store.write(partial(_insert, rows=rows[:SLICE], seen=seen, now=now))
         rows, seen = (

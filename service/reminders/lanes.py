@@ -2,90 +2,52 @@
 
 from collections import deque
 from collections.abc import Iterable
+from datetime import datetime
 
-from msgspec import Struct
-
+from service.reminders.lane import Lane, Pace, Ready
 from service.reminders.prepare import Outbound
+from service.reminders.slots import Slots, Started
 from service.store.claims import QUARANTINE
 from service.store.waiting import Due
 
-# A receiver that answers within this is believed to go on so.
-QUICK_SECONDS = 2.0
-# As much may be claimed for a webhook as it is likely to take within this time, and armed within that.
-AHEAD_SECONDS = 0.3
-ARMED_SECONDS = 0.08
-DEEPEST = 256
 # Webhooks whose pace is remembered though nothing is under way.
 MOST = 10_000
-
-
-class Lane:
-    """The queue of one webhook. Until it has answered quickly once, it is sent one request at a time."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[Outbound] = deque()
-        self.ready: deque[Outbound] = deque()
-        self.arming = 0
-        self.in_flight = 0
-        self.seconds: float | None = None
-        self.in_turn = False
-
-    @property
-    def quick(self) -> bool:
-        return self.seconds is not None and self.seconds < QUICK_SECONDS
-
-    @property
-    def slow(self) -> bool:
-        return self.seconds is not None and self.seconds >= QUICK_SECONDS
-
-    def limit(self, most: int) -> int:
-        return most if self.quick else 1
-
-    def depth(self, most: int) -> int:
-        """How many may be claimed and unfinished at once."""
-        return self._within(AHEAD_SECONDS, most)
-
-    def room(self, most: int) -> int:
-        """How many more may be written down as about to be sent."""
-        return self._within(ARMED_SECONDS, most) - len(self.ready) - self.arming - self.in_flight
-
-    def _within(self, seconds: float, most: int) -> int:
-        if self.seconds is None or self.slow:
-            return 1
-        return max(most, min(DEEPEST, int(most * seconds / max(self.seconds, 0.001))))
-
-
-class Started(Struct, frozen=True, kw_only=True):
-    """One request on its way; `slow` is what its lane counted as when it began."""
-
-    outbound: Outbound
-    slow: bool
+# Written down as about to be sent, by slots: some batches' worth.
+ARMED = 4
 
 
 class Lanes:
-    """At most `most` in flight a webhook and `total` together; slow ones share half of that."""
+    """At most `most` in flight a webhook and `total` together, not counting those that linger."""
 
     def __init__(self, *, most: int, total: int) -> None:
-        self._most, self._total = most, total
+        self._most, self._slots, self._most_armed = most, Slots(total), ARMED * total
         self._lanes: dict[str, Lane] = {}
-        self._turn: deque[Lane] = deque()
-        self._slow_turn: deque[Lane] = deque()
+        self._turns: dict[Pace, deque[Lane]] = {"new": deque(), "slow": deque(), "quick": deque()}
         self._unarmed: deque[Lane] = deque()
-        self.in_flight = 0
-        self._slow = 0
+        self._armed = 0
         self._claimed: dict[str, int] = {}
         self.quarantined = 0
+
+    @property
+    def in_flight(self) -> int:
+        return self._slots.in_flight
 
     @property
     def held(self) -> int:
         """Everything claimed and unfinished."""
         return sum(self._claimed.values())
 
-    def full(self) -> list[str]:
+    def full(self, now: datetime) -> list[str]:
         """Webhooks for which no more is to be claimed now."""
-        return [key for key, count in list(self._claimed.items()) if count >= self._depth(key)]
+        deep = {key for key, count in self._claimed.items() if count >= self._depth(key)}
+        return list(deep | {key for key, lane in self._lanes.items() if lane.held(now)})
 
-    def choose(self, due: Iterable[Due], *, room: int) -> list[str]:
+    def is_held(self, webhook: str, now: datetime) -> bool:
+        """Its receiver wants to be left alone."""
+        lane = self._lanes.get(webhook)
+        return lane is not None and lane.held(now)
+
+    def choose(self, due: Iterable[Due], *, room: int, now: datetime) -> list[str]:
         """From what is due, what to claim: fairly by webhook, and alone what may kill its worker.
 
         A suspect is claimed when all else is finished, and nothing else before it is: what it takes down is
@@ -97,12 +59,14 @@ class Lanes:
             return [] if self.held or suspect is None else [suspect]
         chosen: list[str] = []
         counts: dict[str, int] = {}
+        room_of: dict[str, int] = {}
         for each in rows:
-            held = self._claimed.get(each.webhook, 0) + counts.get(each.webhook, 0)
-            if len(chosen) >= room or held >= self._depth(each.webhook):
-                continue
-            counts[each.webhook] = counts.get(each.webhook, 0) + 1
-            chosen.append(each.id)
+            key = each.webhook
+            if key not in room_of:
+                room_of[key] = 0 if self.is_held(key, now) else self._depth(key) - self._claimed.get(key, 0)
+            if len(chosen) < room and counts.get(key, 0) < room_of[key]:
+                counts[key] = counts.get(key, 0) + 1
+                chosen.append(each.id)
         return chosen
 
     def claimed(self, webhook: str, *, abandons: int) -> None:
@@ -120,81 +84,106 @@ class Lanes:
         """It is to be sent, and nothing about that is written down yet."""
         lane = self._lane(outbound.claimed.planned.webhook)
         lane.waiting.append(outbound)
-        if len(lane.waiting) == 1:
-            self._unarmed.append(lane)
+        self._take_arms(lane)
 
     def arm(self) -> list[Outbound]:
         """What is about to be sent, lane by lane in turn; `armed` follows once it is written down."""
         chosen: list[Outbound] = []
         full: list[Lane] = []
-        while self._unarmed:
+        while self._unarmed and self._armed < self._most_armed:
             lane = self._unarmed.popleft()
-            if lane.room(self._most) <= 0:
+            lane.unarmed = False
+            if lane.waiting and lane.room(self._most) <= 0:
                 full.append(lane)
-                continue
-            chosen.append(lane.waiting.popleft())
-            lane.arming += 1
-            if lane.waiting:
-                self._unarmed.append(lane)
-        self._unarmed.extend(full)
+            elif lane.waiting:
+                chosen.append(lane.waiting.popleft())
+                lane.arming += 1
+                self._armed += 1
+                self._take_arms(lane)
+        for lane in full:
+            self._take_arms(lane)
         return chosen
 
-    def armed(self, outbounds: Iterable[Outbound]) -> None:
+    def armed(self, outbounds: Iterable[Outbound], *, now: float) -> None:
         for outbound in outbounds:
             lane = self._lanes[outbound.claimed.planned.webhook]
             lane.arming -= 1
-            lane.ready.append(outbound)
+            lane.ready.append(Ready(outbound, now))
             self._take_turn(lane)
 
-    def next(self) -> Started | None:
-        """The next to send, webhook by webhook in turn; None if none may be sent now."""
-        if self.in_flight >= self._total:
-            return None
-        slow = bool(self._slow_turn) and self._slow < max(1, self._total // 2)
-        turn = self._slow_turn if slow else self._turn
-        if not turn:
-            return None
-        lane = turn.popleft()
-        lane.in_turn = False
-        outbound = lane.ready.popleft()
-        lane.in_flight += 1
-        self.in_flight += 1
-        self._slow += slow
-        self._take_turn(lane)
-        return Started(outbound=outbound, slow=slow)
+    def disarm(self, outbounds: Iterable[Outbound]) -> None:
+        """They are not to be sent as they are after all."""
+        for outbound in outbounds:
+            self._lanes[outbound.claimed.planned.webhook].arming -= 1
+            self._armed -= 1
 
-    def finished(self, started: Started, *, seconds: float) -> None:
-        """The request has ended after so long; its webhook may have the next one."""
-        lane = self._lanes[started.outbound.claimed.planned.webhook]
-        lane.in_flight -= 1
-        self.in_flight -= 1
-        self._slow -= started.slow
-        lane.seconds = seconds if lane.seconds is None else 0.7 * lane.seconds + 0.3 * seconds
+    def next(self, *, now: float) -> Started | None:
+        """The next to send, webhook by webhook in turn; None if none may be sent now.
+
+        `stale` where it waited for so long that it is to be put back instead.
+        """
+        for started in self._slots.long_out(now):
+            self._lanes[started.webhook].lingers()
+        while (pace := self._slots.next(self._turns)) is not None:
+            lane = self._turns[pace].popleft()
+            lane.in_turn = False
+            if lane.ready and lane.pace == pace:
+                return self._start(lane, pace, now=now)
+            self._take_turn(lane)  # its pace has changed meanwhile, or what it had was taken back
+        return None
+
+    def finished(self, started: Started, *, seconds: float, hold: datetime | None = None) -> None:
+        """It has ended after so long; its webhook may have the next one, after `hold` if that is said."""
+        lane = self._ended(started)
+        lane.took(seconds)
+        if hold is not None:
+            lane.hold(hold)
         self._take_turn(lane)
 
     def put_back(self, started: Started) -> None:
         """It was not begun after all."""
-        lane = self._lanes[started.outbound.claimed.planned.webhook]
-        lane.in_flight -= 1
-        self.in_flight -= 1
-        self._slow -= started.slow
+        self._take_turn(self._ended(started))
+
+    def outlived(self, *, began: float, armed: float) -> list[Outbound]:
+        """Take back what has waited since before then, claimed or armed, and was not begun."""
+        return self._without(lane.outlived(began=began, armed=armed) for lane in self._lanes.values())
+
+    def recall(self, webhook: str) -> list[Outbound]:
+        """Take back everything of this webhook that has not begun."""
+        return self._without([self._lanes[webhook].clear()] if webhook in self._lanes else [])
+
+    def clear(self) -> list[Outbound]:
+        """Take back everything that has not begun."""
+        return self._without(lane.clear() for lane in self._lanes.values())
+
+    def _without(self, taken: Iterable[list[Outbound]]) -> list[Outbound]:
+        left = [outbound for some in taken for outbound in some]
+        self._armed = sum(len(lane.ready) + lane.arming for lane in self._lanes.values())
+        return left
+
+    def _start(self, lane: Lane, pace: Pace, *, now: float) -> Started:
+        started = Started(lane.ready.popleft(), pace=pace, now=now)
+        self._armed -= 1
+        lane.in_flight += 1
+        self._slots.take(started)
         self._take_turn(lane)
+        return started
+
+    def _ended(self, started: Started) -> Lane:
+        self._slots.free(started)
+        lane = self._lanes[started.webhook]
+        lane.in_flight -= 1
+        return lane
+
+    def _take_arms(self, lane: Lane) -> None:
+        if lane.waiting and not lane.unarmed:
+            lane.unarmed = True
+            self._unarmed.append(lane)
 
     def _take_turn(self, lane: Lane) -> None:
         if lane.ready and not lane.in_turn and lane.in_flight < lane.limit(self._most):
             lane.in_turn = True
-            (self._slow_turn if lane.slow else self._turn).append(lane)
-
-    def clear(self) -> list[Outbound]:
-        """Take back everything that has not begun."""
-        left = [outbound for lane in self._lanes.values() for outbound in (*lane.waiting, *lane.ready)]
-        for lane in self._lanes.values():
-            lane.waiting.clear()
-            lane.ready.clear()
-            lane.in_turn = False
-        for turn in (self._turn, self._slow_turn, self._unarmed):
-            turn.clear()
-        return left
+            self._turns[lane.pace].append(lane)
 
     def _depth(self, webhook: str) -> int:
         lane = self._lanes.get(webhook)

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 
 from service.reminders.cycle import Turn
 from service.reminders.prepare import Dropped
+from service.reminders.rules import Webhook
+from service.store.delivery_records import GIVEN_UP
 
 log = logging.getLogger(__name__)
-LOST = ("dead", "expired")
 
 
 def note(done: Turn, dropped: Iterable[Dropped]) -> None:
@@ -20,12 +21,25 @@ def note(done: Turn, dropped: Iterable[Dropped]) -> None:
         verdict = result.verdict
         _lost(result.delivery, result.webhook, verdict.state, verdict.reason, answer=result.answer.outcome)
     for each in dropped:
-        if each.state in LOST:
+        if each.state in GIVEN_UP:
             planned = each.claimed.planned
             _lost(planned.id, planned.webhook, each.state, each.reason, answer=None)
+    for held in done.recovered:
+        if held.state in GIVEN_UP:
+            _lost(held.delivery, held.webhook, held.state, held.reason, answer="abandoned")
     if done.outlived:
         log.info("%d deliveries expired unsent", done.outlived, extra={"expired": done.outlived})
-    for off in done.disabled:
+    switched_off(done.disabled)
+
+
+def late(expired: int) -> None:
+    """What was of no use any more when it was planned, after a stop of ours."""
+    if expired:
+        log.info("%d deliveries were planned too late to be sent", expired, extra={"expired": expired})
+
+
+def switched_off(webhooks: Iterable[Webhook]) -> None:
+    for off in webhooks:
         fields = {"webhook": off.id, "reason": off.disabled_reason}
         log.warning("webhook %s was switched off: %s", off.id, off.disabled_reason, extra=fields)
 

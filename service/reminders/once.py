@@ -1,49 +1,75 @@
 """One message at once, outside the queue: a test that its owner is waiting for. Recorded like any other."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from secrets import token_hex
+from typing import TypeVar
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.clock import Clock
+from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import sending
+from service.reminders import logbook, sending
 from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
-from service.reminders.subscribers import Subscriber, Subscribers
+from service.reminders.rules import Webhook
+from service.reminders.subscribers import Subscribers
+from service.reminders.switchoff import switch_off
 from service.store import claims, deliveries, results
-from service.store.claims import Armed, Claimed
+from service.store.claims import TESTING, Armed
 from service.store.engine import Store
+from service.store.results import Result
 
+T = TypeVar("T")
 LEASE = timedelta(minutes=1)
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """What recording came to."""
+
+    stale: int
+    disabled: tuple[Webhook, ...]
+
+
+def place(
+    c: Connection, planned: Planned, body: bytes, *, now: datetime, masters: Mapping[str, bytes]
+) -> Outbound:
+    """Store it as about to be sent; nobody else will, unless we die."""
+    deliveries.insert(c, [planned], now=now, body=body)
+    worker = f"{TESTING}{token_hex(8)}"
+    [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
+    claims.arm(c, [Armed(delivery=planned.id, fence=claimed.fence, body=None)], worker=worker, now=now)
+    subscriber = Subscribers(masters).load(c, [planned.webhook])[planned.webhook]
+    return Outbound(claimed=claimed, subscriber=subscriber, body=body, began=0.0)
 
 
 async def send(
     store: Store,
     egress: Outward,
-    planned: Planned,
-    body: bytes,
+    outbound: Outbound,
     *,
     clock: Clock,
-    masters: Mapping[str, bytes],
-    schedule: Sequence[timedelta] = (),
-) -> None:
-    """Store it, send it, record the attempt. Without a schedule it is not tried again."""
-    placed = partial(_placed, planned=planned, body=body, clock=clock, masters=masters)
-    claimed, subscriber = await store.writing(placed)
-    outbound = Outbound(claimed=claimed, subscriber=subscriber, body=body, began=0.0)
-    result = await sending.attempt(egress, outbound, clock=clock, chance=0.5, schedule=tuple(schedule))
-    await store.writing(partial(results.record, results=[result]))
-
-
-def _placed(
-    c: Connection, *, planned: Planned, body: bytes, clock: Clock, masters: Mapping[str, bytes]
-) -> tuple[Claimed, Subscriber]:
+    metrics: Metrics,
+    then: Callable[[Connection], T],
+) -> T:
+    """Send what is placed, once. `then` belongs to the transaction that records the attempt."""
+    result = await sending.attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
     now = clock.now()
-    deliveries.insert(c, [planned], now=now, body=body)
-    worker = f"wrk_{token_hex(8)}"
-    [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
-    claims.arm(c, [Armed(delivery=planned.id, fence=claimed.fence, body=None)], worker=worker, now=now)
-    return claimed, Subscribers(masters).load(c, [planned.webhook])[planned.webhook]
+
+    def work(c: Connection) -> tuple[Ended, T]:
+        return _recorded(c, result, now=now), then(c)
+
+    ended, said = await store.writing(work)
+    metrics.attempted(result.answer.outcome)
+    metrics.stale.inc(ended.stale)
+    metrics.disabled.inc(len(ended.disabled))
+    logbook.switched_off(ended.disabled)
+    return said
+
+
+def _recorded(c: Connection, result: Result, *, now: datetime) -> Ended:
+    """With what it means for the webhook: a 410 is its receiver's wish, test or not."""
+    recorded = results.record(c, [result])
+    return Ended(stale=recorded.stale, disabled=switch_off(c, [result], recorded.failing, now=now))

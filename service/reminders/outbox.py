@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 from msgspec import Struct
@@ -11,10 +11,11 @@ from msgspec import Struct
 from service.clock import Clock, running
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import sending
+from service.reminders import retry, sending
 from service.reminders.cycle import ToDo
-from service.reminders.lanes import Lanes, Started
-from service.reminders.prepare import Page, Prepared, prepare
+from service.reminders.lanes import Lanes
+from service.reminders.prepare import Outbound, Page, Prepared, prepare
+from service.reminders.slots import FRESH_SECONDS, Started
 from service.reminders.subscribers import Subscribers
 from service.reminders.tempo import Tempo
 from service.store.claims import Claimed
@@ -22,6 +23,8 @@ from service.store.engine import Store
 from service.store.results import Result
 
 log = logging.getLogger(__name__)
+# How often what waits is looked through for what has waited too long.
+SWEEP_SECONDS = 0.5
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -46,6 +49,7 @@ class Outbox:
         self.todo = ToDo.nothing()
         self.woken = asyncio.Event()
         self._stopping = False
+        self._swept = 0.0
         self._sends: set[asyncio.Task[None]] = set()
         self._preparing: set[asyncio.Task[None]] = set()
 
@@ -57,13 +61,23 @@ class Outbox:
             _keep(self._preparing, self._prepare(claimed, began=began))
 
     def arm(self) -> None:
-        """What is sent next is to be written down with the next transaction."""
-        if not self._stopping:
-            self.todo.armed += self.lanes.arm()
+        """What is sent next is to be written down with the next transaction; what has waited long is not."""
+        if self._stopping:
+            return
+        now = running()
+        if now - self._swept >= SWEEP_SECONDS:
+            self._swept = now
+            self._return(self.lanes.outlived(began=now - self._means.tempo.trust, armed=now - FRESH_SECONDS))
+        self.todo.armed += self.lanes.arm()
 
-    def committed(self, todo: ToDo) -> None:
-        """This is written, so what it arms may go."""
-        self.lanes.armed(todo.armed)
+    def committed(self, todo: ToDo, *, outdated: frozenset[str]) -> None:
+        """This is written, so what it arms may go, but for what was outdated: that is looked at once more."""
+        fresh = [each for each in todo.armed if each.claimed.planned.id not in outdated]
+        again = [each for each in todo.armed if each.claimed.planned.id in outdated]
+        self.lanes.armed(fresh, now=running())
+        self.lanes.disarm(again)
+        for each in again:
+            _keep(self._preparing, self._prepare([each.claimed], began=each.began))
         self._begin()
 
     async def prepared(self) -> None:
@@ -83,8 +97,7 @@ class Outbox:
         """Begin nothing more; what has not begun is given back."""
         self._stopping = True
         await self.prepared()
-        for outbound in (*self.lanes.clear(), *self.todo.armed):
-            self._give_back(outbound.claimed)
+        self._return((*self.lanes.clear(), *self.todo.armed))
         self.todo.armed = []
 
     async def _prepare(self, claimed: Sequence[Claimed], *, began: float) -> None:
@@ -109,21 +122,28 @@ class Outbox:
             self.lanes.add(outbound)
         for each in prepared.dropped:
             self.lanes.settled(each.claimed.planned.webhook, abandons=each.claimed.abandons)
+        for claimed in prepared.paused:
+            self._give_back(claimed)
         self.todo.dropped += prepared.dropped
         self.woken.set()
 
     def _begin(self) -> None:
         """Start what the limits allow."""
-        while not self._stopping and (started := self.lanes.next()) is not None:
-            if running() - started.outbound.began >= self._means.tempo.trust:
-                # Too little of the lease is left: somebody else might send it as well.
+        now, at = running(), self._means.clock.now()
+        while not self._stopping and (started := self.lanes.next(now=now)) is not None:
+            if self._too_late(started, now=now) or self.lanes.is_held(started.webhook, at):
                 self.lanes.put_back(started)
                 self._give_back(started.outbound.claimed)
             else:
                 _keep(self._sends, self._send(started))
 
+    def _too_late(self, started: Started, *, now: float) -> bool:
+        """What it was made from may have changed, or too little of the lease is left."""
+        return started.stale or now - started.outbound.began >= self._means.tempo.trust
+
     async def _send(self, started: Started) -> None:
-        means, outbound, began = self._means, started.outbound, time.monotonic()
+        means, outbound = self._means, started.outbound
+        hold = None
         try:
             result = await sending.attempt(
                 means.egress,
@@ -132,31 +152,38 @@ class Outbox:
                 chance=means.chance(),
                 schedule=means.tempo.schedule,
             )
-            self._note(outbound.claimed, result)
+            hold = self._note(outbound, result)
         except Exception:
             # A mistake of ours: the lease runs out, and after some of these the delivery is quarantined.
             log.exception("delivery %s was not sent", outbound.claimed.planned.id)
-        self.lanes.finished(started, seconds=time.monotonic() - began)
+        self.lanes.finished(started, seconds=running() - started.began, hold=hold)
         self.lanes.settled(outbound.claimed.planned.webhook, abandons=outbound.claimed.abandons)
         self._begin()
         self.woken.set()
 
-    def _note(self, claimed: Claimed, result: Result) -> None:
+    def _note(self, outbound: Outbound, result: Result) -> datetime | None:
+        """Returns until when its webhook is to be left alone."""
+        claimed = outbound.claimed
+        self._count(claimed, result)
         if result.answer.outcome == "abandoned":
             # The process that sent it died: as little is known of it as if all of us had.
             self.todo.forsaken.append(claimed)
-        else:
-            self.todo.results.append(result)
-        self._count(claimed, result)
+            return None
+        self.todo.results.append(result)
+        if hold := retry.hold(result.answer, now=result.finished_at):
+            self._return(self.lanes.recall(claimed.planned.webhook))
+        return hold
+
+    def _return(self, outbounds: Iterable[Outbound]) -> None:
+        for outbound in outbounds:
+            self._give_back(outbound.claimed)
 
     def _give_back(self, claimed: Claimed) -> None:
         self.lanes.settled(claimed.planned.webhook, abandons=claimed.abandons)
         self.todo.released.append(claimed)
 
     def _count(self, claimed: Claimed, result: Result) -> None:
-        self._means.metrics.attempts_of(result.answer.outcome).inc()
-        if result.answer.outcome == "not_allowed":
-            self._means.metrics.blocked.inc()
+        self._means.metrics.attempted(result.answer.outcome)
         if claimed.fence == 1:
             late = (result.started_at - claimed.planned.due_at).total_seconds()
             self._means.metrics.lateness.observe(max(0.0, late))

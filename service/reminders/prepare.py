@@ -13,7 +13,7 @@ from service.reminders import formats, lateness
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
-from service.store import events, history
+from service.store import events, history, revisions, webhooks
 from service.store.claims import Armed, Claimed
 from service.store.instants import millis
 from service.store.records import Stored
@@ -24,12 +24,18 @@ SUPERSEDES = ("moved", "withdrawn")
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
-    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time."""
+    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time.
+
+    `head` is the newest revision of the catalogue when it was looked at, `seq` that of its event; None where
+    it does not depend on how the event is now.
+    """
 
     claimed: Claimed
     subscriber: Subscriber
     body: bytes
     began: float
+    head: int = 0
+    seq: int | None = None
 
     @property
     def armed(self) -> Armed:
@@ -51,15 +57,17 @@ class Dropped(Struct, frozen=True, kw_only=True):
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
-    """What is to be sent, and what is not."""
+    """What is to be sent, what is not, and what is not as long as its webhook is paused."""
 
     ready: tuple[Outbound, ...]
     dropped: tuple[Dropped, ...]
+    paused: tuple[Claimed, ...]
 
 
 class Sources(Struct, frozen=True, kw_only=True):
-    """What bodies are made from, read at once for a whole batch."""
+    """What bodies are made from, read at once for a whole batch. `head` is the newest revision there is."""
 
+    head: int
     events: dict[str, Stored]
     log: dict[int, Revision]
 
@@ -81,6 +89,28 @@ def prepare(
     return Prepared(
         ready=tuple(each for each in made if isinstance(each, Outbound)),
         dropped=tuple(each for each in made if isinstance(each, Dropped)),
+        paused=tuple(each for each in made if isinstance(each, Claimed)),
+    )
+
+
+def outdated(c: Connection, outbounds: Sequence[Outbound]) -> frozenset[str]:
+    """Those of them whose webhook or event is no longer what it was when they were prepared.
+
+    Asked in the transaction that writes them down as about to be sent: they may have waited for their turn.
+    """
+    if not outbounds:
+        return frozenset()
+    versions = webhooks.versions(c, sorted({each.subscriber.webhook.id for each in outbounds}))
+    head = revisions.head(c)
+    reminded = {
+        each.claimed.planned.event for each in outbounds if each.seq is not None and each.head != head
+    }
+    seqs = events.seqs(c, sorted(reminded))
+    return frozenset(
+        each.claimed.planned.id
+        for each in outbounds
+        if versions.get(each.subscriber.webhook.id) != each.subscriber.version
+        or (each.claimed.planned.event in reminded and seqs.get(each.claimed.planned.event) != each.seq)
     )
 
 
@@ -93,23 +123,32 @@ def _one(
     page: Page,
     began: float,
     now: datetime,
-) -> Outbound | Dropped:
+) -> Outbound | Dropped | Claimed:
     if subscriber is None:
         return _dropped(each, "withdrawn")
     if reason := _outdated(each, subscriber, sources, now=now):
         return _dropped(each, reason)
+    if subscriber.webhook.state == "paused":
+        return each
     if not subscriber.live(now):
         return Dropped(claimed=each, state="dead", reason="unsealable")
     body = each.body or _body(c, each, subscriber.webhook, sources, page=page, now=now)
     if body is None:
         return _dropped(each, "too_late")
-    return Outbound(claimed=each, subscriber=subscriber, body=body, began=began)
+    stored = sources.events.get(each.planned.event)
+    repeats = each.replay and each.body is not None
+    seq = None if stored is None or repeats else stored.seq
+    return Outbound(claimed=each, subscriber=subscriber, body=body, began=began, head=sources.head, seq=seq)
 
 
 def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
     reminded = {each.planned.event for each in claimed if each.planned.type == "event.reminder"}
     told = {each.planned.seq for each in claimed if _is_notice(each) and each.body is None}
-    return Sources(events=events.get_many(c, sorted(reminded)), log=history.at(c, sorted(told)))
+    return Sources(
+        head=revisions.head(c),
+        events=events.get_many(c, sorted(reminded)),
+        log=history.at(c, sorted(told)),
+    )
 
 
 def _is_notice(each: Claimed) -> bool:
@@ -121,16 +160,23 @@ def _dropped(each: Claimed, reason: str) -> Dropped:
 
 
 def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: datetime) -> str | None:
-    """Why it must not be sent any more. What an operator sends again is sent."""
-    if each.replay:
-        return None
+    """Why it must not be sent any more. What an operator sends again is sent, if there is anything to say."""
     planned, webhook = each.planned, subscriber.webhook
     stored = sources.events.get(planned.event)
+    if each.replay:
+        made_anew = each.body is None and planned.type == "event.reminder"
+        untold = made_anew and not is_told(stored)
+        return "withdrawn" if untold or webhook.state == "disabled" else None
     same_event = stored is not None and stored.seq == planned.seq
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= each.created_at:
         return lateness.overtaken(planned, now=now)
     candidate = None if stored is None else history.candidate(stored)
     return check(planned, candidate, webhook, now=now)
+
+
+def is_told(stored: Stored | None) -> bool:
+    """Whether a message may be made of this event: it is there, and for others to see."""
+    return stored is not None and stored.event.visibility != "internal"
 
 
 def _body(

@@ -16,6 +16,10 @@ SPREAD = 0.2
 LAST_CHANCE = timedelta(seconds=30)
 # More seconds than any reminder has, and fewer than a timedelta can hold.
 FOREVER = 1e9
+# However long a receiver asks to be left alone, it is asked again after this, by one request.
+LONGEST_HOLD = timedelta(seconds=60)
+# Until it is recorded that its webhook is off.
+GONE_HOLD = timedelta(seconds=5)
 DISABLE_AFTER = timedelta(days=3)
 DISABLE_TRIES = 20
 
@@ -59,6 +63,17 @@ def judge(
     if pause >= left:
         return Verdict(state="expired", reason="too_late")
     return Verdict(state="retry", next_at=now + pause)
+
+
+def hold(answer: Answer, *, now: datetime) -> datetime | None:
+    """Until when nothing more goes to a receiver that is gone or says when to come back; None where neither.
+
+    Discord and Slack limit the sender, not one message; what that means for the refused one, `judge` says.
+    """
+    if answer.succeeded:
+        return None
+    asked = GONE_HOLD if answer.status == 410 else retry_after(answer.retry_after, now=now)
+    return now + min(asked, LONGEST_HOLD) if asked else None
 
 
 def retry_after(value: str | None, *, now: datetime) -> timedelta | None:

@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import get_args
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from service.catalogue.event import Kind
+from service.catalogue.filters import EventFilter
 from service.reminders.plan import Candidate, NotPlanned, Planned, Reason, reminders, selects
 from service.reminders.rules import Anchor, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.
 MOST_ROWS = 1000
+
+
+OF_WINDOWS = {"opens": True, "closes": True, "start": False, "end": False}
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -63,6 +70,20 @@ def upcoming(
         not_planned=tuple(_withheld(each) for each in withheld[:MOST_ROWS]),
         truncated=max(len(planned), len(withheld)) > MOST_ROWS,
     )
+
+
+def spoken_of(webhook: Webhook) -> EventFilter | None:
+    """Its selection without the kinds that no rule of it is about, so that each event in it has a row.
+
+    None where that leaves no kind.
+    """
+    windows = {OF_WINDOWS[rule.anchor] for rule in webhook.reminders}
+    asked = webhook.selection
+    if len(windows) == 2:
+        return asked
+    every = asked.kind or get_args(Kind)
+    kinds = tuple(kind for kind in every if (kind == "application_window") in windows)
+    return replace(asked, kind=kinds) if kinds else None
 
 
 def _concerns(each: NotPlanned, now: datetime, until: datetime) -> bool:

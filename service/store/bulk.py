@@ -5,6 +5,7 @@ table of VALUES, on PostgreSQL as one JSON text. Row by row sqlite3 gives the in
 beside a busy thread waits for it each time; psycopg sends a message each.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import chain
@@ -35,7 +36,7 @@ from sqlalchemy.types import TypeEngine
 _DIALECTS = {"sqlite": sqlite.dialect(paramstyle="named"), "postgresql": postgresql.psycopg.dialect()}  # type: ignore[no-untyped-call]
 _POSITIONAL = sqlite.dialect(paramstyle="qmark")
 # SQLite reads a statement anew for each number of rows: so there are few such numbers.
-MOST_ROWS = 64
+SIZES = (1, 2, 4, *range(8, 65, 8))
 BATCH = "batch"
 
 
@@ -87,10 +88,10 @@ class Bulk:
 
 
 def _full(rows: Sequence[tuple[Any, ...]]) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """In parts of 1, 2, 4 … rows, the last row repeated until a part is full."""
-    for start in range(0, len(rows), MOST_ROWS):
-        part = rows[start : start + MOST_ROWS]
-        lacking = (1 << (len(part) - 1).bit_length()) - len(part)
+    """In parts of one of the SIZES, the last row repeated until a part is full."""
+    for start in range(0, len(rows), SIZES[-1]):
+        part = rows[start : start + SIZES[-1]]
+        lacking = SIZES[bisect_left(SIZES, len(part))] - len(part)
         yield [*part, *[part[-1]] * lacking]
 
 

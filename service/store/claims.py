@@ -4,12 +4,13 @@ A claim raises `fence`. A success is recorded whoever brings it (it absorbs ever
 the holder of the newest fence. Every transition repeats its guard in its WHERE.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Integer, LargeBinary, Row, Text, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, delete, exists, select, update
 
 from service.reminders.plan import Planned
 from service.store import among, onetext
@@ -18,9 +19,10 @@ from service.store.delivery_records import PLANNED, planned_of
 from service.store.instants import millis
 from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
 
-# After this many lost attempts in a row a delivery is sent alone, and at the second number not at all.
+# After this many lost attempts in a row a delivery is sent alone.
 QUARANTINE = 5
-POISON = 10
+# How the name of a worker begins that sends one test, for somebody who waits for it.
+TESTING = "test-"
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,13 +76,18 @@ def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) ->
     _BODY.write(c, [(each.delivery, each.fence, each.body) for each in armed if each.body is not None])
 
 
-def drop(c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime) -> None:
-    """Claimed, looked at again, and no longer to be sent: (state, reason). There was no request."""
-    rows = [
-        {"the_id": key, "my": fence, "state": state, "reason": reason, "now": millis(now)}
-        for (key, fence), (state, reason) in dropped.items()
-    ]
-    many(c, _DROP, rows)
+def drop(
+    c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime
+) -> Mapping[str, int]:
+    """Claimed, looked at again, and no longer to be sent: (state, reason). There was no request.
+
+    Returns how many have come to each state.
+    """
+    rows = defaultdict(list)
+    for (key, fence), (state, reason) in dropped.items():
+        row = {"the_id": key, "my": fence, "state": state, "reason": reason, "now": millis(now)}
+        rows[state].append(row)
+    return Counter({state: many(c, _DROP, its) for state, its in rows.items()})
 
 
 def release(c: Connection, held: Sequence[tuple[str, int]]) -> None:
@@ -102,46 +109,6 @@ def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
         old = old.with_for_update(skip_locked=True)
     gone = {"state": "expired", "reason": "too_late", "finished_at": millis(now)}
     return c.execute(update(delivery).where(delivery.c.id.in_(old), IS_PENDING).values(**gone)).rowcount
-
-
-def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
-    """Deliveries whose lease ran out, and which were begun; `everything` where nobody else can hold any."""
-    columns = (delivery.c.id, delivery.c.fence, delivery.c.abandons, delivery.c.drop_flag, delivery.c.next_at)
-    query = select(*columns, _BEGUN.label("begun")).where(IS_LEASED)
-    if not everything:
-        query = query.where(delivery.c.lease_until <= millis(now)).limit(limit)
-    return tuple(c.execute(query.with_for_update(skip_locked=True)))
-
-
-def recover(c: Connection, *, now: datetime, chance: float, everything: bool = False) -> int:
-    """T3, T10: what a dead worker held may be claimed again.
-
-    What it had begun only later, the more often this happens, and at last not at all: it may be what kills.
-    """
-    rows = lost(c, now=now, everything=everything)
-    if not rows:
-        return 0
-    many(c, _ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
-    many(c, _RECOVER, [_recovered(row, now=now, chance=chance) for row in rows])
-    return len(rows)
-
-
-def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]:
-    abandons = row.abandons + row.begun
-    state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
-    if row.drop_flag:
-        state, reason = "superseded", "withdrawn"
-    pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
-    next_at = millis(now + pause) if row.begun else row.next_at
-    return {
-        "the_id": row.id,
-        "my": row.fence,
-        "state": state,
-        "reason": reason,
-        "abandons": abandons,
-        "next_at": next_at,
-        "finished_at": None if state == "pending" else millis(now),
-    }
 
 
 class _Taken(msgspec.Struct, frozen=True, array_like=True):
@@ -173,8 +140,8 @@ class _Taken(msgspec.Struct, frozen=True, array_like=True):
         )
 
 
-_MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
-_UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
+MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
+UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
 _TAKE = among.prepared(
     delivery.c.id,
     lambda chosen: (
@@ -200,25 +167,12 @@ _TAKEN_ROWS = msgspec.json.Decoder(tuple[_Taken, ...])
 _KEPT_BODIES = among.prepared(delivery_body.c.delivery_id, lambda chosen: select(delivery_body).where(chosen))
 _DROP = (
     update(delivery)
-    .where(_MINE, IS_LEASED)
-    .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **_UNOWNED)
+    .where(MINE, IS_LEASED)
+    .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **UNOWNED)
 )
-_RELEASE = update(delivery).where(_MINE, IS_LEASED).values(state="pending", **_UNOWNED)
-_FORSAKE = update(delivery).where(_MINE, IS_LEASED).values(lease_until=bindparam("now"))
-_RECOVER = (
-    update(delivery)
-    .where(_MINE, IS_LEASED)
-    .values(
-        state=bindparam("state"),
-        reason=bindparam("reason"),
-        abandons=bindparam("abandons"),
-        next_at=bindparam("next_at"),
-        finished_at=bindparam("finished_at"),
-        drop_flag=0,
-        **_UNOWNED,
-    )
-)
-_THAT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
+_RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
+_FORSAKE = update(delivery).where(MINE, IS_LEASED).values(lease_until=bindparam("now"))
+THIS_ATTEMPT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
 _OPENED = {name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at")}
 # A commit whose answer was lost is written again: the row may be there.
 _OPEN = Bulk(inserting(attempt, tuple(_OPENED)), **_OPENED)
@@ -234,14 +188,4 @@ _BODY = Bulk(
     my=Integer(),
     body=LargeBinary(),
 )
-_BEGUN = exists().where(
-    attempt.c.delivery_id == delivery.c.id,
-    attempt.c.fence == delivery.c.fence,
-    attempt.c.finished_at.is_(None),
-)
-_NO_ATTEMPT = delete(attempt).where(_THAT, attempt.c.finished_at.is_(None))
-_ABANDON = (
-    update(attempt)
-    .where(_THAT, attempt.c.finished_at.is_(None))
-    .values(outcome="abandoned", finished_at=bindparam("now"))
-)
+_NO_ATTEMPT = delete(attempt).where(THIS_ATTEMPT, attempt.c.finished_at.is_(None))

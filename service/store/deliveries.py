@@ -40,8 +40,7 @@ _IS_REMINDER = delivery.c.type == "event.reminder"
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
     """Add what is not there yet; what was superseded and is wanted again is revived. Returns rows written."""
-    # In the order of their names, which is then that of everything they will be claimed and recorded by.
-    rows = [row_of(each, now=now) for each in sorted(planned, key=lambda each: each.id)]
+    rows = [row_of(each, now=now) for each in planned]
     if not rows:
         return 0
     insert_into = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
@@ -105,12 +104,13 @@ def revise(c: Connection, planned: Iterable[Planned]) -> None:
         )
 
 
-def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> None:
-    """Nothing more goes to this webhook."""
+def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> int:
+    """Nothing more goes to this webhook. Returns how many were taken back; what is being sent follows."""
     gone = {"state": "superseded", "reason": "withdrawn", "finished_at": millis(now)}
     its = delivery.c.webhook_id == webhook_id
-    c.execute(update(delivery).where(its, IS_PENDING).values(**gone))
+    count = c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
     c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason="withdrawn"))
+    return count
 
 
 def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery, tuple[Attempt, ...]]:
@@ -121,6 +121,12 @@ def get(c: Connection, delivery_id: str, *, owner: str | None) -> tuple[Delivery
     if row is None:
         raise NotFound("delivery", delivery_id)
     return delivery_of(row), attempts(c, [delivery_id]).get(delivery_id, ())
+
+
+def has_body(c: Connection, delivery_id: str) -> bool:
+    """Whether a message was made of it; every sending repeats that."""
+    query = select(delivery_body.c.delivery_id).where(delivery_body.c.delivery_id == delivery_id)
+    return c.execute(query).one_or_none() is not None
 
 
 def attempts(c: Connection, ids: Sequence[str]) -> dict[str, tuple[Attempt, ...]]:

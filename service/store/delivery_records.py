@@ -18,6 +18,8 @@ from service.store.reminder_tables import delivery
 _shared = lru_cache(maxsize=1024)(instant)
 
 State = Literal["pending", "leased", "succeeded", "dead", "expired", "superseded"]
+# Nobody gets what ends like this, though nobody took it back.
+GIVEN_UP: tuple[State, ...] = ("dead", "expired")
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -80,7 +80,13 @@ def engines(url: str) -> tuple[Engine, Engine]:
 
 def _sqlite(url: URL) -> tuple[Engine, Engine]:
     # isolation_level=None keeps the driver from beginning transactions behind our back.
-    arguments = {"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+    arguments = {
+        "isolation_level": None,
+        "check_same_thread": False,
+        "timeout": BUSY_TIMEOUT_MS / 1000,
+        # More than there are of ours, in every size of a batch.
+        "cached_statements": 512,
+    }
     common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool, **_remembering()}
     writer = create_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_engine(url, pool_size=8, max_overflow=24, **common)

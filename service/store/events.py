@@ -16,6 +16,7 @@ from service.store.listing import Listed as Listed
 from service.store.listing import Position as Position
 from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
+from service.store.listing import undated as undated
 from service.store.records import COLUMNS, Saved, Stored, stored
 from service.store.revisions import Revision
 from service.store.tables import event as events
@@ -26,6 +27,7 @@ from service.store.writing import Put as Put
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
 _MANY = among.prepared(events.c.id, lambda chosen: select(*_SHOWN).where(chosen))
+_SEQS = among.prepared(events.c.id, lambda chosen: select(events.c.id, events.c.seq).where(chosen))
 
 
 def get(c: Connection, event_id: str) -> Stored:
@@ -82,6 +84,13 @@ def apply(
     return writing.apply(c, operations, now=now, cause=cause)
 
 
+def seqs(c: Connection, event_ids: Sequence[str]) -> dict[str, int]:
+    """The revision that each of them stands at, of those that exist."""
+    if not event_ids:
+        return {}
+    return {row.id: row.seq for row in once(c, _SEQS[c.dialect.name], {"ids": among.ids(c, event_ids)})}
+
+
 def anchored(
     c: Connection, anchor: Literal["start", "end"], *, after: datetime, until: datetime
 ) -> tuple[Stored, ...]:
@@ -92,13 +101,6 @@ def anchored(
     column = events.c.starts if anchor == "start" else events.c.ends
     within = (column > millis(after)) & (column <= millis(until))
     rows = c.execute(select(*_SHOWN).where(within).order_by(column, events.c.number))
-    return tuple(stored(row) for row in rows)
-
-
-def undated(c: Connection, limit: int) -> tuple[Stored, ...]:
-    """Events of which nobody can say when, the newest of them."""
-    never = events.c.starts.is_(None) & events.c.ends.is_(None)
-    rows = c.execute(select(*_SHOWN).where(never).order_by(events.c.number.desc()).limit(limit))
     return tuple(stored(row) for row in rows)
 
 

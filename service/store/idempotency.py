@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from service.errors import Conflict, KeyReused
+from service.errors import KeyReused
 from service.store.instants import millis
 from service.store.tables import idempotency
 
@@ -21,11 +21,20 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-def begin(c: Connection, owner: str, key: str, body_hash: bytes, *, now: datetime) -> Replay | None:
+class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The first request is still being worked on, or its answer was lost: what it noted of itself."""
+
+    note: str
+
+
+def begin(
+    c: Connection, owner: str, key: str, body_hash: bytes, *, now: datetime
+) -> Replay | Unanswered | None:
     """Claim the key for this transaction, or return what it was answered before.
 
     Call it, do the work and call `finish` in one unit of work: then a crash leaves all or nothing, and a
     second request that arrives meanwhile waits for the first and replays it. KeyReused when the body differs.
+    What cannot be done in one unit of work calls `note` in the first and `finish` in the last.
     """
     claimed = c.execute(
         insert(idempotency)
@@ -39,10 +48,15 @@ def begin(c: Connection, owner: str, key: str, body_hash: bytes, *, now: datetim
     if row.body_hash != body_hash:
         raise KeyReused("This Idempotency-Key came with another request before.")
     if row.status is None:
-        raise Conflict("The first request with this Idempotency-Key is still being worked on.")
+        return Unanswered(note=bytes(row.body or b"").decode())
     return Replay(
         status=row.status, headers=msgspec.json.decode(row.headers, type=Headers), body=bytes(row.body)
     )
+
+
+def note(c: Connection, owner: str, key: str, note: str) -> None:
+    """What was begun, to be found by a repetition as long as there is no answer."""
+    c.execute(update(idempotency).where(_is(owner, key)).values(body=note.encode()))
 
 
 def finish(c: Connection, owner: str, key: str, *, status: int, headers: Headers, body: bytes) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from service.errors import NotFound
+from service.errors import NotFound, Unauthorized
+from service.store import webhooks
 from service.store.instants import instant, millis
 from service.store.tables import api_key
+from service.store.webhooks import SwitchedOff
 
 ALPHABET = string.ascii_lowercase + string.digits
 FORM = re.compile(r"dday_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
@@ -62,12 +64,23 @@ def listed(c: Connection) -> tuple[Key, ...]:
     return tuple(_key(row) for row in c.execute(select(api_key).order_by(api_key.c.created_at, api_key.c.id)))
 
 
-def revoke(c: Connection, key_id: str, *, now: datetime) -> None:
-    """Make a key invalid for good; again changes nothing."""
+def revoke(c: Connection, key_id: str, *, now: datetime) -> SwitchedOff:
+    """Make a key invalid for good, and switch off the webhooks it made: they are channels it has opened.
+
+    Again, it only switches off those that somebody has set active meanwhile.
+    """
     if c.execute(select(api_key.c.id).where(api_key.c.id == key_id)).one_or_none() is None:
         raise NotFound("key", key_id)
     unrevoked = (api_key.c.id == key_id) & api_key.c.revoked_at.is_(None)
     c.execute(update(api_key).where(unrevoked).values(revoked_at=millis(now)))
+    return webhooks.disable_all(c, key_id, reason="key_revoked", now=now)
+
+
+def hold(c: Connection, key_id: str) -> None:
+    """It is not revoked before this transaction ends; Unauthorized if it was since the request was let in."""
+    its = select(api_key.c.revoked_at).where(api_key.c.id == key_id).with_for_update(read=True)
+    if c.execute(its).scalar_one_or_none() is not None:
+        raise Unauthorized
 
 
 def _insert(

@@ -18,6 +18,7 @@ from service.catalogue.filters import EventFilter
 from service.store import route
 from service.store.asking import answers
 from service.store.candidates import statement
+from service.store.facets import UNDATED
 from service.store.records import Stored, stored
 from service.store.wanted import Sort as Sort
 from service.store.wanted import wanted
@@ -68,6 +69,21 @@ def listed(
             break
     more = len(page.items) > limit
     return Listed(items=tuple(page.items[:limit]), next=page.places[limit - 1] if more else None)
+
+
+def undated(
+    c: Connection, filters: EventFilter, *, now: datetime, limit: int, enough: int = route.ENOUGH
+) -> tuple[Stored, ...]:
+    """Of the events that `matches` accepts those of which nobody can say when, the newest first."""
+    asked = wanted(filters, now=now)
+    if asked.ranged:
+        return ()
+    way = route.choose(c, asked, sort="-start", enough=enough)
+    merging = c.dialect.name == "postgresql"
+    page, part = _Page(begin=None, until=limit), Part(index=0, shelves=(UNDATED,))
+    query = statement(way, asked, sort="-start", part=part, leg_by_leg=merging)
+    _fill(c, page, query, part, right=_judge(filters, now))
+    return tuple(page.items)
 
 
 class _Page(msgspec.Struct, kw_only=True):

@@ -44,6 +44,21 @@ class ServiceLock:
         os.close(self._file)
 
 
+class SendingLock:
+    """One process that sends from a SQLite file. What it finds leased there, nobody else can have in hand."""
+
+    def __init__(self, database: Path) -> None:
+        path = database.with_name(database.name + ".sending.lock")
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+    def take(self) -> None:
+        """Wait until whoever had it is dead."""
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        os.close(self._file)
+
+
 class WriteLock:
     """One writing process at a time, service or command line, for the length of one unit of work.
 

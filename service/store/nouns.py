@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy import delete as remove
 
 from service.catalogue.event import Organization, Program, Series, Source
-from service.catalogue.faults import refuse
+from service.catalogue.faults import Fault, refuse
 from service.catalogue.revisions import Change
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.store import locks, references, revisions, writing
+from service.store import locks, names, references, revisions, writing
 from service.store.instants import instant, millis
 from service.store.references import NOUNS
 from service.store.revisions import Revision
@@ -101,6 +101,8 @@ def put(
     _check_revision(kind, noun.id, current, if_revision=if_revision, create_only=create_only)
     if current is not None and current.noun == noun:
         return SavedNoun(stored=current, outcome="unchanged")
+    if current is None and kind in names.GROUPS:
+        refuse(_namesake(c, noun.id))
     kept = _next(c, kind, noun, current, now=instant(millis(now)))
     _save(c, kept, new=current is None)
     revisions.append(c, [_entry(kept, _changes(current, noun), cause)])
@@ -141,6 +143,14 @@ def delete(
     references.replace(c, [(kind, identifier, None)])
     revisions.append(c, [tombstone])
     return tombstone.seq
+
+
+def _namesake(c: Connection, identifier: str) -> tuple[Fault, ...]:
+    """A feed has one name: of two nouns with the same, one would have none that can be reached."""
+    if (other := names.group(c, identifier)) is None:
+        return ()
+    detail = f"the {other[0]} {identifier!r} has this id, and its feed this name; choose another"
+    return (Fault(pointer="/id", detail=detail),)
 
 
 def _kind(noun: Noun) -> NounKind:

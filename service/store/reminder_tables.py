@@ -66,7 +66,7 @@ delivery = Table(
     Column("tighter_at", BigInteger),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    # The state machine of docs/reliability.md; only service.store.{deliveries,claims} write these.
+    # The state machine of docs/reliability.md; only service.store.{deliveries,claims,results,recovery} write.
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("next_at", BigInteger, nullable=False),

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Text, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Integer, Row, Text, bindparam, case, func, select, update
 
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
 from service.store import among
 from service.store.bulk import Bulk, many, once
+from service.store.delivery_records import GIVEN_UP
 from service.store.instants import instant, millis
 from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
 
@@ -32,10 +33,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     """What came of recording: results that came too late to count, and webhooks that keep failing.
 
-    `given_up` are failures that their deliveries ended with.
+    `given_up` are failures that their deliveries ended with; `superseded` how many were to be tried again and
+    had been taken back meanwhile.
     """
 
     stale: int
+    superseded: int
     given_up: tuple[Result, ...]
     failing: tuple["Failing", ...]
 
@@ -51,15 +54,16 @@ class Failing(msgspec.Struct, frozen=True, kw_only=True):
 def record(c: Connection, results: Sequence[Result]) -> Recorded:
     """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
     if not results:
-        return Recorded(stale=0, given_up=(), failing=())
+        return Recorded(stale=0, superseded=0, given_up=(), failing=())
     well = [result for result in results if result.answer.succeeded]
     done = _succeeded(c, well)
-    failed = _failed(c, [result for result in results if not result.answer.succeeded])
+    failed, superseded = _failed(c, [result for result in results if not result.answer.succeeded])
     in_time = {id(result) for result in (*well, *failed)}
     _CLOSE.write(c, [_closed(result, stale=id(result) not in in_time) for result in results])
     return Recorded(
         stale=len(results) - done - len(failed),
-        given_up=tuple(result for result in failed if result.verdict.state in ("dead", "expired")),
+        superseded=superseded,
+        given_up=tuple(result for result in failed if result.verdict.state in GIVEN_UP),
         failing=_health(c, well, failed),
     )
 
@@ -70,19 +74,20 @@ def _succeeded(c: Connection, results: Sequence[Result]) -> int:
     return _SUCCEED.write(c, [(r.delivery, r.fence, millis(r.finished_at)) for r in firsts.values()])
 
 
-def _failed(c: Connection, results: Sequence[Result]) -> list[Result]:
-    """T5 and T6, after the successes, which they must not touch. Those of them that were in time."""
+def _failed(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
+    """T5 and T6, after the successes, which they must not touch. Those in time, and how many were dropped."""
     held = _held(c, [result.delivery for result in results]) if results else {}
-    counted = [r for r in results if held.get(r.delivery) == (r.fence, "leased")]
-    _transition(c, _RETRY, [_retry(r) for r in counted if r.verdict.state == "retry"])
+    counted = [r for r in results if r.delivery in held and held[r.delivery].fence == r.fence]
+    again = [r for r in counted if r.verdict.state == "retry"]
+    _transition(c, _RETRY, [_retry(r) for r in again])
     _transition(c, _END, [_end(r) for r in counted if r.verdict.state != "retry"])
-    return counted
+    return counted, sum(held[r.delivery].drop_flag for r in again)
 
 
-def _held(c: Connection, ids: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Fence and state, with the rows locked until the end of the transaction."""
+def _held(c: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
+    """Those that somebody holds, with the rows locked until the end of the transaction."""
     found = once(c, _HELD[c.dialect.name], {"ids": among.ids(c, ids)})
-    return {row.id: (row.fence, row.state) for row in found}
+    return {row.id: row for row in found if row.state == "leased"}
 
 
 def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
@@ -193,7 +198,11 @@ _CLOSE = Bulk(
 )
 _HELD = among.prepared(
     delivery.c.id,
-    lambda chosen: select(delivery.c.id, delivery.c.fence, delivery.c.state).where(chosen).with_for_update(),
+    lambda chosen: (
+        select(delivery.c.id, delivery.c.fence, delivery.c.state, delivery.c.drop_flag)
+        .where(chosen)
+        .with_for_update()
+    ),
 )
 _WELL = among.prepared(
     webhook.c.id,

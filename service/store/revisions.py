@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from service.catalogue.revisions import Change
+from service.store.bulk import once
 from service.store.instants import instant, millis
 from service.store.references import Noun
 from service.store.tables import counter, revision
@@ -60,7 +61,7 @@ def append(c: Connection, rows: Sequence[Revision]) -> None:
 
 def head(c: Connection) -> int:
     """The newest `seq`, 0 in an empty store. It moves with every change of the catalogue, nouns included."""
-    return int(c.execute(select(counter.c.value).where(counter.c.name == "revision")).scalar_one())
+    return int(once(c, _HEAD, {}).scalar_one())
 
 
 def floor(c: Connection) -> int:
@@ -139,3 +140,6 @@ def _row(entry: Revision) -> dict[str, object]:
         "cause": entry.cause,
         "at": millis(entry.at),
     }
+
+
+_HEAD = select(counter.c.value).where(counter.c.name == "revision")

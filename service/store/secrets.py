@@ -67,6 +67,12 @@ def every(c: Connection) -> tuple[Secret, ...]:
     return tuple(_secret(row) for row in c.execute(select(webhook_secret)))
 
 
+def webhooks_with(c: Connection, version: str) -> tuple[str, ...]:
+    """The webhooks that have a secret of this version, whether they sign with it or not."""
+    found = select(webhook_secret.c.webhook_id).where(webhook_secret.c.version == version)
+    return tuple(c.scalars(found.distinct().order_by(webhook_secret.c.webhook_id)))
+
+
 def reseal(c: Connection, secret_id: str, sealed: Sealed) -> None:
     values = {"key_id": sealed.key_id, "nonce": sealed.nonce, "ciphertext": sealed.ciphertext}
     c.execute(update(webhook_secret).where(webhook_secret.c.id == secret_id).values(**values))

@@ -69,15 +69,16 @@ def listed(
     return tuple(_WEBHOOK.decode(row.document) for row in c.execute(query))
 
 
-def replace(c: Connection, changed: Webhook, *, anew: bool = True) -> None:
+def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = False) -> None:
     """Replace it. `anew`: what is planned for it is brought in step in the planner's next pass.
 
     A change that leaves its rules alone must not be planned for: what was already past stays past.
+    `well`: its failures so far are forgotten.
     """
     values: dict[str, Any] = {"document": _encode(changed), "state": changed.state}
     if anew:
         values["replan"] = 1
-    if changed.state == "active":
+    if well:
         values |= {"failing_since": None, "failures": 0}
     done = c.execute(
         update(webhook).where(webhook.c.id == changed.id).values(**values, version=webhook.c.version + 1)
@@ -86,12 +87,18 @@ def replace(c: Connection, changed: Webhook, *, anew: bool = True) -> None:
         raise NotFound("webhook", changed.id)
 
 
-def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> None:
-    """Forget the webhook and its secrets; what was still to be sent is superseded."""
+def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) -> int:
+    """Forget the webhook and its secrets; what was still to be sent is superseded. Returns how many were."""
     get(c, webhook_id, owner=owner)
-    deliveries.withdraw(c, webhook_id, now=now)
+    superseded = deliveries.withdraw(c, webhook_id, now=now)
     secrets.forget(c, webhook_id)
     c.execute(delete(webhook).where(webhook.c.id == webhook_id))
+    return superseded
+
+
+def are_there(c: Connection) -> bool:
+    """Whether anybody has one, in whatever state."""
+    return c.execute(select(webhook.c.id).limit(1)).first() is not None
 
 
 def count(c: Connection, owner: str) -> int:
@@ -138,6 +145,21 @@ def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> We
     )
     replace(c, off)
     return off
+
+
+class SwitchedOff(msgspec.Struct, frozen=True, kw_only=True):
+    """Webhooks that are off now, and how many deliveries that waited for them were taken back."""
+
+    webhooks: tuple[Webhook, ...]
+    superseded: int
+
+
+def disable_all(c: Connection, owner: str, *, reason: str, now: datetime) -> SwitchedOff:
+    """Switch off every webhook of this owner; nothing more is sent to them."""
+    ids = c.scalars(select(webhook.c.id).where(webhook.c.owner == owner).order_by(webhook.c.id)).all()
+    made = [disable(c, each, reason=reason, now=now) for each in ids]
+    superseded = sum(deliveries.withdraw(c, each, now=now) for each in ids)
+    return SwitchedOff(webhooks=tuple(off for off in made if off is not None), superseded=superseded)
 
 
 def siblings(c: Connection, off: Webhook) -> tuple[Webhook, ...]:

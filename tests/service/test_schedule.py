@@ -10,7 +10,7 @@ import pytest
 from service.clock import SimulatedClock, SystemClock
 from service.parts import open_service
 from service.reminders.deliver import Deliverer
-from service.schedule import Clockwork, delivering
+from service.schedule import Clockwork, Housekeeping, delivering
 from service.settings import Settings
 from service.store import deliveries
 from tests.reminding import HOUR, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
@@ -49,7 +49,7 @@ def test_planning_is_counted_and_the_queue_is_measured(service):
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
         await work.plan()
         service.clock.move_to(NOON + MINUTE + 20 * SECOND)
-        await work.measure()
+        await Housekeeping(service).measure()
 
     asyncio.run(run())
     assert value(service, "dday_reminders_planned_total") == 1
@@ -67,7 +67,7 @@ def test_reminders_that_go_out_late_are_told_in_the_log(service, caplog, late, w
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
         await work.plan()
         service.clock.move_to(NOON + MINUTE + late * SECOND)
-        await work.measure()
+        await Housekeeping(service).measure()
 
     with caplog.at_level(logging.WARNING, logger="service.schedule"):
         asyncio.run(run())
@@ -94,3 +94,18 @@ def test_a_running_service_plans_sends_and_stops_by_itself(sqlite_url, receiver)
     [told] = service.store.read(lambda c: deliveries.listed(c, "whk_1"))
     assert (told.type, told.state) == ("event.created", "succeeded")
     service.close()
+
+
+def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
+    async def run():
+        work = clockwork(service)
+        add(service.store, a_webhook("http://127.0.0.1:9/"))
+        await work.plan()
+        put(service.store, an_event("talk", NOON + 2 * HOUR))
+        service.clock.move_to(NOON + 5 * HOUR)
+        await work.plan()
+
+    with caplog.at_level(logging.INFO, logger="service.reminders.logbook"):
+        asyncio.run(run())
+    assert caplog.messages == ["1 deliveries were planned too late to be sent"]
+    assert value(service, "dday_deliveries_expired_total") == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import BUNDLED_SEEDS, Settings, SettingsError, read
+from service.settings import BUNDLED_SEEDS, Settings, SettingsError, environment, read
 from service.spellings import PARSERS
 
 
@@ -54,6 +54,25 @@ def test_each_setting_is_read_from_the_environment(tmp_path):
         log="debug",
         deliver=False,
     )
+
+
+def test_a_process_that_is_started_reads_the_same_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "kept")
+    monkeypatch.setenv("DDAY_PORT", "1")
+    made = Settings(
+        database_url="sqlite:///a b.db",
+        port=8123,
+        admin_key="dday_" + "a" * 40,
+        secret_key="0b" * 32,
+        egress_allow=(ip_network("10.0.0.0/8"), ip_network("fd00::/8")),
+        retry_schedule=(timedelta(milliseconds=1500), timedelta(hours=8)),
+        seeds=None,
+        deliver=False,
+    )
+    for settings in (made, Settings(), Settings(seeds=tmp_path, public_url="https://dday.example.org")):
+        handed = environment(settings)
+        assert read(handed, {}) == settings
+        assert handed["PGPASSWORD"] == "kept"
 
 
 def test_a_flag_wins_over_the_environment():

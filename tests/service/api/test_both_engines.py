@@ -147,3 +147,35 @@ def test_a_patch_merges_the_selection_and_null_takes_a_filter_away(served: Clien
         assert patched({"filter": None}).json()["filter"] == {}
     assert patched({"options": {"past": None}}).json()["options"] == {"detail": "min"}
     assert patched({"name": {"en": "Ours"}}).json()["name"] == {"ko": "우리", "en": "Ours"}
+
+
+def test_a_test_is_sent_once_for_its_key_however_many_ask_at_one_time(stored: Settings) -> None:
+    once = {**KEY, "idempotency-key": "once"}
+
+    async def race() -> None:
+        async with AsyncTestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+            # Nothing may be sent there, which is found out without a packet.
+            body = {"url": "https://127.0.0.1.example.invalid/", "name": "x"}
+            path = f"/v1/webhooks/{(await client.post('/v1/webhooks', json=body, headers=KEY)).json()['id']}"
+            posts = (client.post(f"{path}/test", json={}, headers=once) for _ in range(6))
+            answers = await asyncio.gather(*posts)
+            assert {answer.status_code for answer in answers} <= {200, 409}
+            said = {answer.content for answer in answers if answer.status_code == 200}
+            said.add((await client.post(f"{path}/test", json={}, headers=once)).content)
+            listed = (await client.get(f"{path}/deliveries", headers=KEY)).json()["items"]
+            assert (len(said), len(listed), len(listed[0]["attempts"])) == (1, 1, 1)
+
+    asyncio.run(race())
+
+
+def test_a_revoked_key_leaves_no_webhook_active(served: Client) -> None:
+    store = served.app.state.service.store
+    found, mine = a_dead_delivery(store, now=NOW)
+    again = served.post(f"/v1/deliveries/{found}/redeliver", headers=mine, json={})
+    assert again.json()["state"] == "pending"
+    key = mine["authorization"].split("_")[1]
+    assert served.delete(f"/v1/keys/{key}", headers=KEY).status_code == 204
+    shown = served.get("/v1/webhooks/whk_1", headers=KEY).json()
+    assert (shown["state"], shown["disabled_reason"]) == ("disabled", "key_revoked")
+    taken_back = served.get(f"/v1/deliveries/{found}", headers=KEY).json()
+    assert (taken_back["state"], taken_back["reason"]) == ("superseded", "withdrawn")

@@ -12,10 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from litestar import Litestar
 from litestar.testing import TestClient
+from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.app import create_app
 from service.clock import SimulatedClock
+from service.store import recovery, webhooks
+from service.store.engine import Store
 from tests.receiver import Received, Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, settings_in
 
@@ -57,6 +60,15 @@ class Hook:
         return found
 
 
+def stored(client: Client) -> Store:
+    store: Store = client.app.state.service.store
+    return store
+
+
+def metric(client: Client, name: str, **labels: str) -> float | None:
+    return client.app.state.service.metrics.registry.get_sample_value(name, labels)  # type: ignore[no-any-return]
+
+
 def signed_by(secret: str, request: Received) -> bool:
     """By the reference library; its clock is the world's, so it signs anew and compares."""
     at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
@@ -85,6 +97,93 @@ def test_a_test_that_fails_says_how_and_is_not_repeated(
     assert (tried["outcome"], tried["status"], tried["excerpt"]) == ("5xx", 500, "no disk")
     kept = client.get(f"/v1/deliveries/{tried['delivery']}", headers=key).json()
     assert (kept["state"], kept["next_attempt_at"], len(receiver.requests)) == ("dead", None, 1)
+
+
+def test_a_repeated_test_is_sent_once_and_answered_alike(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    hook, once = Hook(client, key, receiver.url), key | {"idempotency-key": "once"}
+    first, again = (client.post(f"{hook.path}/test", json={}, headers=once) for _ in range(2))
+    assert (again.status_code, again.content) == (first.status_code, first.content) == (200, first.content)
+    other = client.post(f"{hook.path}/test", json={"event": "summit"}, headers=once)
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/idempotency-key-reused")
+    listed = client.get(f"{hook.path}/deliveries", headers=key).json()["items"]
+    assert (len(receiver.requests), len(listed)) == (1, 1)
+    assert client.delete(hook.path, headers=key).status_code == 204
+    assert client.post(f"{hook.path}/test", json={}, headers=once).content == first.content
+
+
+def test_a_refused_test_may_be_corrected_under_its_key(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    hook, once = Hook(client, key, receiver.url), key | {"idempotency-key": "once"}
+    assert client.post(f"{hook.path}/test", json={"event": "none"}, headers=once).status_code == 404
+    assert client.post(f"{hook.path}/test", json={}, headers=once).status_code == 200
+    assert len(receiver.requests) == 1
+
+
+def test_while_a_test_is_under_way_its_repetition_is_told_to_come_back(
+    client: Client, key: dict[str, str], receiver: Receiver
+) -> None:
+    hook, once = Hook(client, key, receiver.url), key | {"idempotency-key": "once"}
+    meanwhile = []
+
+    def repeat(_: Received) -> Reply:
+        meanwhile.append(client.post(f"{hook.path}/test", json={}, headers=once))
+        return Reply()
+
+    receiver.reply_by(repeat)
+    first = client.post(f"{hook.path}/test", json={}, headers=once)
+    [refused] = meanwhile
+    assert (first.json()["outcome"], len(receiver.requests)) == ("2xx", 1)
+    assert (refused.status_code, refused.headers["retry-after"]) == (409, "1")
+    assert refused.json()["type"] == "/problems/idempotency-key-in-use"
+
+
+def test_a_test_whose_service_died_is_answered_for_by_its_repetition(
+    client: Client, key: dict[str, str], receiver: Receiver, clock: SimulatedClock
+) -> None:
+    hook, once, store = Hook(client, key, receiver.url), key | {"idempotency-key": "once"}, stored(client)
+    died = client.post(f"{hook.path}/test", json={}, headers=once).json()["delivery"]
+    undo = (
+        f"update delivery set state = 'leased', finished_at = null, lease_until = 0 where id = '{died}'",
+        f"update attempt set outcome = null, finished_at = null where delivery_id = '{died}'",
+        f"update idempotency set status = null, body = cast('{died}' as blob) where key = 'once'",
+    )
+    store.write(lambda c: [c.exec_driver_sql(statement) for statement in undo])
+    assert client.post(f"{hook.path}/test", json={}, headers=once).status_code == 409
+    store.write(lambda c: recovery.recover(c, now=clock.now(), chance=0.0))
+    answers = [client.post(f"{hook.path}/test", json={}, headers=once).json() for _ in range(2)]
+    assert [(each["delivery"], each["outcome"]) for each in answers] == [(died, "abandoned")] * 2
+    assert len(receiver.requests) == 1
+
+
+def test_a_410_to_a_test_switches_the_webhook_off_and_the_owners_others_are_told(
+    client: Client, key: dict[str, str], receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook, other = Hook(client, key, receiver.url), Hook(client, key, "https://hooks.example.org/")
+    receiver.reply_with(Reply(status=410))
+    assert hook.tried()["outcome"] == "4xx"
+    off = client.get(hook.path, headers=key).json()
+    assert (off["state"], off["disabled_reason"]) == ("disabled", "gone")
+    [word] = client.get(f"{other.path}/deliveries", headers=key).json()["items"]
+    assert (word["type"], word["state"]) == ("webhook.disabled", "pending")
+    assert metric(client, "dday_webhooks_disabled_total") == 1
+    assert f"webhook {hook.made['id']} was switched off: gone" in caplog.messages
+
+
+def test_a_test_is_counted_like_any_attempt(client: Client, key: dict[str, str], receiver: Receiver) -> None:
+    hook = Hook(client, key, receiver.url)
+    hook.tried()
+    assert metric(client, "dday_attempts_total", outcome="2xx") == 1
+    assert metric(client, "dday_destinations_blocked_total") == 0
+    # What was allowed when the webhook was made need not be for ever.
+    made = stored(client).read(lambda c: webhooks.get(c, hook.made["id"], owner=None))
+    inside = replace(made, url="https://10.0.0.1/")
+    stored(client).write(lambda c: webhooks.replace(c, inside))
+    assert hook.tried()["outcome"] == "not_allowed"
+    assert metric(client, "dday_attempts_total", outcome="not_allowed") == 1
+    assert metric(client, "dday_destinations_blocked_total") == 1
 
 
 def test_a_sample_is_the_reminder_the_webhook_would_get(
@@ -166,17 +265,13 @@ def test_v1a_verifies_with_the_public_key_that_everybody_can_fetch(
     Ed25519PublicKey.from_public_bytes(raw).verify(base64.b64decode(signature), signed)
 
 
-def test_v1a_can_be_asked_for_later_and_both_pairs_are_public_while_they_sign(
-    client: Client, key: dict[str, str], receiver: Receiver, clock: SimulatedClock
-) -> None:
+def test_v1a_can_be_asked_for_later(client: Client, key: dict[str, str], receiver: Receiver) -> None:
     hook = Hook(client, key, receiver.url)
-    assert client.get("/.well-known/jwks.json").json() == {"keys": []}
+    public = f"/.well-known/jwks.json?webhook={hook.made['id']}"
+    assert client.get(public).json() == {"keys": []}
     changed = client.patch(hook.path, json={"signing": ["v1", "v1a"]}, headers=key).json()
     assert changed["public_key"].startswith("whpk_") and "secret" not in changed
-    hook.post("rotate-secret", {"overlap": "PT1H"})
-    assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 2
-    clock.advance(timedelta(hours=2))
-    assert len(client.get("/.well-known/jwks.json").json()["keys"]) == 1
+    assert len(client.get(public).json()["keys"]) == 1
 
 
 def test_a_secret_is_in_no_log_and_in_no_other_answer(

@@ -221,6 +221,17 @@ def test_a_deleted_webhook_is_gone(client: Client, key: dict[str, str], hook: di
     assert client.delete(path, headers=key).status_code == 404
 
 
+def test_what_a_deleted_webhook_still_waited_for_is_counted_as_taken_back(
+    client: Client, key: dict[str, str], curator: dict[str, str], hook: dict[str, Any]
+) -> None:
+    service = client.app.state.service
+    fanout.run_once(service.store, now=NOW)
+    assert client.put("/v1/events/call-2026", json=EVENT, headers=curator).status_code == 201
+    fanout.run_once(service.store, now=NOW, look_ahead=timedelta(days=30))
+    assert client.delete(f"/v1/webhooks/{hook['id']}", headers=key).status_code == 204
+    assert service.metrics.registry.get_sample_value("dday_deliveries_superseded_total") == 2
+
+
 def test_webhooks_are_listed_by_pages(client: Client, key: dict[str, str]) -> None:
     ids = [made(client, key)["id"] for _ in range(5)]
     found, cursor = [], ""

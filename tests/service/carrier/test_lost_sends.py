@@ -70,7 +70,10 @@ def test_a_trial_whose_process_died_has_failed_and_is_not_repeated(store, silent
 
     async def try_it():
         async with carrying() as carrier:
-            trial = once.send(store, carrier, planned, b"{}", clock=world.clock, masters=MASTERS)
+            placed = store.write(lambda c: once.place(c, planned, b"{}", now=NOON, masters=MASTERS))
+            trial = once.send(
+                store, carrier, placed, clock=world.clock, metrics=world.metrics, then=lambda _: None
+            )
             sending = asyncio.create_task(trial)
             await until(lambda: silent.requests)
             os.kill(carrier.child, signal.SIGKILL)

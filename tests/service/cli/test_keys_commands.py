@@ -8,6 +8,7 @@ from service.cli import main
 from service.clock import SystemClock
 from service.store import keys
 from service.store.engine import Store
+from tests.reminding import a_webhook, add
 
 
 @pytest.fixture
@@ -64,3 +65,12 @@ def test_revoking_a_key_that_is_not_there_exits_with_1(database):
 
 def test_a_key_without_a_scope_is_a_wrong_call(database):
     assert run(database, "create", "x").exit_code == 2
+
+
+def test_the_webhooks_of_a_revoked_key_are_switched_off(database):
+    key = run(database, "create", "x", "--scope", "webhooks").stdout.strip().split("_")[1]
+    store = Store.open(database)
+    add(store, a_webhook("https://hooks.example.org/", owner=key))
+    store.close()
+    revoked = run(database, "revoke", key)
+    assert revoked.stderr.splitlines()[1:] == ["Its webhook whk_1 is switched off."]

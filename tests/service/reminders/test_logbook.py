@@ -49,3 +49,14 @@ def test_what_expired_unclaimed_is_counted_in_one_line(caplog: pytest.LogCapture
 
 def test_a_quiet_turn_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert told(caplog, Turn()) == []
+
+
+@pytest.mark.parametrize(
+    ("expired", "lines"), [(0, []), (3, ["3 deliveries were planned too late to be sent"])]
+)
+def test_what_was_planned_as_expired_is_counted_in_one_line(
+    caplog: pytest.LogCaptureFixture, expired: int, lines: list[str]
+) -> None:
+    with caplog.at_level(logging.INFO, logger="service"):
+        logbook.late(expired)
+    assert caplog.messages == lines

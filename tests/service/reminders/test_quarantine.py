@@ -15,9 +15,10 @@ from service.clock import SystemClock
 from service.egress import Egress
 from service.reminders.deliver import Deliverer
 from service.store import deliveries
-from service.store.claims import POISON, QUARANTINE
+from service.store.claims import QUARANTINE
 from service.store.engine import Store
 from service.store.instants import millis
+from service.store.recovery import POISON
 from service.store.reminder_tables import attempt, delivery
 from tests.killing import Campaign
 from tests.receiver import Receiver, Reply

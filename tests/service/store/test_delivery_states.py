@@ -9,7 +9,7 @@ from service.errors import Conflict, NotFound
 from service.reminders.answers import Answer
 from service.reminders.plan import Planned
 from service.reminders.retry import Verdict
-from service.store import claims, deliveries, results, waiting, webhooks
+from service.store import claims, deliveries, recovery, results, waiting, webhooks
 from service.store.reminder_tables import delivery_body
 from service.store.results import Result
 from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add
@@ -92,7 +92,7 @@ def retry(store, claimed, *, at=NOON + MINUTE, **options):
 
 
 def recover(store, *, now, chance=0.0, everything=False):
-    return store.write(lambda c: claims.recover(c, now=now, chance=chance, everything=everything))
+    return len(store.write(lambda c: recovery.recover(c, now=now, chance=chance, everything=everything)))
 
 
 def forsake(store, *held, now=NOON + SECOND):
@@ -163,7 +163,7 @@ def test_t3_what_succeeded_is_not_forsaken(store, hook):
 def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, hook):
     plan(store, planned(until=NOON + 30 * HOUR))
     now, waits = NOON, []
-    for _ in range(claims.POISON):
+    for _ in range(recovery.POISON):
         assert len(take(store, now=now)) == 1
         now += LEASE
         recover(store, now=now, chance=1.0)

@@ -65,6 +65,11 @@ def expected(saved: dict[str, Stored], asked: EventFilter, sort: Sort) -> list[s
     return [item.id for item in sorted(right, key=lambda item: (*place(item, sort), sign * item.seq))]
 
 
+def is_undated(item: Stored) -> bool:
+    span = windows.span(item.event)
+    return span.earliest is None and span.latest is None
+
+
 def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, enough: int) -> list[str]:
     ids: list[str] = []
     after = None
@@ -84,6 +89,9 @@ def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, lim
             for sort in SORTS:
                 found = read_through(c, one, sort, limit=limit, enough=enough)
                 assert found == expected(saved, one, sort), (one, sort)
+            newest = [item for item in expected(saved, one, "-start") if is_undated(saved[item])]
+            undated = events.undated(c, one, now=NOW, limit=limit, enough=enough)
+            assert [item.id for item in undated] == newest[:limit], one
         for table in reversed(metadata.sorted_tables):
             if table.name not in ("meta", "counter"):
                 c.execute(table.delete())

@@ -1,0 +1,25 @@
+"""What a service and its sending process say to each other over a line (`service.carrier.line`)."""
+
+from typing import Literal
+
+import msgspec
+
+from service.metrics import Sample
+
+Stop = Literal["stop"]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process is told when it starts: its end of the pair, and whose child it is.
+
+    Its settings are in its environment, as an operator would write them.
+    """
+
+    socket: int
+    parent: int
+
+
+class News(msgspec.Struct, frozen=True, kw_only=True):
+    """Said once a second by a process that is at work: what it has counted so far."""
+
+    samples: tuple[Sample, ...]
