@@ -9,8 +9,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import cast
 
 import aiohttp
@@ -22,14 +21,12 @@ from httpx_aiohttp import AiohttpTransport
 
 from service.addresses import DestinationNotAllowed, Policy
 from service.destinations import Destination, check
-from service.gates import Gate, LookUp, Refused, Resolver, Unknown, system_look_up
+from service.gates import Gate, Refused, Resolver
+from service.lookups import LookUp, LookUps, Unknown, system_look_up
 from service.reminders.answers import Answer, Outcome, excerpt, of_status
 
 BODY_LIMIT = 64 * 1024
 CONNECT_SECONDS = 5.0
-# Abandoned look-ups hold their thread until the system resolver gives up, so there are many; they are
-# made only when needed. One name holds one thread at most, see `service.gates`.
-DNS_THREADS = 64
 # Shorter than the idle limit of common servers (5 s and more), so that a kept connection is rarely dead.
 IDLE_SECONDS = 4.0
 EXTENSIONS = {"timeout": {"connect": CONNECT_SECONDS}}
@@ -56,12 +53,10 @@ class Egress:
         look_up: LookUp | None = None,
     ) -> None:
         self.policy = policy
-        self._look_up = look_up or system_look_up
+        self._look_ups = LookUps(look_up or system_look_up)
         self.deadline = deadline
-        # One context for all: building one costs 25 ms. The bundled roots, not SSL_CERT_FILE's.
-        self._tls = tls or ssl.create_default_context(cafile=certifi.where())
+        self._tls = tls or bundled_roots()
         self._known = lru_cache(maxsize=4096)(self.check)
-        self._threads = ThreadPoolExecutor(DNS_THREADS, thread_name_prefix="dns")
         # Transports without a client above them: nothing there follows, retries, remembers or asks the
         # environment, and a request costs a third less.
         self._transports: dict[str, httpx.AsyncBaseTransport] = {}
@@ -109,7 +104,7 @@ class Egress:
         gate = Gate(self.policy, scheme=scheme)
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
-            resolver=Resolver(gate, self._look_up, self._threads),
+            resolver=Resolver(gate, self._look_ups),
             use_dns_cache=False,
             socket_factory=gate.socket,
             limit=0,
@@ -127,7 +122,12 @@ class Egress:
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@cache
+def bundled_roots() -> ssl.SSLContext:
+    """Made once a process, because it costs 25 ms. The bundled roots, not SSL_CERT_FILE's."""
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 class Seen:

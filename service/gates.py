@@ -1,28 +1,19 @@
 """The gates before a packet: each address a name resolves to is judged, and again the one that is dialled."""
 
-import asyncio
 import socket
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from service.addresses import Policy
+from service.lookups import LookUps
 
-DNS_SECONDS = 3.0
 # What one turn of the event loop can be given to parse: a flood shares the loop with everyone.
 RECEIVE_BUFFER = 16 * 1024
-LookUp = Callable[[str, int], list[str]]
 
 
 class Refused(OSError):
     """A gate said no. An OSError, because that is what aiohttp carries through its connector."""
-
-
-class Unknown(OSError):
-    """DNS gave no answer in time. A name that does not exist is `Refused`: the two must look alike."""
 
 
 class Gate:
@@ -45,44 +36,24 @@ class Gate:
 
 
 class Resolver(AbstractResolver):
-    """Resolves a name once at a time, in threads of its own, and refuses it if any answer is refused."""
+    """Refuses a name if any answer is refused, and one that does not exist: they must look alike."""
 
-    def __init__(self, gate: Gate, look_up: LookUp, threads: ThreadPoolExecutor) -> None:
-        self._gate = gate
-        self._look_up = look_up
-        self._threads = threads
-        self._asking: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
+    def __init__(self, gate: Gate, look_ups: LookUps) -> None:
+        self._gate, self._look_ups = gate, look_ups
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        found = await self._answers(host, port)
+        try:
+            found = await self._look_ups.answers(host, port)
+        except socket.gaierror:
+            raise Refused from None
         if not found or not all(self._gate.admits(address, port) for address in found):
             raise Refused
         return [_result(host, address, port) for address in found]
 
-    async def _answers(self, host: str, port: int) -> list[str]:
-        asking = self._asking.get((host, port))
-        if asking is None:
-            loop = asyncio.get_running_loop()
-            asking = loop.run_in_executor(self._threads, partial(self._look_up, host, port))
-            self._asking[host, port] = asking
-            asking.add_done_callback(lambda done: self._asking.pop((host, port), None) and done.exception())
-        try:
-            return await asyncio.wait_for(asyncio.shield(asking), DNS_SECONDS)
-        except TimeoutError:
-            raise Unknown from None
-        except socket.gaierror as error:
-            raise (Unknown if error.errno == socket.EAI_AGAIN else Refused) from None
-
     async def close(self) -> None:
-        """The threads belong to the Egress."""
-
-
-def system_look_up(host: str, port: int) -> list[str]:
-    """Every address of a name, by the system's resolver (hosts file, search list and all)."""
-    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in answers))
+        """Look-ups that nobody waits for end by themselves."""
 
 
 def _result(name: str, address: str, port: int) -> ResolveResult:

@@ -56,4 +56,5 @@ async def main() -> None:
     print(f"forbidden accepts: {refused}, public accepts: {accepted}")
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,10 +1,17 @@
-"""Receivers that misbehave in the ways the trusted systems have been hurt by."""
+"""Receivers that misbehave in the ways the trusted systems have been hurt by.
+
+`python -m tests.hostile` is one receiver of each kind, as a process: it prints their addresses by name.
+"""
 
 import asyncio
 import gzip
+import json
+import os
+import sys
 from asyncio import StreamReader, StreamWriter
+from contextlib import ExitStack
 
-from tests.receiver import Raw
+from tests.receiver import Raw, Receiver, Reply
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BOMB = gzip.compress(bytes(200 * 1024 * 1024), compresslevel=1)
@@ -131,3 +138,19 @@ EXPECTED: dict[Raw, str] = {
     two_lengths: "protocol",
     upgrade: "protocol",
 }
+
+
+def main() -> None:
+    os.nice(10)  # elsewhere they have machines of their own
+    with ExitStack() as stack:
+        urls = {}
+        for behaviour in EXPECTED:
+            receiver = stack.enter_context(Receiver())
+            receiver.reply_with(Reply(raw=behaviour))
+            urls[behaviour.__name__] = receiver.url
+        print(json.dumps(urls), flush=True)
+        sys.stdin.read()  # the parent closes it to stop us
+
+
+if __name__ == "__main__":
+    main()

@@ -17,8 +17,12 @@ def forbidden() -> list[Address]:
     return list(dict.fromkeys(n[i] for n in networks for i in (min(1, n.num_addresses - 1), -1)))
 
 
+def hosts(address: Address) -> list[str]:
+    return _ipv4(address) if isinstance(address, IPv4Address) else _ipv6(address)
+
+
 def urls(address: Address) -> Iterator[str]:
-    for host in _ipv4(address) if isinstance(address, IPv4Address) else _ipv6(address):
+    for host in hosts(address):
         yield from (f"https://{host}/", f"https://{host}:8443/x", f"http://{host}/", f"https://{host}:22/")
 
 

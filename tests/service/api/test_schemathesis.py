@@ -1,6 +1,6 @@
 """Schemathesis over our own OpenAPI document: no server error, nothing the document does not say.
 
-The default suite sends a few hundred cases, the campaign (`-m campaign`) over two thousand.
+The default suite sends two hundred cases, the campaign (`-m campaign`) over two thousand.
 """
 
 from collections.abc import Iterator
@@ -85,12 +85,12 @@ def sent(schema: Any, *, examples: int, headers: dict[str, str]) -> int:
 
 
 def test_answers_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=3, headers=KEY) >= 200
+    assert sent(schema, examples=2, headers=KEY) >= 200
 
 
 @pytest.mark.campaign
 def test_answers_are_as_documented_at_length(schema: Any) -> None:
-    assert sent(schema, examples=30, headers=KEY) >= 2000
+    assert sent(schema, examples=22, headers=KEY) >= 2000
 
 
 @pytest.mark.campaign

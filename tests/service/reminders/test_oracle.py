@@ -36,7 +36,7 @@ OFFSETS += ["PT36H", "PT10M", "PT9M", "PT9M"]
 CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
 TAGS = ["ai", "bio"]
 CHANGES = ["created", "updated", "rescheduled", "postponed", "cancelled", "deleted"]
-RUNS = 240
+RUNS = 150
 CAMPAIGN = 20_000
 
 
