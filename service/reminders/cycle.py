@@ -96,7 +96,8 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
     claims.arm(c, armed, worker=who.worker, now=who.now)
     dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
-    claims.release(c, [(each.planned.id, each.fence) for each in todo.released])
+    given_back = [(each.planned.id, each.fence) for each in todo.released]
+    unwanted = claims.release(c, given_back, now=who.now)
     claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
     looking = housekeeping or bool(todo.forsaken)
     recovered = recovery.recover(c, now=who.now, chance=who.chance) if looking else ()
@@ -111,7 +112,7 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
         crowded=found.crowded,
         stale=recorded.stale,
         expired=outlived + dropped["expired"] + _in(recorded.given_up, "expired"),
-        superseded=recorded.superseded + dropped["superseded"] + taken_back(recovered),
+        superseded=recorded.superseded + dropped["superseded"] + unwanted + taken_back(recovered),
         recovered=recovered,
         given_up=recorded.given_up,
         outlived=outlived,

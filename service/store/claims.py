@@ -90,11 +90,13 @@ def drop(
     return Counter({state: many(c, _DROP, its) for state, its in rows.items()})
 
 
-def release(c: Connection, held: Sequence[tuple[str, int]]) -> None:
-    """Give back what was claimed and not sent."""
+def release(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> int:
+    """Give back what was claimed and not sent. Returns how many of it nobody wants any more: they end here."""
     rows = [{"the_id": key, "my": fence} for key, fence in held]
+    superseded = many(c, _TAKE_BACK, [{**row, "now": millis(now)} for row in rows])
     many(c, _RELEASE, rows)
     many(c, _NO_ATTEMPT, rows)
+    return superseded
 
 
 def forsake(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> None:
@@ -169,6 +171,11 @@ _DROP = (
     update(delivery)
     .where(MINE, IS_LEASED)
     .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **UNOWNED)
+)
+_TAKE_BACK = (
+    update(delivery)
+    .where(MINE, IS_LEASED, delivery.c.drop_flag == 1)
+    .values(state="superseded", finished_at=bindparam("now"), drop_flag=0, **UNOWNED)
 )
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
 _FORSAKE = update(delivery).where(MINE, IS_LEASED).values(lease_until=bindparam("now"))

@@ -346,10 +346,19 @@ def test_t10_after_a_crash_everything_leased_is_free_again(store, hook):
 def test_what_is_given_back_leaves_no_attempt(store, hook):
     plan(store)
     [claimed] = take(store)
-    store.write(lambda c: claims.release(c, [("dlv_1", claimed.fence)]))
+    assert store.write(lambda c: claims.release(c, [("dlv_1", claimed.fence)], now=NOON)) == 0
     assert state(store) == ("pending", None, [])
     [again] = take(store)
     assert (again.fence, again.abandons) == (2, 0)
+
+
+def test_what_is_given_back_and_wanted_by_nobody_any_more_ends_there(store, hook):
+    plan(store)
+    [claimed] = take(store)
+    gone = Withdrawal(id="dlv_1", reason="moved")
+    store.write(lambda c: deliveries.supersede(c, [gone], now=NOON))
+    assert store.write(lambda c: claims.release(c, [("dlv_1", claimed.fence)], now=NOON)) == 1
+    assert state(store) == ("superseded", "moved", [])
 
 
 @pytest.mark.parametrize("body", [b"bytes", '{"이름":"\\u0000"}'.encode(), bytes(range(256))])
