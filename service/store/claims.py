@@ -91,7 +91,7 @@ def drop(
 
 
 def release(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> int:
-    """Give back what was claimed and not sent. Returns how many of it nobody wants any more: they end here."""
+    """Give back what was claimed and not sent. Returns how many of it nobody wants any more; those end."""
     rows = [{"the_id": key, "my": fence} for key, fence in held]
     superseded = many(c, _TAKE_BACK, [{**row, "now": millis(now)} for row in rows])
     many(c, _RELEASE, rows)
