@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import Connection
 
-from service.reminders import prepare
+from service.reminders import looks
 from service.reminders.prepare import Dropped, Outbound
 from service.reminders.rules import Webhook
 from service.reminders.switchoff import switch_off
@@ -69,7 +69,7 @@ class Who(Struct, frozen=True, kw_only=True):
 class Turn(Struct, frozen=True, kw_only=True):
     """What one transaction did and found. `next_due` is looked up when claiming found nothing.
 
-    `outdated` are to be armed and were not, as their webhook or event has changed since they were prepared.
+    `outdated` are neither armed nor dropped, as their webhook or event has changed since they were looked at.
     `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time;
     `expired` and `superseded` count those of all ways there are.
     """
@@ -90,34 +90,47 @@ class Turn(Struct, frozen=True, kw_only=True):
 
 def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping: bool) -> Turn:
     """All of it or nothing; run again after a failure it comes to the same."""
-    recorded = results.record(c, todo.results)
-    disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
-    outdated = prepare.outdated(c, todo.armed)
-    armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
-    claims.arm(c, armed, worker=who.worker, now=who.now)
-    dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in todo.dropped}, now=who.now)
-    given_back = [(each.planned.id, each.fence) for each in todo.released]
-    unwanted = claims.release(c, given_back, now=who.now)
-    claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
+    done = _settle(c, todo, who)
     looking = housekeeping or bool(todo.forsaken)
     recovered = recovery.recover(c, now=who.now, chance=who.chance) if looking else ()
     outlived = claims.expire(c, now=who.now) if housekeeping else 0
     found = _due(c, wish, who) if wish else Found()
     chosen = wish.choose(found.due) if wish else []
     claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
-    return Turn(
+    return structs.replace(
+        done,
         claimed=claimed,
-        outdated=outdated,
         queues=len({each.webhook for each in found.due}),
         crowded=found.crowded,
-        stale=recorded.stale,
-        expired=outlived + dropped["expired"] + _in(recorded.given_up, "expired"),
-        superseded=recorded.superseded + dropped["superseded"] + unwanted + taken_back(recovered),
+        expired=done.expired + outlived,
+        superseded=done.superseded + taken_back(recovered),
         recovered=recovered,
-        given_up=recorded.given_up,
         outlived=outlived,
-        disabled=disabled,
         next_due=deliveries.next_due(c, after=who.now) if wish and not claimed else None,
+    )
+
+
+def _settle(c: Connection, todo: ToDo, who: Who) -> Turn:
+    """Write down what has ended and what is about to begin, as far as what was seen still holds."""
+    recorded = results.record(c, todo.results)
+    disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
+    seen = [*(each.look for each in todo.armed), *(each.look for each in todo.dropped)]
+    outdated = looks.outdated(c, [look for look in seen if look is not None])
+    armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
+    claims.arm(c, armed, worker=who.worker, now=who.now)
+    going = {e.key: (e.state, e.reason) for e in todo.dropped if e.claimed.planned.id not in outdated}
+    dropped = claims.drop(c, going, now=who.now)
+    kept = [each.key for each in todo.dropped if each.key not in going]
+    given_back = [(each.planned.id, each.fence) for each in todo.released]
+    unwanted = claims.release(c, given_back + kept, now=who.now)
+    claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
+    return Turn(
+        outdated=outdated,
+        stale=recorded.stale,
+        expired=dropped["expired"] + _in(recorded.given_up, "expired"),
+        superseded=recorded.superseded + dropped["superseded"] + unwanted,
+        given_up=recorded.given_up,
+        disabled=disabled,
     )
 
 

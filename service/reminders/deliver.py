@@ -101,13 +101,13 @@ class Deliverer:
 
     async def run_once(self) -> int:
         """Send everything that is due at this instant of the clock; returns the number of attempts."""
-        sent = 0
+        before = await self._outbox.sent()
         while True:
             done = await self._turn(claiming=True)
             await self._outbox.prepared()
-            sent += await self._outbox.sent()
+            begun = await self._outbox.sent()
             if not (done.claimed or self._outbox.todo or self._outbox.lanes.held):
-                return sent
+                return begun - before
 
     @property
     def in_flight(self) -> int:
@@ -166,7 +166,7 @@ class Deliverer:
         if wish is not None:
             self._queues, self._crowded, self._claimed = done.queues or 1, done.crowded, began
         self._count(done)
-        logbook.note(done, todo.dropped)
+        logbook.note(done, [e for e in todo.dropped if e.claimed.planned.id not in done.outdated])
         outbox.take(done.claimed, began=began)
         outbox.committed(todo, outdated=done.outdated)
         return done

@@ -93,6 +93,7 @@ def _finish(
     cursors.take_turn(c, seen)
     # Superseded first: a reminder that moved to another hour is one row, a moved event's are two.
     gone = deliveries.supersede(c, decision.supersede, now=now)
+    deliveries.stand_by(c, decision.stand)
     deliveries.revise(c, decision.revise)
     deliveries.insert(c, _existing(c, rows), now=now)
     for kept in decision.in_step:

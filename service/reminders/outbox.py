@@ -49,7 +49,7 @@ class Outbox:
         self.todo = ToDo.nothing()
         self.woken = asyncio.Event()
         self._stopping = False
-        self._swept = 0.0
+        self._swept, self._begun = 0.0, 0
         self._sends: set[asyncio.Task[None]] = set()
         self._preparing: set[asyncio.Task[None]] = set()
 
@@ -84,14 +84,12 @@ class Outbox:
         await asyncio.gather(*self._preparing)
 
     async def sent(self, *, patience: float | None = None) -> int:
-        """Wait for what is under way, and for what then gets its turn; returns how many that were."""
-        count = 0
+        """Wait for what is under way, and for what then gets its turn; returns how many were begun so far."""
         while self._sends:
-            count += len(self._sends)
             _, late = await asyncio.wait(set(self._sends), timeout=patience)
             if late:
                 break
-        return count
+        return self._begun
 
     async def close(self) -> None:
         """Begin nothing more; what has not begun is given back."""
@@ -135,6 +133,7 @@ class Outbox:
                 self.lanes.put_back(started)
                 self._give_back(started.outbound.claimed)
             else:
+                self._begun += 1
                 _keep(self._sends, self._send(started))
 
     def _too_late(self, started: Started, *, now: float) -> bool:

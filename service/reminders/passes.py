@@ -30,6 +30,7 @@ class Decision(Struct, frozen=True, kw_only=True):
     insert: tuple[Planned, ...] = ()
     revise: tuple[Planned, ...] = ()
     supersede: tuple[Withdrawal, ...] = ()
+    stand: tuple[str, ...] = ()
     planned_until: datetime | None = None
     revision: int | None = None
     in_step: tuple[Kept, ...] = ()
@@ -146,6 +147,7 @@ def _of(
         insert=(*told, *(row for each in made for row in each.insert)),
         revise=tuple(row for each in made for row in each.revise),
         supersede=tuple(row for each in made for row in each.supersede),
+        stand=tuple(key for each in made for key in each.stand),
         revision=revision,
         in_step=in_step,
     )

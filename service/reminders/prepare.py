@@ -11,11 +11,12 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Language
 from service.reminders import formats, lateness
+from service.reminders.looks import Look
 from service.reminders.planned import Dropped as Outlived
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
-from service.store import events, history, revisions, webhooks
+from service.store import events, history, revisions
 from service.store.claims import Armed, Claimed
 from service.store.instants import millis
 from service.store.records import Stored
@@ -26,18 +27,13 @@ EXPIRES = frozenset(get_args(Outlived))
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
-    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time.
-
-    `head` is the newest revision of the catalogue when it was looked at, `seq` that of its event; None where
-    it does not depend on how the event is now.
-    """
+    """A delivery that is to be sent. `began` is when its claim began, by the machine's running time."""
 
     claimed: Claimed
     subscriber: Subscriber
     body: bytes
     began: float
-    head: int = 0
-    seq: int | None = None
+    look: Look | None = None
 
     @property
     def armed(self) -> Armed:
@@ -52,6 +48,7 @@ class Dropped(Struct, frozen=True, kw_only=True):
     claimed: Claimed
     state: str
     reason: str
+    look: Look
 
     @property
     def key(self) -> tuple[str, int]:
@@ -95,27 +92,6 @@ def prepare(
     )
 
 
-def outdated(c: Connection, outbounds: Sequence[Outbound]) -> frozenset[str]:
-    """Those of them whose webhook or event is no longer what it was when they were prepared.
-
-    Asked in the transaction that writes them down as about to be sent: they may have waited for their turn.
-    """
-    if not outbounds:
-        return frozenset()
-    versions = webhooks.versions(c, sorted({each.subscriber.webhook.id for each in outbounds}))
-    head = revisions.head(c)
-    reminded = {
-        each.claimed.planned.event for each in outbounds if each.seq is not None and each.head != head
-    }
-    seqs = events.seqs(c, sorted(reminded))
-    return frozenset(
-        each.claimed.planned.id
-        for each in outbounds
-        if versions.get(each.subscriber.webhook.id) != each.subscriber.version
-        or (each.claimed.planned.event in reminded and seqs.get(each.claimed.planned.event) != each.seq)
-    )
-
-
 def _one(
     c: Connection,
     each: Claimed,
@@ -126,21 +102,32 @@ def _one(
     began: float,
     now: datetime,
 ) -> Outbound | Dropped | Claimed:
+    look = _look(each, subscriber, sources)
     if subscriber is None:
-        return _dropped(each, "withdrawn")
+        return _dropped(each, "withdrawn", look)
     if reason := _outdated(each, subscriber, sources, now=now):
-        return _dropped(each, reason)
+        return _dropped(each, reason, look)
     if subscriber.webhook.state == "paused":
         return each
     if not subscriber.live(now):
-        return Dropped(claimed=each, state="dead", reason="unsealable")
+        return Dropped(claimed=each, state="dead", reason="unsealable", look=look)
     body = each.body or _body(c, each, subscriber.webhook, sources, page=page, now=now)
     if body is None:
-        return _dropped(each, "too_late")
-    stored = sources.events.get(each.planned.event)
-    repeats = each.replay and each.body is not None
-    seq = None if stored is None or repeats else stored.seq
-    return Outbound(claimed=each, subscriber=subscriber, body=body, began=began, head=sources.head, seq=seq)
+        return _dropped(each, "too_late", look)
+    return Outbound(claimed=each, subscriber=subscriber, body=body, began=began, look=look)
+
+
+def _look(each: Claimed, subscriber: Subscriber | None, sources: Sources) -> Look:
+    planned, repeats = each.planned, each.replay and each.body is not None
+    stored = sources.events.get(planned.event)
+    return Look(
+        delivery=planned.id,
+        webhook=planned.webhook,
+        version=None if subscriber is None else subscriber.version,
+        head=sources.head,
+        event=planned.event if planned.type == "event.reminder" and not repeats else None,
+        seq=None if stored is None else stored.seq,
+    )
 
 
 def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
@@ -157,8 +144,9 @@ def _is_notice(each: Claimed) -> bool:
     return each.planned.type != "event.reminder" and each.planned.type.startswith("event.")
 
 
-def _dropped(each: Claimed, reason: str) -> Dropped:
-    return Dropped(claimed=each, state="expired" if reason in EXPIRES else "superseded", reason=reason)
+def _dropped(each: Claimed, reason: str, look: Look) -> Dropped:
+    state = "expired" if reason in EXPIRES else "superseded"
+    return Dropped(claimed=each, state=state, reason=reason, look=look)
 
 
 def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: datetime) -> str | None:

@@ -25,7 +25,7 @@ class Withdrawal(Struct, frozen=True, kw_only=True):
 
 
 class Replan(Struct, frozen=True, kw_only=True):
-    """The rows to insert, those to revise (same delivery, other hour) and those to supersede.
+    """The rows to insert, those to revise (same delivery, other hour), those to supersede, all that stand.
 
     An insert whose row exists in state `superseded` revives it: the event has moved there and back. One whose
     row exists in any other state changes nothing.
@@ -34,6 +34,7 @@ class Replan(Struct, frozen=True, kw_only=True):
     insert: tuple[Planned, ...]
     revise: tuple[Planned, ...]
     supersede: tuple[Withdrawal, ...]
+    stand: tuple[str, ...] = ()
 
 
 def changed(rows: Iterable[Revised]) -> tuple[Candidate, ...]:
@@ -83,6 +84,7 @@ def replan(
         insert=flood.made_up(settle(news, now=now), past),
         revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
         supersede=tuple(Withdrawal(id=row.id, reason=_why(row, events, hooks)) for row in gone),
+        stand=tuple(key for key, new in kept.items() if new is not None),
     )
 
 

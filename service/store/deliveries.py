@@ -52,12 +52,12 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
     new = made.excluded
     revived = {
         name: case((delivery.c.state == "superseded", new[name]), else_=delivery.c[name])
-        for name in ("state", "reason", "next_at", "finished_at")
+        for name in ("state", "next_at", "finished_at")
     }
     again = (delivery.c.state == "superseded") | (
         (delivery.c.state == "leased") & (delivery.c.drop_flag == 1)
     )
-    kept = {name: new[name] for name in ("due_at", "valid_until", "tighter_at", "revision", "seq")}
+    kept = {name: new[name] for name in ("reason", "due_at", "valid_until", "tighter_at", "revision", "seq")}
     statement = made.on_conflict_do_update(
         index_elements=["id"], set_={**revived, **kept, "drop_flag": 0}, where=again
     )
@@ -96,6 +96,13 @@ def supersede(c: Connection, taken_back: Sequence[Withdrawal], *, now: datetime)
             count += c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
             c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason=reason))
     return count
+
+
+def stand_by(c: Connection, ids: Sequence[str]) -> None:
+    """These are wanted, also where one that is being sent was marked: its event has moved there and back."""
+    for start in range(0, len(ids), CHUNK):
+        its = delivery.c.id.in_(ids[start : start + CHUNK]) & (delivery.c.drop_flag == 1)
+        c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=0, reason=None))
 
 
 def revise(c: Connection, planned: Iterable[Planned]) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from service.reminders import logbook
 from service.reminders.cycle import Turn
+from service.reminders.looks import Look
 from service.reminders.plan import plan
 from service.reminders.prepare import Dropped
 from service.store.claims import Claimed
@@ -19,7 +20,8 @@ HOOK = webhook("start P7D")
 
 def dropped(state: str, reason: str) -> Dropped:
     claimed = Claimed(planned=PLANNED, fence=1, tries=0, abandons=0, body=None, created_at=0, replay=0)
-    return Dropped(claimed=claimed, state=state, reason=reason)
+    look = Look(delivery=PLANNED.id, webhook=PLANNED.webhook, version=1, head=1, event=None, seq=None)
+    return Dropped(claimed=claimed, state=state, reason=reason, look=look)
 
 
 def told(caplog: pytest.LogCaptureFixture, done: Turn, *gone: Dropped) -> list[tuple[Any, ...]]:

@@ -1,0 +1,81 @@
+"""An event that moves away and back while its reminder is being sent: that is wanted, whatever happens."""
+
+from datetime import timedelta
+
+import pytest
+
+from service.reminders import fanout
+from service.reminders.answers import Answer
+from service.reminders.cycle import ToDo, Who, turn
+from service.reminders.prepare import prepare
+from service.reminders.retry import Verdict
+from service.reminders.subscribers import Subscribers
+from service.store import claims, deliveries, results
+from service.store.results import Result
+from tests.reminding import HOUR, MASTERS, MINUTE, NOON, a_webhook, add, an_event, put
+
+START = NOON + 2 * HOUR
+SENDING = NOON + HOUR + timedelta(seconds=1)
+
+
+@pytest.fixture
+def claimed(store):
+    """The reminder of an event two hours ahead, in a sender's hand when it is due an hour before."""
+    fanout.run_once(store, now=NOON)
+    add(store, a_webhook("http://127.0.0.1:9/"))
+    put(store, an_event("talk", START))
+    fanout.run_once(store, now=NOON + HOUR)
+    [one] = store.read(lambda c: deliveries.listed(c, "whk_1"))
+    [claimed] = store.write(lambda c: claims.claim(c, [one.id], worker="w", now=SENDING, lease=MINUTE))
+    return claimed
+
+
+def move(store, start):
+    put(store, an_event("talk", start), now=SENDING)
+    fanout.run_once(store, now=SENDING)
+
+
+def state(store):
+    [one] = store.read(lambda c: deliveries.listed(c, "whk_1"))
+    return one.state, one.reason
+
+
+def test_a_failure_after_that_is_tried_again(store, claimed):
+    move(store, START + 3 * HOUR)
+    move(store, START)
+    failed = Result(
+        delivery=claimed.planned.id,
+        webhook="whk_1",
+        fence=claimed.fence,
+        answer=Answer(outcome="5xx", status=500),
+        verdict=Verdict(state="retry", next_at=SENDING + MINUTE),
+        started_at=SENDING,
+        finished_at=SENDING,
+        body_sha256="x",
+    )
+    store.write(lambda c: results.record(c, [failed]))
+    assert state(store) == ("pending", None)
+
+
+def test_a_failure_while_it_is_away_ends_it(store, claimed):
+    move(store, START + 3 * HOUR)
+    [marked] = store.write(lambda c: [claims.release(c, [(claimed.planned.id, claimed.fence)], now=SENDING)])
+    assert (marked, state(store)) == (1, ("superseded", "moved"))
+
+
+def test_a_look_that_saw_it_away_does_not_drop_it_once_it_is_back(store, claimed):
+    """Looked at, then moved back and planned for, and only then the transaction that acts on the look."""
+    put(store, an_event("talk", START + 3 * HOUR), now=SENDING)
+    subscribers = Subscribers(MASTERS)
+    seen = store.read(
+        lambda c: prepare(
+            c, [claimed], subscribers=subscribers, page=lambda _, __: None, began=0.0, now=SENDING
+        )
+    )
+    assert [(each.state, each.reason) for each in seen.dropped] == [("superseded", "moved")]
+    move(store, START)
+    todo = ToDo.nothing()
+    todo.dropped += seen.dropped
+    who = Who(worker="w", now=SENDING, lease=MINUTE, chance=0.5)
+    done = store.write(lambda c: turn(c, todo, None, who=who, housekeeping=False))
+    assert (done.superseded, state(store)) == (0, ("pending", None))
