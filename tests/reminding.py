@@ -3,7 +3,8 @@
 import asyncio
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 from service.addresses import Policy
 from service.catalogue import rules as catalogue_rules
 from service.catalogue.event import Event, Text
-from service.clock import SimulatedClock
+from service.clock import Clock, SimulatedClock, SystemClock
 from service.egress import Egress
 from service.metrics import Metrics
 from service.reminders import fanout, secrets
@@ -84,6 +85,21 @@ def fill(store: Store, webhook: str, count: int, *, now: datetime) -> None:
     rows = [message(f"dlv_{webhook}_{n:06}", webhook, now) for n in range(count)]
     for start in range(0, count, 5000):
         store.write(partial(deliveries.insert, planned=rows[start : start + 5000], now=now, body=b"{}"))
+
+
+@asynccontextmanager
+async def sending(
+    store: Store, *, tempo: Tempo | None = None, deadline: float = 2.0, clock: Clock | None = None
+) -> AsyncIterator[Deliverer]:
+    """A sender at work, by the machine's clock unless there is another; stopped in the end as a service is."""
+    egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
+    sender = Deliverer(store, egress, clock=clock or SystemClock(), masters=MASTERS, tempo=tempo)
+    await sender.start()
+    try:
+        yield sender
+    finally:
+        await sender.drain()
+        await egress.aclose()
 
 
 class World:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +10,7 @@ from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.catalogue.event import Text
-from service.clock import SystemClock
-from service.egress import Egress
 from service.reminders import secrets
-from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.store import deliveries, webhooks
 from service.store.secrets import of as secrets_of
@@ -22,18 +18,16 @@ from service.store.secrets import rotate
 from tests.receiver import Receiver, Reply
 from tests.reminding import (
     HOUR,
-    LOOPBACK,
     MASTER,
-    MASTERS,
     MINUTE,
     NOON,
-    TLS,
     World,
     a_webhook,
     add,
     an_event,
     fill,
     put,
+    sending,
 )
 
 SECOND = timedelta(seconds=1)
@@ -195,18 +189,6 @@ def test_an_event_that_moved_after_the_claim_was_planned_is_not_sent(store, rece
     assert world.at(NOON + 4 * HOUR) == 1
 
 
-@asynccontextmanager
-async def sending(store, tempo=QUICK, deadline=2.0):
-    egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
-    sender = Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=tempo)
-    await sender.start()
-    try:
-        yield sender
-    finally:
-        await sender.drain()
-        await egress.aclose()
-
-
 def test_a_backlog_on_a_dead_receiver_delays_nobody_else(sqlite_store, receiver):
     """P20 with ten thousand; the campaign has a hundred thousand."""
     asyncio.run(a_backlog_delays_nobody(sqlite_store, receiver, backlog=10_000))
@@ -226,7 +208,7 @@ async def a_backlog_delays_nobody(store, receiver, *, backlog):
         for n in range(49):
             add(store, a_webhook(receiver.url, key=f"whk_{n:02}"))
         fill(store, "whk_dead", backlog, now=now - HOUR / 2)
-        async with sending(store):
+        async with sending(store, tempo=QUICK):
             await asyncio.sleep(1)
             due = datetime.now(UTC)
             for n in range(49):
@@ -252,7 +234,7 @@ def test_at_most_four_requests_to_one_webhook_are_under_way(sqlite_store):
     async def run(receiver):
         add(sqlite_store, a_webhook(receiver.url))
         fill(sqlite_store, "whk_1", 200, now=datetime.now(UTC))
-        async with sending(sqlite_store):
+        async with sending(sqlite_store, tempo=QUICK):
             await asyncio.to_thread(receiver.wait_for, 200, 20)
 
     with Receiver() as receiver:
@@ -268,7 +250,7 @@ def test_stopping_finishes_what_is_under_way_and_gives_the_rest_back(store, rece
         add(store, a_webhook(receiver.url))
         fill(store, "whk_1", 300, now=datetime.now(UTC))
         receiver.reply_with(Reply(delay=0.05))
-        async with sending(store):
+        async with sending(store, tempo=QUICK):
             await asyncio.to_thread(receiver.wait_for, 20, 20)
         seen = len(receiver.requests)
         states = [state for state, _ in history(store)]
@@ -277,7 +259,7 @@ def test_stopping_finishes_what_is_under_way_and_gives_the_rest_back(store, rece
         assert held.count("pending") == 300 - seen
         assert "leased" not in states
         receiver.reply_with(Reply())
-        async with sending(store):
+        async with sending(store, tempo=QUICK):
             await asyncio.to_thread(receiver.wait_for, 300, 20)
 
     asyncio.run(run())

@@ -3,13 +3,12 @@
 import asyncio
 import os
 import time
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from service.clock import SimulatedClock, SystemClock
+from service.clock import SimulatedClock
 from service.egress import Egress
 from service.reminders import retry, secrets
 from service.reminders.deliver import Deliverer
@@ -17,24 +16,25 @@ from service.reminders.rules import PatchWebhook, patched
 from service.store import deliveries, events, webhooks
 from service.store import secrets as kept
 from tests.receiver import Receiver, Reply
-from tests.reminding import HOUR, LOOPBACK, MASTER, MASTERS, NOON, TLS, World, a_webhook, add, an_event, fill
+from tests.reminding import (
+    HOUR,
+    LOOPBACK,
+    MASTER,
+    MASTERS,
+    NOON,
+    TLS,
+    World,
+    a_webhook,
+    add,
+    an_event,
+    fill,
+    sending,
+)
 from tests.reminding import put as put_events
 
 QUICK = 40
 # What is under way when something changes, and what follows within the second that is allowed.
 SOON = 1.0
-
-
-@asynccontextmanager
-async def sending(store, *, clock=None, deadline=4.0):
-    egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
-    sender = Deliverer(store, egress, clock=clock or SystemClock(), masters=MASTERS)
-    await sender.start()
-    try:
-        yield sender
-    finally:
-        await sender.drain()
-        await egress.aclose()
 
 
 async def until(true, *, seconds=10.0):
@@ -55,7 +55,7 @@ async def changed_while_much_waits(store, receiver, change, *, watch=2.5):
 
     receiver.reply_by(decide)
     fill(store, "whk_1", 300, now=datetime.now(UTC))
-    async with sending(store):
+    async with sending(store, deadline=4.0):
         await until(lambda: asked > QUICK)
         await store.writing(change)
         cut = time.time()
@@ -125,7 +125,7 @@ def test_a_receiver_that_is_gone_says_so_only_to_what_is_under_way(sqlite_store,
         return Reply(status=200 if asked <= QUICK else 410, delay=0.005)
 
     async def run():
-        async with sending(sqlite_store):
+        async with sending(sqlite_store, deadline=4.0):
             await until(lambda: asked > QUICK)
             await asyncio.sleep(1.5)
 
@@ -147,7 +147,8 @@ def test_a_reminder_whose_event_is_cancelled_while_it_waits_is_not_sent(store, r
     receiver.reply_with(Reply(delay=0.3))
 
     async def run():
-        async with sending(store, clock=SimulatedClock(start - HOUR + timedelta(seconds=1))):
+        clock = SimulatedClock(start - HOUR + timedelta(seconds=1))
+        async with sending(store, clock=clock, deadline=4.0):
             await until(lambda: len(receiver.requests) > 2)
             at = world.clock.now() + timedelta(seconds=2)
             for talk in talks:
@@ -192,7 +193,7 @@ def test_a_hundred_webhooks_that_hang_hold_up_no_other(sqlite_store):
 
 async def lateness_beside(store, good):
     """Of ten messages to those that answer, due a second after one to each that does not."""
-    async with sending(store):
+    async with sending(store, deadline=4.0):
         for n in range(10):
             fill(store, f"whk_good_{n}", 1, now=datetime.now(UTC))
         await asyncio.to_thread(good.wait_for, 10, 10)
