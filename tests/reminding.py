@@ -91,7 +91,7 @@ def fill(store: Store, webhook: str, count: int, *, now: datetime) -> None:
 async def sending(
     store: Store, *, tempo: Tempo | None = None, deadline: float = 2.0, clock: Clock | None = None
 ) -> AsyncIterator[Deliverer]:
-    """A sender at work, by the machine's clock unless there is another; stopped in the end as a service is."""
+    """A sender at work, by the machine's clock unless there is another; stopped in the end like a service."""
     egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
     sender = Deliverer(store, egress, clock=clock or SystemClock(), masters=MASTERS, tempo=tempo)
     await sender.start()
