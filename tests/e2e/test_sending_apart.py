@@ -81,6 +81,7 @@ def recorded(service):
     return sorted((row.delivery_id, str(row.outcome)) for row in rows), set(states)
 
 
+@pytest.mark.campaign(minutes=0.5)
 def test_ctrl_c_reaches_all_and_what_is_under_way_is_finished_first(service, held):
     subscribed(service, held)
     sender, carrier = sending(service, held)
@@ -108,6 +109,7 @@ def reminders(receiver):
     return [each for each in list(receiver.requests) if b"event.reminder" in each.body]
 
 
+@pytest.mark.campaign(minutes=0.5)
 def test_kill_9_ends_all_and_the_file_is_free_for_the_next(service, held):
     subscribed(service, held)
     sender, carrier = sending(service, held)
@@ -161,6 +163,7 @@ def test_a_sender_that_is_killed_is_replaced_while_the_service_answers(service, 
     assert "the sending process ended (exit code -9)" in service.log.read_text()
 
 
+@pytest.mark.campaign(minutes=0.5)
 def test_a_carrier_that_is_killed_is_replaced_counted_and_told_of(service, held):
     subscribed(service, held)
     sender, first = sending(service, held)

@@ -73,9 +73,9 @@ def pause(c):
 
 
 @pytest.mark.parametrize("change", [remove, pause])
-def test_a_second_after_a_webhook_is_deleted_or_paused_no_request_begins(store, receiver, change):
-    add(store, a_webhook(receiver.url))
-    assert asyncio.run(changed_while_much_waits(store, receiver, change)) == []
+def test_a_second_after_a_webhook_is_deleted_or_paused_no_request_begins(sqlite_store, receiver, change):
+    add(sqlite_store, a_webhook(receiver.url))
+    assert asyncio.run(changed_while_much_waits(sqlite_store, receiver, change)) == []
 
 
 def test_what_a_pause_held_back_keeps_its_place_and_has_no_attempt(sqlite_store, receiver):
