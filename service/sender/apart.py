@@ -12,7 +12,7 @@ from service.store import webhooks
 @asynccontextmanager
 async def sending_apart(service: Service) -> AsyncIterator[Keeper]:
     """Plan and send while this is open, in a process that is started as soon as anybody has a webhook."""
-    keeper = Keeper(service.settings, service.metrics)
+    keeper = Keeper(service.settings, service.metrics, clock=service.clock)
     ticks = (Tick(name="hand over", every=SECOND, run=Handover(service, keeper).run),)
     try:
         async with ticking((*ticks, *Housekeeping(service).ticks()), clock=service.clock):

@@ -12,6 +12,7 @@ import msgspec
 
 from service import offspring, settings
 from service.carrier.line import Line
+from service.clock import Clock, running
 from service.metrics import Metrics
 from service.sender.word import News, Terms
 
@@ -29,9 +30,15 @@ class Keeper:
     """Of one process at a time."""
 
     def __init__(
-        self, told: settings.Settings, metrics: Metrics, *, look_seconds: float = LOOK_SECONDS
+        self,
+        told: settings.Settings,
+        metrics: Metrics,
+        *,
+        clock: Clock,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        self._settings, self._metrics, self._look_seconds = told, metrics, look_seconds
+        self._settings, self._metrics, self._clock = told, metrics, clock
+        self._look_seconds = look_seconds
         self._tending: asyncio.Task[None] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._line: Line[News] | None = None
@@ -112,8 +119,8 @@ class Keeper:
             self._metrics.bury()
 
     def _started(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
-        told = msgspec.json.encode(Terms(socket=theirs.fileno(), parent=os.getpid())).decode()
-        env = settings.environment(self._settings)
+        terms = Terms(socket=theirs.fileno(), parent=os.getpid(), now=self._clock.now(), running=running())
+        told, env = msgspec.json.encode(terms).decode(), settings.environment(self._settings)
         return offspring.start("service.sender.program", told, hearing=theirs, env=env)
 
     def _heard(self, news: list[News]) -> None:

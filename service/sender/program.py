@@ -8,16 +8,19 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import msgspec
 
 from service import logs, offspring, server, settings
 from service.carrier.line import Line
+from service.clock import SteadyClock
 from service.parts import Service, open_service
 from service.schedule import delivering
 from service.sender.word import News, Stop, Terms
 from service.store.locks import SendingLock
 from service.timekeeper import keeping
+from service.timekeeping import Reading
 
 # Whoever asks is answered before the next reminder leaves, where the two want the same core.
 NICENESS = 5
@@ -32,11 +35,15 @@ def main(told: str) -> None:
     logs.configure(read.log)
     os.nice(NICENESS)
     with _alone(read):
-        service = open_service(read, carried=True, beside=True)
+        service = open_service(read, clock=_clock(terms), carried=True, beside=True)
         try:
             server.run(_work(service, terms))
         finally:
             service.close()
+
+
+def _clock(terms: Terms) -> SteadyClock:
+    return SteadyClock(Reading(said=terms.now, running=timedelta(seconds=terms.running)))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a service and its sending process say to each other over a line (`service.carrier.line`)."""
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -10,13 +11,16 @@ Stop = Literal["stop"]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process is told when it starts: its end of the pair, and whose child it is.
+    """What the process is told when it starts: its end of the pair, whose child it is, and what time it is.
 
-    Its settings are in its environment, as an operator would write them.
+    Its settings are in its environment, as an operator would write them. The time is its parent's, with the
+    machine's running time at that instant: started while the clock is in doubt, it doubts it as well.
     """
 
     socket: int
     parent: int
+    now: datetime
+    running: float
 
 
 class News(msgspec.Struct, frozen=True, kw_only=True):

@@ -198,8 +198,9 @@ class _Reader:
         return came
 
     def wanted_late(self, hook: Hook, event: str, ask: _Ask, known: int) -> bool:
-        """Whether it came to be asked for since the last look, too late."""
-        if self.book.known == 0:
+        """Whether it came to be asked for since the last look, too late: it did not come due."""
+        # Also where it was asked for at that look as well, and only not when it was due.
+        if self.book.known == 0 or ask.due > self.book.looked:
             return True
         since = [version for _, version in self.versions[self.book.known - 1 : known]]
         if any(

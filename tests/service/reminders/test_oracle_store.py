@@ -72,8 +72,8 @@ def test_a_new_webhook_that_wants_the_past_gets_what_was_due_weeks_ago_and_is_st
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize("seed", range(1000, 1060))
-def test_sixty_histories_on_both_engines_agree_with_the_oracle(
+@pytest.mark.parametrize("seed", range(1000, 1020))
+def test_twenty_histories_on_both_engines_agree_with_the_oracle(
     seed: int, store: Store, receiver: Receiver
 ) -> None:
     assert mismatch(seed, store, receiver) is None

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from service.clock import SystemClock
 from service.metrics import Metrics
 from service.sender.keeper import Keeper
 from service.settings import Settings
@@ -30,7 +31,7 @@ async def started(keeper):
 
 def test_it_says_when_there_is_one_at_work_and_ends_it(settings):
     async def run():
-        keeper = Keeper(settings, Metrics())
+        keeper = Keeper(settings, Metrics(), clock=SystemClock())
         assert (keeper.expected, keeper.at_work, keeper.pid) == (False, False, None)
         pid = await started(keeper)
         await keeper.aclose()
@@ -42,7 +43,7 @@ def test_it_says_when_there_is_one_at_work_and_ends_it(settings):
 
 def test_one_that_has_not_begun_to_work_ends_as_well(settings):
     async def run():
-        keeper = Keeper(settings, Metrics())
+        keeper = Keeper(settings, Metrics(), clock=SystemClock())
         keeper.expect()
         await until(lambda: keeper.pid is not None)
         pid = keeper.pid
@@ -56,7 +57,7 @@ def test_one_that_has_not_begun_to_work_ends_as_well(settings):
 def test_one_that_hangs_is_killed_and_replaced(settings):
     async def run():
         metrics = Metrics()
-        keeper = Keeper(settings, metrics, look_seconds=0.25)
+        keeper = Keeper(settings, metrics, clock=SystemClock(), look_seconds=0.25)
         first = await started(keeper)
         os.kill(first, signal.SIGSTOP)
         await until(lambda: keeper.at_work and keeper.pid != first)
