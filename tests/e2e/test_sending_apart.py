@@ -148,6 +148,7 @@ def repeated_once(service, held):
     assert states == {"succeeded"}
 
 
+@pytest.mark.campaign(minutes=0.5)
 def test_a_sender_that_is_killed_is_replaced_while_the_service_answers(service, held):
     subscribed(service, held)
     sender, carrier = sending(service, held)
