@@ -81,7 +81,8 @@ class Metrics:
 
     def bury(self) -> None:
         """It has ended: what it counted stays counted, what it measured is no more."""
-        self._buried += tuple(each for each in self._heard if each.name.endswith(COUNTED))
+        counted = (each for each in self._heard if each.name.endswith(COUNTED))
+        self._buried = tuple(_joined((*self._buried, *counted), add))
         self._heard = ()
 
     def shown(self) -> bytes:

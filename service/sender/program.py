@@ -7,7 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import msgspec
@@ -77,4 +77,5 @@ async def _work(service: Service, terms: Terms) -> None:
 
 async def _either(event: asyncio.Event, *, seconds: float) -> None:
     """Until it happens, or so long."""
-    await asyncio.wait([asyncio.ensure_future(event.wait())], timeout=seconds)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
