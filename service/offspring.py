@@ -1,12 +1,14 @@
-"""Processes that a service starts of itself: how they are started, and that none outlives its parent."""
+"""Processes that a service starts of itself: how one begins, that there is one again, that none is left."""
 
+import asyncio
 import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 
 PR_SET_PDEATHSIG = 1
 # The path is handed over, or a folder `service` where somebody happens to be would be taken for ours.
@@ -14,6 +16,11 @@ RUN = """import sys; sys.path[:] = sys.argv[3:]
 from importlib import import_module; import_module(sys.argv[1]).main(sys.argv[2])"""
 # At Ctrl-C the whole group gets one, and what is under way has to be finished first: the parent says when.
 BLOCKED = (signal.SIGINT, signal.SIGTERM)
+# Whoever asks is answered before the next reminder leaves, where the two want the same core.
+NICENESS = 5
+# The next one is started after this long, doubled with every one that did not live for a minute.
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
+LIVED_SECONDS = 60.0
 
 
 def start(
@@ -31,6 +38,28 @@ def start(
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+async def one_after_the_other(
+    live: Callable[[], Awaitable[str | None]], *, lost: Callable[[str, float], None]
+) -> None:
+    """Run the whole life of one, then of the next, until one ends as it should, or this is cancelled.
+
+    `live` says how a life ended, None if as it should; `lost` is told that, and the seconds until the next.
+    """
+    pause, began = FIRST_PAUSE, time.monotonic()
+    while (how := await live()) is not None:
+        if time.monotonic() - began > LIVED_SECONDS:
+            pause = FIRST_PAUSE
+        lost(how, pause)
+        await asyncio.sleep(pause)
+        pause, began = min(2 * pause, LONGEST_PAUSE), time.monotonic()
+
+
+def settle(parent: int) -> None:
+    """What each does first: die with its parent, and let others go first, whatever that one let."""
+    die_with(parent)
+    os.nice(max(0, NICENESS - os.nice(0)))
 
 
 def die_with(parent: int) -> None:

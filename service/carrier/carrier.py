@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
+from service import offspring
 from service.carrier.child import Child
 from service.destinations import Destination
 from service.egress import Egress, Request
 from service.reminders.answers import Answer
 
 log = logging.getLogger(__name__)
-# The next child is started after this long, doubled with every one that did not live for a minute.
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
-LIVED_SECONDS = 60.0
 END_SECONDS = 2.0
 
 
@@ -35,7 +32,8 @@ class Carrier:
     def expect(self) -> None:
         """Start the child before there is anything to send: starting one takes half a second of CPU."""
         if self._tending is None:
-            self._tending = asyncio.get_running_loop().create_task(self._tend(), name="carrier")
+            tending = offspring.one_after_the_other(self._live, lost=self._lost)
+            self._tending = asyncio.get_running_loop().create_task(tending, name="carrier")
 
     async def ready(self) -> None:
         """Expect something, and wait until the child is at work."""
@@ -59,18 +57,9 @@ class Carrier:
                 await self._tending
         await self._egress.aclose()
 
-    async def _tend(self) -> None:
-        """One child after the other, until this is cancelled."""
-        pause = FIRST_PAUSE
-        while True:
-            began = time.monotonic()
-            how = await self._live()
-            if time.monotonic() - began > LIVED_SECONDS:
-                pause = FIRST_PAUSE
-            self._tell_lost()
-            log.error("the sending process ended (%s); this one sends until there is another", how)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _lost(self, how: str, _: float) -> None:
+        self._tell_lost()
+        log.error("the sending process ended (%s); this one sends until there is another", how)
 
     async def _live(self) -> str:
         """The whole life of one child; how it ended."""

@@ -6,7 +6,6 @@ gets one, and what is under way has to be finished first.
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -21,16 +20,13 @@ from service.egress import Egress, Request
 from service.reminders.answers import Answer
 
 log = logging.getLogger(__name__)
-# Whoever asks is answered before the next reminder leaves, where the two want the same core.
-NICENESS = 5
 
 
 def main(told: str) -> None:
     """Post until the line is closed."""
     terms = msgspec.json.decode(told, type=Terms)
-    offspring.die_with(terms.parent)
+    offspring.settle(terms.parent)
     logs.configure(terms.log)
-    os.nice(NICENESS)
     heap.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(terms))

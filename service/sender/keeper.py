@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import subprocess
-import time
 
 import msgspec
 
@@ -17,9 +16,6 @@ from service.metrics import Metrics
 from service.sender.word import News, Terms
 
 log = logging.getLogger(__name__)
-# The next one is started after this long, doubled with every one that did not live for a minute.
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
-LIVED_SECONDS = 60.0
 # Without a word for so many looks it does not work any more.
 LOOK_SECONDS, SILENT_LOOKS = 1.0, 60
 # Longer than its sender takes to finish what is under way.
@@ -59,7 +55,8 @@ class Keeper:
     def expect(self) -> None:
         """Start it, if that has not been done."""
         if self._tending is None:
-            self._tending = asyncio.get_running_loop().create_task(self._tend(), name="keeper")
+            tending = offspring.one_after_the_other(self._live, lost=self._lost)
+            self._tending = asyncio.get_running_loop().create_task(tending, name="keeper")
 
     async def aclose(self) -> None:
         """Let it finish what is under way."""
@@ -77,23 +74,12 @@ class Keeper:
         with contextlib.suppress(asyncio.CancelledError):
             await self._tending
 
-    async def _tend(self) -> None:
-        """One process after the other, until this is to stop."""
-        pause = FIRST_PAUSE
-        while True:
-            began = time.monotonic()
-            how = await self._live()
-            if self._stopping:
-                return
-            if time.monotonic() - began > LIVED_SECONDS:
-                pause = FIRST_PAUSE
-            self._metrics.lost.inc()
-            log.error("the sending process ended (%s); another is started in %.2f s", how, pause)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _lost(self, how: str, pause: float) -> None:
+        self._metrics.lost.inc()
+        log.error("the sending process ended (%s); another is started in %.2f s", how, pause)
 
-    async def _live(self) -> str:
-        """The whole life of one; how it ended."""
+    async def _live(self) -> str | None:
+        """The whole life of one; how it ended, None if it was told to."""
         ours, theirs = socket.socketpair()
         self._silent = 0
         try:
@@ -108,7 +94,8 @@ class Keeper:
         try:
             await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
             self._line = line
-            return f"exit code {await asyncio.shield(ended)}"
+            code = await asyncio.shield(ended)
+            return None if self._stopping else f"exit code {code}"
         except asyncio.CancelledError:
             process.kill()
             raise

@@ -4,7 +4,6 @@ It ends when its parent says so, with what is under way finished, and at once wh
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,18 +21,15 @@ from service.store.locks import SendingLock
 from service.timekeeper import keeping
 from service.timekeeping import Reading
 
-# Whoever asks is answered before the next reminder leaves, where the two want the same core.
-NICENESS = 5
 NEWS_SECONDS = 1.0
 
 
 def main(told: str) -> None:
     """Plan and send until told to stop."""
     terms = msgspec.json.decode(told, type=Terms)
-    offspring.die_with(terms.parent)
+    offspring.settle(terms.parent)
     read = settings.from_environment()
     logs.configure(read.log)
-    os.nice(NICENESS)
     with _alone(read):
         service = open_service(read, clock=_clock(terms), carried=True, beside=True)
         try:
