@@ -10,8 +10,9 @@ import time
 import msgspec
 
 from service import offspring
-from service.carrier.line import Line, Receipt, Terms
+from service.carrier.word import Receipt, Terms
 from service.egress import Egress, Request
+from service.line import Line
 from service.reminders.answers import Answer
 from service.settings import foreign_environment
 

@@ -15,8 +15,9 @@ import uvloop
 
 from service import heap, logs, offspring
 from service.addresses import Policy
-from service.carrier.line import Line, Parcel, Terms
+from service.carrier.word import Parcel, Terms
 from service.egress import Egress, Request
+from service.line import Line
 from service.reminders.answers import Answer
 
 log = logging.getLogger(__name__)

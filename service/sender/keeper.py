@@ -10,8 +10,8 @@ import subprocess
 import msgspec
 
 from service import offspring, settings
-from service.carrier.line import Line
 from service.clock import Clock, running
+from service.line import Line
 from service.metrics import Metrics
 from service.sender.word import News, Terms
 

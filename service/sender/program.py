@@ -12,8 +12,8 @@ from datetime import timedelta
 import msgspec
 
 from service import logs, offspring, server, settings
-from service.carrier.line import Line
 from service.clock import SteadyClock
+from service.line import Line
 from service.parts import Service, open_service
 from service.schedule import delivering
 from service.sender.word import News, Stop, Terms

@@ -1,4 +1,4 @@
-"""What a service and its sending process say to each other over a line (`service.carrier.line`)."""
+"""What a service and its sending process say to each other over a line (`service.line`)."""
 
 from datetime import datetime
 from typing import Literal

@@ -7,28 +7,13 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from service.egress import Request
-from service.reminders.answers import Answer
-
 T = TypeVar("T")
-Parcel = tuple[int, Request]
-Receipt = tuple[int, Answer]
 
 LENGTH = struct.Struct("!I")
 # A batch is written at once; many small ones keep both sides busy at the same time.
 BATCH = 64
 # The child reads what strangers answer. Should one take it over, this is what it can make the parent hold.
 MOST_BYTES = 64 * 1024 * 1024
-
-
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is told when it starts: its end of the pair, whose child it is, what it may do."""
-
-    socket: int
-    parent: int
-    allow: tuple[str, ...]
-    deadline: float
-    log: str
 
 
 class BrokenLine(Exception):
