@@ -76,6 +76,7 @@ class Turn(Struct, frozen=True, kw_only=True):
 
     claimed: tuple[Claimed, ...] = ()
     outdated: frozenset[str] = frozenset()
+    dropped: tuple[Dropped, ...] = ()
     queues: int = 0
     crowded: bool = False
     stale: int = 0
@@ -118,14 +119,15 @@ def _settle(c: Connection, todo: ToDo, who: Who) -> Turn:
     outdated = looks.outdated(c, [look for look in seen if look is not None])
     armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
     claims.arm(c, armed, worker=who.worker, now=who.now)
-    going = {e.key: (e.state, e.reason) for e in todo.dropped if e.claimed.planned.id not in outdated}
-    dropped = claims.drop(c, going, now=who.now)
-    kept = [each.key for each in todo.dropped if each.key not in going]
+    going = tuple(each for each in todo.dropped if each.claimed.planned.id not in outdated)
+    dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in going}, now=who.now)
+    kept = [each.key for each in todo.dropped if each.claimed.planned.id in outdated]
     given_back = [(each.planned.id, each.fence) for each in todo.released]
     unwanted = claims.release(c, given_back + kept, now=who.now)
     claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
     return Turn(
         outdated=outdated,
+        dropped=going,
         stale=recorded.stale,
         expired=dropped["expired"] + _in(recorded.given_up, "expired"),
         superseded=recorded.superseded + dropped["superseded"] + unwanted,

@@ -86,7 +86,7 @@ class Deliverer:
         found = await means.store.writing(recover)
         done = Turn(recovered=found, superseded=taken_back(found))
         self._count(done)
-        logbook.note(done, ())
+        logbook.note(done)
         return len(found)
 
     async def drain(self) -> None:
@@ -166,7 +166,7 @@ class Deliverer:
         if wish is not None:
             self._queues, self._crowded, self._claimed = done.queues or 1, done.crowded, began
         self._count(done)
-        logbook.note(done, [e for e in todo.dropped if e.claimed.planned.id not in done.outdated])
+        logbook.note(done)
         outbox.take(done.claimed, began=began)
         outbox.committed(todo, outdated=done.outdated)
         return done

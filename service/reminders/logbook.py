@@ -8,19 +8,18 @@ import logging
 from collections.abc import Iterable
 
 from service.reminders.cycle import Turn
-from service.reminders.prepare import Dropped
 from service.reminders.rules import Webhook
 from service.store.delivery_records import GIVEN_UP
 
 log = logging.getLogger(__name__)
 
 
-def note(done: Turn, dropped: Iterable[Dropped]) -> None:
+def note(done: Turn) -> None:
     """One line a fact. What was only taken back, as its event moved or its owner wished, is none."""
     for result in done.given_up:
         verdict = result.verdict
         _lost(result.delivery, result.webhook, verdict.state, verdict.reason, answer=result.answer.outcome)
-    for each in dropped:
+    for each in done.dropped:
         if each.state in GIVEN_UP:
             planned = each.claimed.planned
             _lost(planned.id, planned.webhook, each.state, each.reason, answer=None)

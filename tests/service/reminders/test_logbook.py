@@ -24,9 +24,9 @@ def dropped(state: str, reason: str) -> Dropped:
     return Dropped(claimed=claimed, state=state, reason=reason, look=look)
 
 
-def told(caplog: pytest.LogCaptureFixture, done: Turn, *gone: Dropped) -> list[tuple[Any, ...]]:
+def told(caplog: pytest.LogCaptureFixture, done: Turn) -> list[tuple[Any, ...]]:
     with caplog.at_level(logging.INFO, logger="service"):
-        logbook.note(done, gone)
+        logbook.note(done)
     return [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
@@ -41,7 +41,7 @@ def test_a_delivery_too_late_to_send_is_told_and_one_taken_back_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     gone = dropped("expired", "too_late"), dropped("superseded", "moved")
-    assert told(caplog, Turn(), *gone) == [("INFO", f"delivery {PLANNED.id} is expired: too_late")]
+    assert told(caplog, Turn(dropped=gone)) == [("INFO", f"delivery {PLANNED.id} is expired: too_late")]
     assert vars(caplog.records[0])["webhook"] == "whk_1"
 
 
