@@ -1,12 +1,12 @@
 """Recording results: T4 to T6, in batches, with the attempts they close."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, Integer, Row, Text, bindparam, case, func, select, update
+from sqlalchemy import Connection, Integer, Row, Text, bindparam, case, func, select, update
 
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
@@ -56,10 +56,12 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
     if not results:
         return Recorded(stale=0, superseded=0, given_up=(), failing=())
     well = [result for result in results if result.answer.succeeded]
+    _CLOSE.write(c, [_closed(result, stale=False) for result in well])
     done = _succeeded(c, well)
-    failed, superseded = _failed(c, [result for result in results if not result.answer.succeeded])
-    in_time = {id(result) for result in (*well, *failed)}
-    _CLOSE.write(c, [_closed(result, stale=id(result) not in in_time) for result in results])
+    ill = [result for result in results if not result.answer.succeeded]
+    failed, superseded = _failed(c, ill)
+    in_time = {id(result) for result in failed}
+    _CLOSE.write(c, [_closed(result, stale=id(result) not in in_time) for result in ill])
     return Recorded(
         stale=len(results) - done - len(failed),
         superseded=superseded,
@@ -71,7 +73,12 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
 def _succeeded(c: Connection, results: Sequence[Result]) -> int:
     """T4. How many of them brought it about; of two for one delivery the first."""
     firsts = {result.delivery: result for result in reversed(results)}
-    return _SUCCEED.write(c, [(r.delivery, r.fence, millis(r.finished_at)) for r in firsts.values()])
+    ids = defaultdict(list)
+    for key, result in firsts.items():
+        ids[result.fence].append(key)
+    now = max((millis(result.finished_at) for result in results), default=0)
+    asked = [{"ids": among.ids(c, its), "my": fence, "now": now} for fence, its in ids.items()]
+    return sum(once(c, _SUCCEED[c.dialect.name], each).rowcount for each in asked)
 
 
 def _failed(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
@@ -149,17 +156,26 @@ _ENDING: dict[str, Any] = {
         *("latency_ms", "bytes", "excerpt", "body_sha256"),
     )
 }
-_SUCCEED = Bulk(
-    lambda row: (
+_ITS_END = (
+    select(attempt.c.finished_at)
+    .where(attempt.c.delivery_id == delivery.c.id, attempt.c.fence == bindparam("my"))
+    .scalar_subquery()
+)
+# Of all that were claimed equally often at once: where it joins a list of rows, SQLite first writes down in a
+# table of its own what is to change.
+_SUCCEED = among.prepared(
+    delivery.c.id,
+    lambda chosen: (
         update(delivery)
-        .where(delivery.c.id == row.the_id, delivery.c.fence >= row.my, delivery.c.state != "succeeded")
+        .where(chosen, delivery.c.fence >= bindparam("my"), delivery.c.state != "succeeded")
         .values(
-            state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=row.finished_at, **_DONE
+            state="succeeded",
+            reason=None,
+            tries=delivery.c.tries + 1,
+            finished_at=func.coalesce(_ITS_END, bindparam("now")),
+            **_DONE,
         )
     ),
-    the_id=Text(),
-    my=Integer(),
-    finished_at=BigInteger(),
 )
 _CURRENT = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 _DROPPED = delivery.c.drop_flag == 1

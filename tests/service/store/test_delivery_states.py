@@ -225,6 +225,20 @@ def test_t4_of_two_results_in_one_transaction_the_success_counts_once(store, hoo
     assert found.tries == 1
 
 
+def test_t4_successes_written_together_each_keep_the_instant_they_ended(store, hook):
+    plan(store, *(planned(f"dlv_{n}") for n in range(3)))
+    take(store, limit=1)
+    recover(store, now=NOON + LEASE)
+    ended = [
+        result(each, OK, Verdict(state="succeeded"), now=NOON + LEASE + number * SECOND)
+        for number, each in enumerate(take(store, now=NOON + LEASE))
+    ]
+    assert sorted(each.fence for each in ended) == [1, 1, 2]
+    store.write(lambda c: results.record(c, ended))
+    found = [store.read(lambda c, k=each.delivery: deliveries.get(c, k, owner=None))[0] for each in ended]
+    assert [each.finished_at for each in found] == [each.finished_at for each in ended]
+
+
 def test_t5_a_failure_waits_for_its_next_time(store, hook):
     plan(store)
     [claimed] = take(store)
