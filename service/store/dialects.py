@@ -87,7 +87,12 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
         # More than there are of ours, in every size of a batch.
         "cached_statements": 512,
     }
-    common: dict[str, Any] = {"connect_args": arguments, "poolclass": QueuePool, **_remembering()}
+    common: dict[str, Any] = {
+        "connect_args": arguments,
+        "poolclass": QueuePool,
+        "hide_parameters": True,
+        **_remembering(),
+    }
     writer = create_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_engine(url, pool_size=8, max_overflow=24, **common)
     event.listen(writer, "connect", _on_sqlite_connect)
@@ -136,6 +141,7 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
         pool_size=4,
         max_overflow=12,
         pool_use_lifo=True,
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": PG_OPTIONS, "connect_timeout": 10},
     )
@@ -145,6 +151,7 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
         pool_size=4,
         max_overflow=28,
         pool_use_lifo=True,
+        hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": f"{PG_OPTIONS} {PG_READING}", "connect_timeout": 10},
         **_remembering(),

@@ -1,6 +1,7 @@
 """One unit of work is all or nothing, a reader sees one snapshot, a file serves one service."""
 
 import threading
+import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg.pq import Format
 from sqlalchemy import Connection, MetaData, Table, insert, inspect, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
@@ -203,6 +204,22 @@ def test_a_glance_that_the_database_refuses_says_so(store: Store) -> None:
     with pytest.raises(DBAPIError, match="no_such_table"):
         store.glance(lambda c: answers(c, "SELECT * FROM no_such_table", {}))
     assert store.glance(lambda c: list(answers(c, "SELECT 1", {})[0])) == [1]
+
+
+def test_an_error_of_the_database_does_not_tell_what_was_being_written(store: Store) -> None:
+    # The address of a Slack channel is all that anybody needs to write to it.
+    document = "https://hooks.slack.com/services/T0/B0/xyz"
+
+    def twice(c: Connection) -> None:
+        named = insert(webhook).values(id="whk_1", owner="o", document=document, state="active", version=1)
+        for _ in range(2):
+            c.execute(named.values(replan=0, failures=0, created_at=0))
+
+    with pytest.raises(IntegrityError) as raised:
+        store.write(twice)
+    told = "".join(traceback.format_exception(raised.value))
+    assert "INSERT INTO webhook" in told
+    assert document not in told
 
 
 def test_a_server_that_is_gone_is_an_answer_not_a_crash() -> None:
