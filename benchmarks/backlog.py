@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
-from benchmarks.store import urls
+from benchmarks.store import number_on, urls
 from benchmarks.webhooks_dday import MASTER
 from service.catalogue.event import Event, Text
 from service.reminders import fanout, secrets
@@ -22,7 +22,6 @@ from service.reminders.rules import NewWebhook, Rule, created
 from service.store import events, webhooks
 from service.store.engine import Store
 from service.store.reminder_tables import delivery
-from service.store.tables import counter, event
 
 # Planned for this much later, and brought forward once the service is there.
 LATER = timedelta(minutes=20)
@@ -48,9 +47,7 @@ def plan(url: str, sink: int, *, instants: int, every: int, count: int, destinat
         for n in range(destinations):
             some = due[first : first + MOST_RULES]
             _subscribe(store, f"http://127.1.0.{n + 1}:{sink}/", f"whk_{first}_{n}", start, some, now=now)
-    if newest := store.read(lambda c: c.execute(select(func.max(event.c.seq))).scalar_one()):
-        # The kept events were loaded without the log: its numbers go on after theirs.
-        store.write(lambda c: c.execute(update(counter).values(value=newest)))
+    number_on(store)
     fanout.run_once(store, now=now)
     text = start.strftime("%Y-%m-%dT%H:%M")
     one = Event(id="due", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")

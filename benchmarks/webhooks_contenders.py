@@ -127,10 +127,7 @@ def httpx_loop(task: Task) -> None:
 
 
 async def _httpx_loop(task: Task) -> None:
-    book = sqlite3.connect(f"{task.folder}/httpx.db", isolation_level=None)
-    book.execute("PRAGMA journal_mode=WAL")
-    book.execute("PRAGMA synchronous=FULL")
-    book.execute("CREATE TABLE result (id TEXT PRIMARY KEY, status INTEGER)")
+    book = results_book(task)
     slots = asyncio.Semaphore(64)
     async with httpx.AsyncClient(trust_env=False) as client:
         wait_for_start()
@@ -145,51 +142,27 @@ async def _httpx_loop(task: Task) -> None:
     say(began=began, cpu=time.process_time() - cpu)
 
 
+def results_book(task: Task) -> sqlite3.Connection:
+    """Where those that keep no results themselves write them down, one commit each."""
+    book = sqlite3.connect(f"{task.folder}/results.db", isolation_level=None)
+    book.execute("PRAGMA journal_mode=WAL")
+    book.execute("PRAGMA synchronous=FULL")
+    book.execute("CREATE TABLE result (id TEXT PRIMARY KEY, status INTEGER)")
+    return book
+
+
 async def post(client: httpx.AsyncClient, task: Task, n: int) -> int:
     headers = signing.headers(f"m{n}", BODY, keys=[KEY], now=datetime.now(UTC))
     return (await client.post(task.target(n), content=BODY, headers=headers)).status_code
 
 
-# APScheduler: one job a reminder, in its SQLAlchemy store, as its documentation suggests.
+# APScheduler: one job a reminder.
 
 
 def apscheduler(task: Task) -> None:
-    asyncio.run(_apscheduler(task))
+    from benchmarks.webhooks_apscheduler import run
 
-
-async def _apscheduler(task: Task) -> None:
-    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
-    from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
-    store = SQLAlchemyJobStore(url=f"sqlite:///{task.folder}/jobs.db")
-    scheduler = AsyncIOScheduler(
-        jobstores={"default": store}, job_defaults={"misfire_grace_time": None, "max_instances": 10_000}
-    )
-    global CLIENT, TASK
-    CLIENT, TASK = httpx.AsyncClient(trust_env=False), task
-    scheduler.start(paused=True)
-    due = datetime.now(UTC) + timedelta(seconds=1)
-    adding = time.time()
-    for n in range(task.count):
-        scheduler.add_job("benchmarks.webhooks_contenders:apscheduler_job", "date", run_date=due, args=[n])
-    say(planning=time.time() - adding)
-    wait_for_start()
-    began, cpu = time.time(), time.process_time()
-    scheduler.resume()
-    while DONE[0] < task.count and time.time() - began < 120:  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
-    say(began=max(began, due.timestamp()), cpu=time.process_time() - cpu)
-    scheduler.shutdown(wait=False)
-
-
-DONE = [0]
-
-
-async def apscheduler_job(n: int) -> None:
-    try:
-        await post(CLIENT, TASK, n)
-    finally:
-        DONE[0] += 1
+    run(task)
 
 
 # procrastinate on PostgreSQL, 64 at once.
@@ -245,8 +218,5 @@ CONTENDERS = {
 }
 
 if __name__ == "__main__":
-    # By its name: APScheduler finds a job's function by importing this module.
-    from benchmarks import webhooks_contenders as this
-
     asked = msgspec.json.decode(sys.stdin.readline(), type=Task)
-    this.CONTENDERS[asked.contender](asked)
+    CONTENDERS[asked.contender](asked)

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from benchmarks import processes
-from benchmarks.store import rows
+from benchmarks.store import number_on, rows
 from benchmarks.webhooks_contenders import Task, say, wait_for_start
 from service import server
 from service.addresses import Policy
@@ -52,6 +52,7 @@ def fill(store: Store, future: int) -> None:
             row["starts"] = row["ends"] = 4_000_000_000_000 + made
             made += 1
         store.write(lambda c, batch=batch: c.execute(event_table.insert(), batch))
+    number_on(store)
 
 
 def prepare(store: Store, task: Task) -> datetime:
