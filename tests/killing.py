@@ -190,6 +190,8 @@ class Campaign:
         for request in receiver.requests:
             bodies[request.id].add(request.sha256)
         assert [key for key, hashes in bodies.items() if len(hashes) > 1] == []
+        written = {(row.delivery_id, row.body_sha256) for row in rows}
+        assert [key for key, hashes in bodies.items() if {(key, each) for each in hashes} - written] == []
         repeats = sum(count - 1 for count in Counter(request.id for request in good).values())
         assert repeats <= self.faults.total() * self.most
 

@@ -18,7 +18,7 @@ from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscribers
 from service.reminders.switchoff import switch_off
 from service.store import claims, deliveries, results
-from service.store.claims import TESTING, Armed
+from service.store.claims import TESTING
 from service.store.engine import Store
 from service.store.results import Result
 
@@ -40,9 +40,10 @@ def place(
     deliveries.insert(c, [planned], now=now, body=body)
     worker = f"{TESTING}{token_hex(8)}"
     [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
-    claims.arm(c, [Armed(delivery=planned.id, fence=claimed.fence, body=None)], worker=worker, now=now)
     subscriber = Subscribers(masters).load(c, [planned.webhook])[planned.webhook]
-    return Outbound(claimed=claimed, subscriber=subscriber, body=body, began=0.0)
+    outbound = Outbound(claimed=claimed, subscriber=subscriber, body=body, began=0.0)
+    claims.arm(c, [outbound.armed], worker=worker, now=now)
+    return outbound
 
 
 async def send(

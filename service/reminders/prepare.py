@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from typing import get_args
 
 from msgspec import Struct
@@ -39,7 +40,10 @@ class Outbound(Struct, frozen=True, kw_only=True):
     def armed(self) -> Armed:
         """What is written down before it is sent."""
         fresh = self.body if self.claimed.body is None else None
-        return Armed(delivery=self.claimed.planned.id, fence=self.claimed.fence, body=fresh)
+        digest = sha256(self.body).hexdigest()
+        return Armed(
+            delivery=self.claimed.planned.id, fence=self.claimed.fence, body=fresh, body_sha256=digest
+        )
 
 
 class Dropped(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,5 @@
 """One attempt: sign, send, judge."""
 
-import hashlib
 from datetime import datetime, timedelta
 
 from service.clock import Clock
@@ -55,5 +54,4 @@ def result(
         verdict=verdict,
         started_at=started,
         finished_at=now,
-        body_sha256=hashlib.sha256(outbound.body).hexdigest(),
     )

@@ -64,6 +64,7 @@ class Armed(msgspec.Struct, frozen=True, kw_only=True):
     delivery: str
     fence: int
     body: bytes | None
+    body_sha256: str
 
 
 def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) -> None:
@@ -72,7 +73,7 @@ def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) ->
     So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
     """
     at = millis(now)
-    _OPEN.write(c, [(each.delivery, each.fence, worker, at) for each in armed])
+    _OPEN.write(c, [(each.delivery, each.fence, worker, at, each.body_sha256) for each in armed])
     _BODY.write(c, [(each.delivery, each.fence, each.body) for each in armed if each.body is not None])
 
 
@@ -180,7 +181,9 @@ _TAKE_BACK = (
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
 _FORSAKE = update(delivery).where(MINE, IS_LEASED).values(lease_until=bindparam("now"))
 THIS_ATTEMPT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
-_OPENED = {name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at")}
+_OPENED = {
+    name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at", "body_sha256")
+}
 # A commit whose answer was lost is written again: the row may be there.
 _OPEN = Bulk(inserting(attempt, tuple(_OPENED)), **_OPENED)
 _BODY = Bulk(

@@ -27,7 +27,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     started_at: datetime
     finished_at: datetime
-    body_sha256: str
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +127,6 @@ def _closed(result: Result, *, stale: bool) -> tuple[Any, ...]:
         answer.milliseconds,
         answer.bytes,
         answer.excerpt,
-        result.body_sha256,
     )
 
 
@@ -153,7 +151,7 @@ _ENDING: dict[str, Any] = {
     name: attempt.c[name].type
     for name in (
         *("started_at", "finished_at", "outcome", "status"),
-        *("latency_ms", "bytes", "excerpt", "body_sha256"),
+        *("latency_ms", "bytes", "excerpt"),
     )
 }
 _ITS_END = (

@@ -30,7 +30,7 @@ def a_dead_delivery(store, *, now):
     found = store.read(lambda c: c.exec_driver_sql("select id from delivery").scalar_one())
     claim = lambda c: claims.claim(c, [found], worker="w", now=now, lease=MINUTE)  # noqa: E731
     [claimed] = store.write(claim)
-    armed = [claims.Armed(delivery=found, fence=claimed.fence, body=b"{}")]
+    armed = [claims.Armed(delivery=found, fence=claimed.fence, body=b"{}", body_sha256="x")]
     store.write(lambda c: claims.arm(c, armed, worker="w", now=now))
     answer = Answer(outcome="4xx", status=404, milliseconds=12, bytes=9, excerpt="not here")
     result = Result(
@@ -41,7 +41,6 @@ def a_dead_delivery(store, *, now):
         verdict=Verdict(state="dead", reason="exhausted"),
         started_at=now,
         finished_at=now,
-        body_sha256="x",
     )
     store.write(lambda c: results.record(c, [result]))
     return found, {"authorization": f"Bearer {plaintext}"}

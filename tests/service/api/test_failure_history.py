@@ -44,7 +44,6 @@ def fail(c: Connection, webhook: str) -> None:
         verdict=Verdict(state="retry", next_at=NOW),
         started_at=NOW,
         finished_at=NOW,
-        body_sha256="x",
     )
     results.record(c, [failed])
 

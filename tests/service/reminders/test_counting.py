@@ -76,7 +76,7 @@ def test_what_killed_its_workers_is_told_once(world, store, caplog):
     store.write(lambda c: deliveries.insert(c, [poison], now=NOON, body=b"{}"))
     store.write(lambda c: c.exec_driver_sql(f"update delivery set abandons = {recovery.POISON - 1}"))
     [claimed] = store.write(lambda c: claims.claim(c, ["dlv_poison"], worker="w", now=NOON, lease=MINUTE))
-    armed = [claims.Armed(delivery="dlv_poison", fence=claimed.fence, body=None)]
+    armed = [claims.Armed(delivery="dlv_poison", fence=claimed.fence, body=None, body_sha256="")]
     store.write(lambda c: claims.arm(c, armed, worker="w", now=NOON))
     world.clock.move_to(NOON + 2 * MINUTE)
     world.send()

@@ -39,6 +39,11 @@ def history(store, webhook="whk_1"):
     return [(each.state, each.reason) for each in found]
 
 
+def digests(store, delivery_id):
+    _, attempts = store.read(lambda c: deliveries.get(c, delivery_id, owner=None))
+    return [attempt.body_sha256 for attempt in attempts]
+
+
 def outcomes(store, delivery_id):
     _, attempts = store.read(lambda c: deliveries.get(c, delivery_id, owner=None))
     return [attempt.outcome for attempt in attempts]
@@ -66,6 +71,7 @@ def test_a_retry_repeats_id_and_body_and_signs_anew(store, receiver):
         signed = Verifier(secret).sign(request.id, stamp, request.body.decode())
         assert signed == request.headers["webhook-signature"]
     assert outcomes(store, first.id) == ["5xx", "5xx", "2xx"]
+    assert digests(store, first.id) == [first.sha256] * 3
 
 
 @pytest.mark.parametrize(

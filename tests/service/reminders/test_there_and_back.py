@@ -51,7 +51,6 @@ def test_a_failure_after_that_is_tried_again(store, claimed):
         verdict=Verdict(state="retry", next_at=SENDING + MINUTE),
         started_at=SENDING,
         finished_at=SENDING,
-        body_sha256="x",
     )
     store.write(lambda c: results.record(c, [failed]))
     assert state(store) == ("pending", None)
