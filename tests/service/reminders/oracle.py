@@ -98,7 +98,7 @@ class _Book:
 
 
 @dataclass(frozen=True)
-class _Ask:
+class Ask:
     id: str
     anchor: str
     due: datetime
@@ -162,8 +162,8 @@ class _Reader:
                 last = at
         return last
 
-    def asks(self, hook: Hook, event: str, was: Gathering | None) -> list[_Ask]:
-        return _asks_of(self.name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
+    def asks(self, hook: Hook, event: str, was: Gathering | None) -> list[Ask]:
+        return asked(self.name, hook, event, was)
 
     def look(self, hook: Hook, now: datetime, *, known: int) -> None:
         """Take what came due since the last look, drop what is asked for no more."""
@@ -197,7 +197,7 @@ class _Reader:
                 came |= {ask.id for ask in asks if begin < ask.due <= end}
         return came
 
-    def wanted_late(self, hook: Hook, event: str, ask: _Ask, known: int) -> bool:
+    def wanted_late(self, hook: Hook, event: str, ask: Ask, known: int) -> bool:
         """Whether it came to be asked for since the last look, too late: it did not come due."""
         # Also where it was asked for at that look as well, and only not when it was due.
         if self.book.known == 0 or ask.due > self.book.looked:
@@ -267,7 +267,7 @@ def _kind(before: Gathering | None, after: Gathering | None, hook: Hook) -> str 
     return next((name for name in names if name in hook.changes), None)
 
 
-def _overtaken(ask: _Ask, siblings: list[_Ask], now: datetime) -> bool:
+def _overtaken(ask: Ask, siblings: list[Ask], now: datetime) -> bool:
     if now >= ask.over:
         return True
     tighter = any(s.anchor == ask.anchor and ask.due < s.due <= now for s in siblings)
@@ -283,6 +283,11 @@ def _as_of(history: History, event: str, at: datetime, *, before: bool = False) 
     return current
 
 
+def asked(name: str, hook: Hook, event: str, was: Gathering | None) -> list[Ask]:
+    """The reminders a hook of this name asks for while an event is so, whatever the state of the hook."""
+    return _asks_of(name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
+
+
 @cache
 def _asks_of(
     name: str,
@@ -292,12 +297,12 @@ def _asks_of(
     tag: str | None,
     event: str,
     was: Gathering | None,
-) -> list[_Ask]:
+) -> list[Ask]:
     if was is None or not was.public or was.status in ("cancelled", "postponed"):
         return []
     if tag is not None and tag not in was.tags:
         return []
-    asks: list[_Ask] = []
+    asks: list[Ask] = []
     for anchor, before in rules:
         text = was.start if anchor in ("start", "opens") else was.end
         if (anchor in ("opens", "closes")) != was.window or text is None:
@@ -309,7 +314,7 @@ def _asks_of(
         if any(a.anchor == anchor and a.due == due for a in asks):
             continue
         parts = ["v2", name, event, anchor, int(at.timestamp()), _canonical(before)]
-        asks.append(_Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
+        asks.append(Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
     return asks
 
 

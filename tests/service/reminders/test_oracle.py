@@ -8,10 +8,9 @@ from random import Random
 import pytest
 
 from service.reminders.changes import KINDS
-from service.reminders.plan import plan
 from service.reminders.upcoming import upcoming
-from tests.service.reminders.driver import Driver, candidate, run, said, webhook
-from tests.service.reminders.oracle import Gathering, History, Hook, sends
+from tests.service.reminders.driver import Driver, run, said
+from tests.service.reminders.oracle import Gathering, History, Hook, asked, sends
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -156,19 +155,16 @@ class Chance:
         return timedelta(seconds=self.random.choice(delays) if self.random.random() < 0.3 else 0)
 
     def _dues(self, history: History) -> list[datetime]:
-        versions = [
-            candidate(key, gathering, at=at)
-            for key, changes in history.events.items()
-            for at, gathering in changes
-            if gathering is not None
+        """When anything may come due, as the oracle has it: the planner has no say in its examination."""
+        asks = [
+            ask
+            for name, versions in history.hooks.items()
+            for _, hook in versions
+            for event, changes in history.events.items()
+            for _, gathering in changes
+            for ask in asked(name, hook, event, gathering)
         ]
-        hooks = [
-            webhook(key, replace(hook, state="active"), at=self.start)
-            for key, changes in history.hooks.items()
-            for _, hook in changes
-        ]
-        until = self.start + 30 * DAY
-        return sorted({each.due_at for each in plan(versions, hooks, after=self.start, until=until)})
+        return sorted({ask.due for ask in asks if self.start < ask.due <= self.start + 30 * DAY})
 
     def _near(
         self, versions: list[tuple[datetime, Hook]], dues: list[datetime]
