@@ -57,10 +57,9 @@ def reminders(
     Left out may be what is said of a moment of which nothing is due in `(after, until]`: the planner asks
     for minutes, and most moments are weeks away.
     """
-    kinds = moments.anchors(candidate.event)
     return tuple(
         answer
-        for anchor in kinds
+        for anchor in moments.anchors(candidate.event)
         if (rules := tuple(rule for rule in webhook.reminders if rule.anchor == anchor))
         for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until), seen)
     )
@@ -78,18 +77,18 @@ def _of_anchor(
     if not isinstance(moment, Moment):
         return [_undated(candidate, webhook, rule, moment) for rule in rules]
     zone, remind_at = dates.zone(webhook.timezone), webhook.remind_time
-    dues = [moments.due(moment, rule.offset, remind_at=remind_at, zone=zone) for rule in rules]
+    dues = tuple(moments.due(moment, rule.offset, remind_at=remind_at, zone=zone) for rule in rules)
     after, until = asked_for
     if not any(after < due <= until for due in dues):
         return ()
     asked = [
         _planned(candidate, webhook, rule, moment, due=due) for rule, due in zip(rules, dues, strict=True)
     ]
+    came = _came_due(candidate, webhook, seen) if webhook.late == "skip" else frozenset()
     reasons = [
-        _withheld(candidate, webhook, each, before=asked[:n], seen=seen) for n, each in enumerate(asked)
+        _withheld(candidate, webhook, each, before=dues[:n], came=came) for n, each in enumerate(asked)
     ]
-    named = (each for each, reason in zip(asked, reasons, strict=True) if reason in (None, "already_past"))
-    order = sorted(each.due_at for each in named)
+    order = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason in (None, "already_past"))
     return [
         replace(each, tighter_at=next((later for later in order if later > each.due_at), None))
         if reason is None
@@ -99,7 +98,12 @@ def _of_anchor(
 
 
 def _withheld(
-    candidate: Candidate, webhook: Webhook, asked: Planned, *, before: list[Planned], seen: datetime
+    candidate: Candidate,
+    webhook: Webhook,
+    asked: Planned,
+    *,
+    before: tuple[datetime, ...],
+    came: frozenset[str],
 ) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
@@ -110,30 +114,30 @@ def _withheld(
         return "cancelled" if event.status == "cancelled" else "postponed"
     if not selects(webhook, candidate, at=asked.due_at):
         return "filtered"
-    if any(other.due_at == asked.due_at for other in before):
+    if asked.due_at in before:
         return "same_instant"
-    return "already_past" if _past(candidate, webhook, asked, seen) else None
+    return "already_past" if _past(candidate, webhook, asked, came) else None
 
 
-def _past(candidate: Candidate, webhook: Webhook, asked: Planned, seen: datetime) -> bool:
+def _past(candidate: Candidate, webhook: Webhook, asked: Planned, came: frozenset[str]) -> bool:
     """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
     if webhook.skipped_until is not None and asked.due_at <= webhook.skipped_until:
         return True
-    return webhook.late == "skip" and not owed(candidate, webhook, asked, seen=seen)
+    begun = candidate.past[-1].until if candidate.past else DAWN
+    return webhook.late == "skip" and asked.due_at <= max(begun, webhook.since) and asked.id not in came
 
 
-def owed(candidate: Candidate, webhook: Webhook, asked: Planned, *, seen: datetime) -> bool:
-    """Whether it came due while the event and the webhook, as both were at that time, asked for it.
+def _came_due(candidate: Candidate, webhook: Webhook, seen: datetime) -> frozenset[str]:
+    """What came due while the event and the webhook, as both were at that time, asked for it.
 
     It may have been due at another hour then; it is the same reminder.
     """
-    begun = candidate.past[-1].until if candidate.past else DAWN
-    if asked.due_at > max(begun, webhook.since):
-        return True
-    return any(
-        since < due <= until
+    return frozenset(
+        each.id
         for since, until, was, hook in _eras(candidate, webhook, seen)
-        for due in _dues(asked.id, was, hook)
+        for each in plan(
+            [replace(was, past=())], [replace(hook, past=(), since=DAWN)], after=since, until=until
+        )
     )
 
 
@@ -149,12 +153,6 @@ def _eras(candidate: Candidate, webhook: Webhook, seen: datetime) -> Iterable[Er
             known = seen if n == 0 and hook.in_step else DAWN
             if event is not None and hook.state != "disabled":
                 yield max(begin, hook.since, known), min(end, until), event, hook
-
-
-def _dues(wanted: str, event: Candidate, hook: Webhook) -> Iterable[datetime]:
-    """When that reminder was due by these versions, if they asked for it."""
-    said = reminders(replace(event, past=()), replace(hook, past=(), since=DAWN))
-    return (each.due_at for each in said if isinstance(each, Planned) and each.id == wanted)
 
 
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
