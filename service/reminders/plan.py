@@ -6,7 +6,8 @@ at that time.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, time
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -60,9 +61,14 @@ def reminders(
     return tuple(
         answer
         for anchor in moments.anchors(candidate.event)
-        if (rules := tuple(rule for rule in webhook.reminders if rule.anchor == anchor))
+        if (rules := _rules_of(webhook.reminders, anchor))
         for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until), seen)
     )
+
+
+@lru_cache(maxsize=4096)
+def _rules_of(reminders: tuple[Rule, ...], anchor: Anchor) -> tuple[Rule, ...]:
+    return tuple(rule for rule in reminders if rule.anchor == anchor)
 
 
 def _of_anchor(
@@ -76,8 +82,7 @@ def _of_anchor(
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
         return [_undated(candidate, webhook, rule, moment) for rule in rules]
-    zone, remind_at = dates.zone(webhook.timezone), webhook.remind_time
-    dues = tuple(moments.due(moment, rule.offset, remind_at=remind_at, zone=zone) for rule in rules)
+    dues = _dues(moment, rules, webhook.remind_at, webhook.timezone)
     after, until = asked_for
     if not any(after < due <= until for due in dues):
         return ()
@@ -95,6 +100,13 @@ def _of_anchor(
         else _refused(each, reason)
         for each, reason in zip(asked, reasons, strict=True)
     ]
+
+
+# Asked again at every pass, while all of them are weeks away.
+@lru_cache(maxsize=4096)
+def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: str) -> tuple[datetime, ...]:
+    at, zone = time.fromisoformat(remind_at), dates.zone(zone_name)
+    return tuple(moments.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
 
 
 def _withheld(
