@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from service.catalogue import dates, filters
 from service.reminders import identity, moments
-from service.reminders.moments import Moment, Untimed
-from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Withheld
+from service.reminders.moments import Moment
+from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Reason, Withheld
 from service.reminders.rules import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
@@ -81,24 +81,25 @@ def _of_anchor(
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
-        return [_undated(candidate, webhook, rule, moment) for rule in rules]
+        return [_not_planned(candidate, webhook, rule, moment) for rule in rules]
     dues = _dues(moment, rules, webhook.remind_at, webhook.timezone)
     after, until = asked_for
     if not any(after < due <= until for due in dues):
         return ()
-    asked = [
-        _planned(candidate, webhook, rule, moment, due=due) for rule, due in zip(rules, dues, strict=True)
-    ]
+    names = [_name(candidate, webhook, moment, rule) for rule in rules]
     came = _came_due(candidate, webhook, seen) if webhook.late == "skip" else frozenset()
     reasons = [
-        _withheld(candidate, webhook, each, before=dues[:n], came=came) for n, each in enumerate(asked)
+        _withheld(candidate, webhook, due, before=dues[:n], owed=name in came)
+        for n, (name, due) in enumerate(zip(names, dues, strict=True))
     ]
     order = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason in (None, "already_past"))
     return [
-        replace(each, tighter_at=next((later for later in order if later > each.due_at), None))
+        _planned(candidate, webhook, moment, rule, name=name, due=due, order=order)
         if reason is None
-        else _refused(each, reason)
-        for each, reason in zip(asked, reasons, strict=True)
+        else _not_planned(
+            candidate, webhook, rule, reason, due=due, over=moments.useful_until(moment, rule.offset)
+        )
+        for rule, name, due, reason in zip(rules, names, dues, reasons, strict=True)
     ]
 
 
@@ -110,12 +111,7 @@ def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: st
 
 
 def _withheld(
-    candidate: Candidate,
-    webhook: Webhook,
-    asked: Planned,
-    *,
-    before: tuple[datetime, ...],
-    came: frozenset[str],
+    candidate: Candidate, webhook: Webhook, due: datetime, *, before: tuple[datetime, ...], owed: bool
 ) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
@@ -124,19 +120,19 @@ def _withheld(
         return "internal"
     if event.status in ("cancelled", "postponed"):
         return "cancelled" if event.status == "cancelled" else "postponed"
-    if not selects(webhook, candidate, at=asked.due_at):
+    if not selects(webhook, candidate, at=due):
         return "filtered"
-    if asked.due_at in before:
+    if due in before:
         return "same_instant"
-    return "already_past" if _past(candidate, webhook, asked, came) else None
+    return "already_past" if _past(candidate, webhook, due, owed=owed) else None
 
 
-def _past(candidate: Candidate, webhook: Webhook, asked: Planned, came: frozenset[str]) -> bool:
+def _past(candidate: Candidate, webhook: Webhook, due: datetime, *, owed: bool) -> bool:
     """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
-    if webhook.skipped_until is not None and asked.due_at <= webhook.skipped_until:
+    if webhook.skipped_until is not None and due <= webhook.skipped_until:
         return True
     begun = candidate.past[-1].until if candidate.past else DAWN
-    return webhook.late == "skip" and asked.due_at <= max(begun, webhook.since) and asked.id not in came
+    return webhook.late == "skip" and due <= max(begun, webhook.since) and not owed
 
 
 def _came_due(candidate: Candidate, webhook: Webhook, seen: datetime) -> frozenset[str]:
@@ -179,43 +175,53 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     )
 
 
-def _planned(candidate: Candidate, webhook: Webhook, rule: Rule, moment: Moment, *, due: datetime) -> Planned:
-    event = candidate.event.id
+def _name(candidate: Candidate, webhook: Webhook, moment: Moment, rule: Rule) -> str:
+    return identity.reminder(
+        webhook.id, candidate.event.id, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset
+    )
+
+
+def _planned(
+    candidate: Candidate,
+    webhook: Webhook,
+    moment: Moment,
+    rule: Rule,
+    *,
+    name: str,
+    due: datetime,
+    order: list[datetime],
+) -> Planned:
     return Planned(
-        id=identity.reminder(webhook.id, event, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset),
+        id=name,
         webhook=webhook.id,
-        event=event,
+        event=candidate.event.id,
         type="event.reminder",
         anchor=rule.anchor,
         before=rule.before,
         anchor_at=moment.at,
         due_at=due,
         valid_until=moments.useful_until(moment, rule.offset),
-        tighter_at=None,
+        tighter_at=next((later for later in order if later > due), None),
         revision=candidate.revision,
         seq=candidate.seq,
     )
 
 
-def _undated(candidate: Candidate, webhook: Webhook, rule: Rule, reason: Untimed) -> NotPlanned:
+def _not_planned(
+    candidate: Candidate,
+    webhook: Webhook,
+    rule: Rule,
+    reason: Reason,
+    *,
+    due: datetime | None = None,
+    over: datetime | None = None,
+) -> NotPlanned:
     return NotPlanned(
         webhook=webhook.id,
         event=candidate.event.id,
         anchor=rule.anchor,
         before=rule.before,
         reason=reason,
-        due_at=None,
-        useful_until=None,
-    )
-
-
-def _refused(asked: Planned, reason: Withheld) -> NotPlanned:
-    return NotPlanned(
-        webhook=asked.webhook,
-        event=asked.event,
-        anchor=asked.anchor or "start",
-        before=asked.before or "PT0S",
-        reason=reason,
-        due_at=asked.due_at,
-        useful_until=asked.valid_until,
+        due_at=due,
+        useful_until=over,
     )
