@@ -18,7 +18,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
@@ -26,6 +26,8 @@ QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
+# Enough for one history, whose questions come again and again; the next asks others.
+MANY = 4096
 
 
 @dataclass(frozen=True)
@@ -169,13 +171,15 @@ class _Reader:
         """Take what came due since the last look, drop what is asked for no more."""
         book, skipped = self.book, self.skipped(now)
         current = {event: self.asks(hook, event, _as_of(self.history, event, now)) for event in self.events}
-        standing = [ask for asks in current.values() for ask in asks if skipped is None or ask.due > skipped]
-        book.waiting &= {ask.id for ask in standing}
+        standing = {
+            ask.id for asks in current.values() for ask in asks if skipped is None or ask.due > skipped
+        }
+        book.waiting &= standing
         for event, asks in current.items():
-            came = self.came_due(event, now)
-            for ask in asks:
-                if ask.due > now or ask.id in book.final | book.waiting or ask not in standing:
-                    continue
+            old = book.final | book.waiting
+            news = [ask for ask in asks if ask.due <= now and ask.id in standing and ask.id not in old]
+            came = self.came_due(event, now) if news else set()
+            for ask in news:
                 if ask.id in came or (hook.late == "send_now" and self.wanted_late(hook, event, ask, known)):
                     (book.final if _overtaken(ask, asks, now) else book.waiting).add(ask.id)
         self.listen(now)
@@ -288,7 +292,7 @@ def asked(name: str, hook: Hook, event: str, was: Gathering | None) -> list[Ask]
     return _asks_of(name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
 
 
-@cache
+@lru_cache(maxsize=MANY)
 def _asks_of(
     name: str,
     rules: tuple[tuple[str, str], ...],
@@ -313,11 +317,12 @@ def _asks_of(
         at, due, over = found
         if any(a.anchor == anchor and a.due == due for a in asks):
             continue
-        parts = ["v2", name, event, anchor, int(at.timestamp()), _canonical(before)]
+        parts = ("v2", name, event, anchor, int(at.timestamp()), _canonical(before))
         asks.append(Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
     return asks
 
 
+@lru_cache(maxsize=MANY)
 def _when(
     text: str, zone: str, before: str, hour: tuple[time, str]
 ) -> tuple[datetime, datetime, datetime] | None:
@@ -369,7 +374,9 @@ def instant(day: date, clock: time, zone: str) -> datetime:
             return (wall - before).replace(tzinfo=UTC)
         if local < wall:
             before = local - step.replace(tzinfo=None)
-        step += MINUTE if abs(local - wall) <= 2 * QUARTER else QUARTER
+        step += (
+            QUARTER  # as long as all these zones differ, and their clocks jump, by whole quarters of an hour
+        )
     raise AssertionError(f"{wall} in {zone} lies outside the search")
 
 
@@ -415,7 +422,8 @@ def _near(at: datetime, before: str) -> int:
     return int(at.timestamp()) - 86_400 * days - seconds
 
 
-def _hash(near: int, parts: list[object]) -> str:
+@lru_cache(maxsize=MANY)
+def _hash(near: int, parts: tuple[object, ...]) -> str:
     """Eight characters of seconds, so that names sort by time, and twenty-four that tell them apart."""
     digits = "0123456789abcdefghijklmnopqrstuv"
     first = "".join(digits[near >> 5 * place & 31] for place in reversed(range(8)))
