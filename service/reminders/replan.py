@@ -73,7 +73,7 @@ def replan(
         kept[row.id] = (standing if was_due else asked).get(row.id)
     wanted = asked | {row.id: standing[row.id] for row in held if row.id in standing}
     past = _made_up(events, hooks, asked, until=until)
-    settled = past & _before(events, hooks, standing.values())  # earlier passes saw to them
+    settled = past & _before(events, hooks, standing.values()) if past else past  # earlier passes saw to them
     news = [
         each
         for key, each in wanted.items()
