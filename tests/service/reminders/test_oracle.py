@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -86,21 +87,22 @@ class Chance:
     def _next(self, current: Gathering | None, first: Gathering) -> Gathering | None:
         if current is None:
             return first
-        turns = [
-            replace(current, start=self._date()),
-            replace(current, end=self._date(end=True)),
-            replace(current, start=first.start, end=first.end),
-            replace(current, status="postponed"),
-            replace(current, status="cancelled"),
-            replace(current, status="scheduled"),
-            replace(current, status="scheduled"),
-            replace(current, status="scheduled", start=first.start, public=True),
-            replace(current, public=not current.public),
-            replace(current, tags=frozenset(self.random.sample(TAGS, self.random.randint(0, 2)))),
-            replace(current, zone=self.random.choice(self.zones)),
+        turns: list[dict[str, Any] | None] = [
+            {"start": self._date()},
+            {"end": self._date(end=True)},
+            {"start": first.start, "end": first.end},
+            {"status": "postponed"},
+            {"status": "cancelled"},
+            {"status": "scheduled"},
+            {"status": "scheduled"},
+            {"status": "scheduled", "start": first.start, "public": True},
+            {"public": not current.public},
+            {"tags": frozenset(self.random.sample(TAGS, self.random.randint(0, 2)))},
+            {"zone": self.random.choice(self.zones)},
             None,
         ]
-        return self.random.choice(turns)
+        turn = self.random.choice(turns)
+        return None if turn is None else replace(current, **turn)
 
     def _date(self, *, end: bool = False) -> str | None:
         day = (self.start + self.random.randint(-1, 13) * DAY).date().isoformat()
