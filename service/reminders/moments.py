@@ -51,7 +51,7 @@ COARSE: dict[str, Untimed] = {
 }
 
 
-class Moment(Struct, frozen=True, kw_only=True):
+class Moment(Struct, frozen=True, kw_only=True, cache_hash=True):
     """One moment: the earliest instant it can be, the instant by which it is over, and its wall time.
 
     `at` names the moment in a delivery's id; for a day it is the first instant of that day.
@@ -79,6 +79,8 @@ def moment(event: Event, anchor: Anchor) -> Moment | Untimed:
 
 def deadline(event: Event) -> str | None:
     """The close to be reminded of: the earliest that sources in dispute name, else the one stated (C14)."""
+    if not event.evidence:
+        return event.end
     earliest = evidence.earliest_close(event)
     if earliest is None or earliest == event.end:
         return event.end

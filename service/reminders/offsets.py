@@ -21,7 +21,7 @@ class OffsetError(ValueError):
     """Why a text is no offset, in a sentence for a person."""
 
 
-class Offset(Struct, frozen=True, kw_only=True, order=True):
+class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
     """`days` by the wall clock, then `seconds` exactly."""
 
     days: int = 0

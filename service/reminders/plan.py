@@ -6,14 +6,15 @@ at that time.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, time
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from service.catalogue import dates, filters
 from service.reminders import identity, moments
-from service.reminders.moments import Moment, Untimed
-from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Withheld
+from service.reminders.moments import Moment
+from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Reason, Withheld
 from service.reminders.rules import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
@@ -57,13 +58,17 @@ def reminders(
     Left out may be what is said of a moment of which nothing is due in `(after, until]`: the planner asks
     for minutes, and most moments are weeks away.
     """
-    kinds = moments.anchors(candidate.event)
     return tuple(
         answer
-        for anchor in kinds
-        if (rules := tuple(rule for rule in webhook.reminders if rule.anchor == anchor))
+        for anchor in moments.anchors(candidate.event)
+        if (rules := _rules_of(webhook.reminders, anchor))
         for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until), seen)
     )
+
+
+@lru_cache(maxsize=4096)
+def _rules_of(reminders: tuple[Rule, ...], anchor: Anchor) -> tuple[Rule, ...]:
+    return tuple(rule for rule in reminders if rule.anchor == anchor)
 
 
 def _of_anchor(
@@ -76,30 +81,37 @@ def _of_anchor(
 ) -> Iterable[Planned | NotPlanned]:
     moment = moments.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
-        return [_undated(candidate, webhook, rule, moment) for rule in rules]
-    zone, remind_at = dates.zone(webhook.timezone), webhook.remind_time
-    dues = [moments.due(moment, rule.offset, remind_at=remind_at, zone=zone) for rule in rules]
+        return [_not_planned(candidate, webhook, rule, moment) for rule in rules]
+    dues = _dues(moment, rules, webhook.remind_at, webhook.timezone)
     after, until = asked_for
     if not any(after < due <= until for due in dues):
         return ()
-    asked = [
-        _planned(candidate, webhook, rule, moment, due=due) for rule, due in zip(rules, dues, strict=True)
-    ]
+    names = [_name(candidate, webhook, moment, rule) for rule in rules]
+    came = _came_due(candidate, webhook, seen) if webhook.late == "skip" else frozenset()
     reasons = [
-        _withheld(candidate, webhook, each, before=asked[:n], seen=seen) for n, each in enumerate(asked)
+        _withheld(candidate, webhook, due, before=dues[:n], owed=name in came)
+        for n, (name, due) in enumerate(zip(names, dues, strict=True))
     ]
-    named = (each for each, reason in zip(asked, reasons, strict=True) if reason in (None, "already_past"))
-    order = sorted(each.due_at for each in named)
+    order = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason in (None, "already_past"))
     return [
-        replace(each, tighter_at=next((later for later in order if later > each.due_at), None))
+        _planned(candidate, webhook, moment, rule, name=name, due=due, order=order)
         if reason is None
-        else _refused(each, reason)
-        for each, reason in zip(asked, reasons, strict=True)
+        else _not_planned(
+            candidate, webhook, rule, reason, due=due, over=moments.useful_until(moment, rule.offset)
+        )
+        for rule, name, due, reason in zip(rules, names, dues, reasons, strict=True)
     ]
+
+
+# Asked again at every pass, while all of them are weeks away.
+@lru_cache(maxsize=4096)
+def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: str) -> tuple[datetime, ...]:
+    at, zone = time.fromisoformat(remind_at), dates.zone(zone_name)
+    return tuple(moments.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
 
 
 def _withheld(
-    candidate: Candidate, webhook: Webhook, asked: Planned, *, before: list[Planned], seen: datetime
+    candidate: Candidate, webhook: Webhook, due: datetime, *, before: tuple[datetime, ...], owed: bool
 ) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
@@ -108,32 +120,32 @@ def _withheld(
         return "internal"
     if event.status in ("cancelled", "postponed"):
         return "cancelled" if event.status == "cancelled" else "postponed"
-    if not selects(webhook, candidate, at=asked.due_at):
+    if not selects(webhook, candidate, at=due):
         return "filtered"
-    if any(other.due_at == asked.due_at for other in before):
+    if due in before:
         return "same_instant"
-    return "already_past" if _past(candidate, webhook, asked, seen) else None
+    return "already_past" if _past(candidate, webhook, due, owed=owed) else None
 
 
-def _past(candidate: Candidate, webhook: Webhook, asked: Planned, seen: datetime) -> bool:
+def _past(candidate: Candidate, webhook: Webhook, due: datetime, *, owed: bool) -> bool:
     """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
-    if webhook.skipped_until is not None and asked.due_at <= webhook.skipped_until:
+    if webhook.skipped_until is not None and due <= webhook.skipped_until:
         return True
-    return webhook.late == "skip" and not owed(candidate, webhook, asked, seen=seen)
+    begun = candidate.past[-1].until if candidate.past else DAWN
+    return webhook.late == "skip" and due <= max(begun, webhook.since) and not owed
 
 
-def owed(candidate: Candidate, webhook: Webhook, asked: Planned, *, seen: datetime) -> bool:
-    """Whether it came due while the event and the webhook, as both were at that time, asked for it.
+def _came_due(candidate: Candidate, webhook: Webhook, seen: datetime) -> frozenset[str]:
+    """What came due while the event and the webhook, as both were at that time, asked for it.
 
     It may have been due at another hour then; it is the same reminder.
     """
-    begun = candidate.past[-1].until if candidate.past else DAWN
-    if asked.due_at > max(begun, webhook.since):
-        return True
-    return any(
-        since < due <= until
+    return frozenset(
+        each.id
         for since, until, was, hook in _eras(candidate, webhook, seen)
-        for due in _dues(asked.id, was, hook)
+        for each in plan(
+            [replace(was, past=())], [replace(hook, past=(), since=DAWN)], after=since, until=until
+        )
     )
 
 
@@ -151,12 +163,6 @@ def _eras(candidate: Candidate, webhook: Webhook, seen: datetime) -> Iterable[Er
                 yield max(begin, hook.since, known), min(end, until), event, hook
 
 
-def _dues(wanted: str, event: Candidate, hook: Webhook) -> Iterable[datetime]:
-    """When that reminder was due by these versions, if they asked for it."""
-    said = reminders(replace(event, past=()), replace(hook, past=(), since=DAWN))
-    return (each.due_at for each in said if isinstance(each, Planned) and each.id == wanted)
-
-
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     """Whether the webhook's filter takes this event at an instant."""
     return webhook.selection == EVERYTHING or filters.matches(
@@ -169,43 +175,53 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
     )
 
 
-def _planned(candidate: Candidate, webhook: Webhook, rule: Rule, moment: Moment, *, due: datetime) -> Planned:
-    event = candidate.event.id
+def _name(candidate: Candidate, webhook: Webhook, moment: Moment, rule: Rule) -> str:
+    return identity.reminder(
+        webhook.id, candidate.event.id, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset
+    )
+
+
+def _planned(
+    candidate: Candidate,
+    webhook: Webhook,
+    moment: Moment,
+    rule: Rule,
+    *,
+    name: str,
+    due: datetime,
+    order: list[datetime],
+) -> Planned:
     return Planned(
-        id=identity.reminder(webhook.id, event, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset),
+        id=name,
         webhook=webhook.id,
-        event=event,
+        event=candidate.event.id,
         type="event.reminder",
         anchor=rule.anchor,
         before=rule.before,
         anchor_at=moment.at,
         due_at=due,
         valid_until=moments.useful_until(moment, rule.offset),
-        tighter_at=None,
+        tighter_at=next((later for later in order if later > due), None),
         revision=candidate.revision,
         seq=candidate.seq,
     )
 
 
-def _undated(candidate: Candidate, webhook: Webhook, rule: Rule, reason: Untimed) -> NotPlanned:
+def _not_planned(
+    candidate: Candidate,
+    webhook: Webhook,
+    rule: Rule,
+    reason: Reason,
+    *,
+    due: datetime | None = None,
+    over: datetime | None = None,
+) -> NotPlanned:
     return NotPlanned(
         webhook=webhook.id,
         event=candidate.event.id,
         anchor=rule.anchor,
         before=rule.before,
         reason=reason,
-        due_at=None,
-        useful_until=None,
-    )
-
-
-def _refused(asked: Planned, reason: Withheld) -> NotPlanned:
-    return NotPlanned(
-        webhook=asked.webhook,
-        event=asked.event,
-        anchor=asked.anchor or "start",
-        before=asked.before or "PT0S",
-        reason=reason,
-        due_at=asked.due_at,
-        useful_until=asked.valid_until,
+        due_at=due,
+        useful_until=over,
     )

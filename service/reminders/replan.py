@@ -66,14 +66,13 @@ def replan(
     events, hooks = tuple(candidates), tuple(webhooks)
     waited = {(event.event.id, hook.id): _waited(event, hook) for event in events for hook in hooks}
     asked = {each.id: each for each in plan(events, hooks, after=DAWN, until=DUSK, seen=until)}
-    standing = {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
-    kept: dict[str, Planned | None] = {}
-    for row in pending:
-        was_due = row.due_at <= waited.get((row.event, row.webhook), DUSK)
-        kept[row.id] = (standing if was_due else asked).get(row.id)
-    wanted = asked | {row.id: standing[row.id] for row in held if row.id in standing}
     past = _made_up(events, hooks, asked, until=until)
-    settled = past & _before(events, hooks, standing.values())  # earlier passes saw to them
+    came_due = {row.id for row in pending if row.due_at <= waited.get((row.event, row.webhook), DUSK)}
+    # Most changes are of what is weeks away: then nobody asks what stands, whenever it came to.
+    standing = _standing(events, hooks) if came_due or held or past else {}
+    kept = {row.id: (standing if row.id in came_due else asked).get(row.id) for row in pending}
+    wanted = asked | {row.id: standing[row.id] for row in held if row.id in standing}
+    settled = past & _before(events, hooks, standing.values()) if past else past  # earlier passes saw to them
     news = [
         each
         for key, each in wanted.items()
@@ -143,6 +142,10 @@ def _why(row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook]) ->
 
 def _skipped(planned: Planned, webhook: Webhook) -> bool:
     return webhook.skipped_until is not None and planned.due_at <= webhook.skipped_until
+
+
+def _standing(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> Mapping[str, Planned]:
+    return {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
 
 
 def _waited(event: Candidate, hook: Webhook) -> datetime:

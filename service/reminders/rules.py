@@ -1,6 +1,6 @@
 """What a subscriber asks for: a webhook, its reminders and its selection of events."""
 
-from datetime import datetime, time
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Literal
 
@@ -29,7 +29,7 @@ ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
 ClockTime = Annotated[str, Meta(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
     """One reminder: how long before which anchor."""
 
     anchor: Anchor
@@ -75,10 +75,6 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     from_seq: int = 0
     in_step: bool = True
     past: tuple["Former", ...] = ()
-
-    @property
-    def remind_time(self) -> time:
-        return time.fromisoformat(self.remind_at)
 
     @property
     def selection(self) -> EventFilter:

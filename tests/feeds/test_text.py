@@ -31,12 +31,13 @@ def test_a_text_comes_back_as_it_was_meant(text):
     assert (found.title, found.description) == (one_line(text) or NAMELESS, clean(text).strip())
 
 
-@pytest.mark.campaign
+@pytest.mark.campaign(minutes=1)
 @given(texts)
 @settings(max_examples=20_000, deadline=None)
 def test_twenty_thousand_texts_come_back_as_they_were_meant(text):
-    assert outline_faults(document("ics", FEED, [titled(text)]), [titled(text)]) == []
-    [found] = read(document("ics", FEED, [titled(text)])).events
+    written = document("ics", FEED, [titled(text)])
+    assert outline_faults(written, [titled(text)]) == []
+    [found] = read(written).events
     assert (found.title, found.description) == (one_line(text) or NAMELESS, clean(text).strip())
 
 

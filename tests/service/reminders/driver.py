@@ -138,6 +138,8 @@ class Driver:
         held: Sequence[Planned] = (),
     ) -> None:
         about = {each.event.id for each in events} | gone
+        if not about:
+            return
         names = {hook.id for hook in hooks}
         pending = [
             row.planned

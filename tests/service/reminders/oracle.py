@@ -18,7 +18,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 MINUTE = timedelta(minutes=1)
@@ -26,6 +26,8 @@ QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
+# Enough for one history, whose questions come again and again; the next asks others.
+MANY = 4096
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class _Book:
 
 
 @dataclass(frozen=True)
-class _Ask:
+class Ask:
     id: str
     anchor: str
     due: datetime
@@ -162,20 +164,22 @@ class _Reader:
                 last = at
         return last
 
-    def asks(self, hook: Hook, event: str, was: Gathering | None) -> list[_Ask]:
-        return _asks_of(self.name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
+    def asks(self, hook: Hook, event: str, was: Gathering | None) -> list[Ask]:
+        return asked(self.name, hook, event, was)
 
     def look(self, hook: Hook, now: datetime, *, known: int) -> None:
         """Take what came due since the last look, drop what is asked for no more."""
         book, skipped = self.book, self.skipped(now)
         current = {event: self.asks(hook, event, _as_of(self.history, event, now)) for event in self.events}
-        standing = [ask for asks in current.values() for ask in asks if skipped is None or ask.due > skipped]
-        book.waiting &= {ask.id for ask in standing}
+        standing = {
+            ask.id for asks in current.values() for ask in asks if skipped is None or ask.due > skipped
+        }
+        book.waiting &= standing
         for event, asks in current.items():
-            came = self.came_due(event, now)
-            for ask in asks:
-                if ask.due > now or ask.id in book.final | book.waiting or ask not in standing:
-                    continue
+            old = book.final | book.waiting
+            news = [ask for ask in asks if ask.due <= now and ask.id in standing and ask.id not in old]
+            came = self.came_due(event, now) if news else set()
+            for ask in news:
                 if ask.id in came or (hook.late == "send_now" and self.wanted_late(hook, event, ask, known)):
                     (book.final if _overtaken(ask, asks, now) else book.waiting).add(ask.id)
         self.listen(now)
@@ -197,7 +201,7 @@ class _Reader:
                 came |= {ask.id for ask in asks if begin < ask.due <= end}
         return came
 
-    def wanted_late(self, hook: Hook, event: str, ask: _Ask, known: int) -> bool:
+    def wanted_late(self, hook: Hook, event: str, ask: Ask, known: int) -> bool:
         """Whether it came to be asked for since the last look, too late: it did not come due."""
         # Also where it was asked for at that look as well, and only not when it was due.
         if self.book.known == 0 or ask.due > self.book.looked:
@@ -267,7 +271,7 @@ def _kind(before: Gathering | None, after: Gathering | None, hook: Hook) -> str 
     return next((name for name in names if name in hook.changes), None)
 
 
-def _overtaken(ask: _Ask, siblings: list[_Ask], now: datetime) -> bool:
+def _overtaken(ask: Ask, siblings: list[Ask], now: datetime) -> bool:
     if now >= ask.over:
         return True
     tighter = any(s.anchor == ask.anchor and ask.due < s.due <= now for s in siblings)
@@ -283,7 +287,12 @@ def _as_of(history: History, event: str, at: datetime, *, before: bool = False) 
     return current
 
 
-@cache
+def asked(name: str, hook: Hook, event: str, was: Gathering | None) -> list[Ask]:
+    """The reminders a hook of this name asks for while an event is so, whatever the state of the hook."""
+    return _asks_of(name, hook.rules, hook.zone, hook.remind_at, hook.tag, event, was)
+
+
+@lru_cache(maxsize=MANY)
 def _asks_of(
     name: str,
     rules: tuple[tuple[str, str], ...],
@@ -292,12 +301,12 @@ def _asks_of(
     tag: str | None,
     event: str,
     was: Gathering | None,
-) -> list[_Ask]:
+) -> list[Ask]:
     if was is None or not was.public or was.status in ("cancelled", "postponed"):
         return []
     if tag is not None and tag not in was.tags:
         return []
-    asks: list[_Ask] = []
+    asks: list[Ask] = []
     for anchor, before in rules:
         text = was.start if anchor in ("start", "opens") else was.end
         if (anchor in ("opens", "closes")) != was.window or text is None:
@@ -308,11 +317,12 @@ def _asks_of(
         at, due, over = found
         if any(a.anchor == anchor and a.due == due for a in asks):
             continue
-        parts = ["v2", name, event, anchor, int(at.timestamp()), _canonical(before)]
-        asks.append(_Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
+        parts = ("v2", name, event, anchor, int(at.timestamp()), _canonical(before))
+        asks.append(Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
     return asks
 
 
+@lru_cache(maxsize=MANY)
 def _when(
     text: str, zone: str, before: str, hour: tuple[time, str]
 ) -> tuple[datetime, datetime, datetime] | None:
@@ -364,7 +374,9 @@ def instant(day: date, clock: time, zone: str) -> datetime:
             return (wall - before).replace(tzinfo=UTC)
         if local < wall:
             before = local - step.replace(tzinfo=None)
-        step += MINUTE if abs(local - wall) <= 2 * QUARTER else QUARTER
+        step += (
+            QUARTER  # as long as all these zones differ, and their clocks jump, by whole quarters of an hour
+        )
     raise AssertionError(f"{wall} in {zone} lies outside the search")
 
 
@@ -410,7 +422,8 @@ def _near(at: datetime, before: str) -> int:
     return int(at.timestamp()) - 86_400 * days - seconds
 
 
-def _hash(near: int, parts: list[object]) -> str:
+@lru_cache(maxsize=MANY)
+def _hash(near: int, parts: tuple[object, ...]) -> str:
     """Eight characters of seconds, so that names sort by time, and twenty-four that tell them apart."""
     digits = "0123456789abcdefghijklmnopqrstuv"
     first = "".join(digits[near >> 5 * place & 31] for place in reversed(range(8)))

@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
 from service.reminders.changes import KINDS
-from service.reminders.plan import plan
 from service.reminders.upcoming import upcoming
-from tests.service.reminders.driver import Driver, candidate, run, said, webhook
-from tests.service.reminders.oracle import Gathering, History, Hook, sends
+from tests.service.reminders.driver import Driver, run, said
+from tests.service.reminders.oracle import Gathering, History, Hook, asked, sends
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -87,21 +87,22 @@ class Chance:
     def _next(self, current: Gathering | None, first: Gathering) -> Gathering | None:
         if current is None:
             return first
-        turns = [
-            replace(current, start=self._date()),
-            replace(current, end=self._date(end=True)),
-            replace(current, start=first.start, end=first.end),
-            replace(current, status="postponed"),
-            replace(current, status="cancelled"),
-            replace(current, status="scheduled"),
-            replace(current, status="scheduled"),
-            replace(current, status="scheduled", start=first.start, public=True),
-            replace(current, public=not current.public),
-            replace(current, tags=frozenset(self.random.sample(TAGS, self.random.randint(0, 2)))),
-            replace(current, zone=self.random.choice(self.zones)),
+        turns: list[dict[str, Any] | None] = [
+            {"start": self._date()},
+            {"end": self._date(end=True)},
+            {"start": first.start, "end": first.end},
+            {"status": "postponed"},
+            {"status": "cancelled"},
+            {"status": "scheduled"},
+            {"status": "scheduled"},
+            {"status": "scheduled", "start": first.start, "public": True},
+            {"public": not current.public},
+            {"tags": frozenset(self.random.sample(TAGS, self.random.randint(0, 2)))},
+            {"zone": self.random.choice(self.zones)},
             None,
         ]
-        return self.random.choice(turns)
+        turn = self.random.choice(turns)
+        return None if turn is None else replace(current, **turn)
 
     def _date(self, *, end: bool = False) -> str | None:
         day = (self.start + self.random.randint(-1, 13) * DAY).date().isoformat()
@@ -156,19 +157,16 @@ class Chance:
         return timedelta(seconds=self.random.choice(delays) if self.random.random() < 0.3 else 0)
 
     def _dues(self, history: History) -> list[datetime]:
-        versions = [
-            candidate(key, gathering, at=at)
-            for key, changes in history.events.items()
-            for at, gathering in changes
-            if gathering is not None
+        """When anything may come due, as the oracle has it: the planner has no say in its examination."""
+        asks = [
+            ask
+            for name, versions in history.hooks.items()
+            for _, hook in versions
+            for event, changes in history.events.items()
+            for _, gathering in changes
+            for ask in asked(name, hook, event, gathering)
         ]
-        hooks = [
-            webhook(key, replace(hook, state="active"), at=self.start)
-            for key, changes in history.hooks.items()
-            for _, hook in changes
-        ]
-        until = self.start + 30 * DAY
-        return sorted({each.due_at for each in plan(versions, hooks, after=self.start, until=until)})
+        return sorted({ask.due for ask in asks if self.start < ask.due <= self.start + 30 * DAY})
 
     def _near(
         self, versions: list[tuple[datetime, Hook]], dues: list[datetime]
