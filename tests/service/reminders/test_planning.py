@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from service.catalogue.event import Text
 from service.errors import NotFound
 from service.reminders import fanout
 from service.reminders.rules import PatchWebhook, Rule, patched
@@ -167,6 +168,37 @@ def test_an_import_of_thousands_floods_nobody(store):
     assert rows(store) == []
     states = [state for _, state, _ in rows(store, "whk_eager")]
     assert (states.count("pending"), states.count("expired")) == (20, 980)
+
+
+def test_another_name_of_an_event_long_past_makes_up_for_nothing(store):
+    """Whoever wants late reminders was not reminded of it then, and is not now: no row says `expired`."""
+    world = World(store)
+    talk = an_event("talk", NOON - 400 * HOUR)
+    put(store, talk, now=NOON - 900 * HOUR)
+    world.plan()
+    add(store, a_webhook(URL, late="send_now"))
+    world.plan()
+    assert rows(store) == []
+    put(store, replace(talk, name=Text(en="Another talk")))
+    world.plan()
+    assert rows(store) == []
+    put(store, replace(talk, start="2026-03-02T12:30"))
+    world.plan()
+    assert [state for _, state, _ in rows(store)] == ["pending"]
+
+
+def test_what_was_reminded_of_leaves_room_in_a_flood_for_what_is_new(store, receiver):
+    """Thirty talks get another name in the write that adds one: only that one comes late."""
+    world = World(store)
+    add(store, a_webhook(receiver.url, late="send_now"))
+    talks = [an_event(f"talk-{n:02}", NOON + HOUR + 5 * MINUTE) for n in range(30)]
+    put(store, *talks)
+    world.plan()
+    assert world.at(NOON + 5 * MINUTE) == 30
+    renamed = [replace(talk, name=Text(en="Another talk")) for talk in talks]
+    put(store, *renamed, an_event("new", NOON + HOUR + 6 * MINUTE), now=NOON + 7 * MINUTE)
+    assert world.at(NOON + 7 * MINUTE) == 1
+    assert [state for event, state, _ in rows(store) if event == "new"] == ["succeeded"]
 
 
 def test_two_planners_at_once_plan_everything_once(store):
