@@ -28,7 +28,7 @@ def event(*lines: str, uid: str = "a", start: str = "DTSTART:20260407T050000Z") 
 
 
 @given(entries())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_we_write_we_read_back(entry):
     check_round_trip(entry)
 
@@ -194,7 +194,7 @@ def test_a_trick_costs_nothing_and_spoils_nothing(name):
 
 
 @given(entries())
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_a_cut_or_scrambled_file_never_raises_anything_else(entry):
     data = document(
         "ics", FEED, [entry, msgspec.structs.replace(entry, uid="b@c", start=date(2026, 1, 1), end=None)]

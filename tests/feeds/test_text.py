@@ -25,7 +25,7 @@ def titled(text: str) -> Entry:
 
 
 @given(texts)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_text_comes_back_as_it_was_meant(text):
     [found] = read(document("ics", FEED, [titled(text)])).events
     assert (found.title, found.description) == (one_line(text) or NAMELESS, clean(text).strip())
@@ -33,7 +33,7 @@ def test_a_text_comes_back_as_it_was_meant(text):
 
 @pytest.mark.campaign(minutes=1)
 @given(texts)
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=20_000)
 def test_twenty_thousand_texts_come_back_as_they_were_meant(text):
     written = document("ics", FEED, [titled(text)])
     assert outline_faults(written, [titled(text)]) == []
@@ -42,7 +42,7 @@ def test_twenty_thousand_texts_come_back_as_they_were_meant(text):
 
 
 @given(entries())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_line_is_long_and_none_is_injected(entry):
     for profile in ("plain", "rich"):
         assert outline_faults(document("ics", FEED, [entry], profile=profile), [entry]) == []

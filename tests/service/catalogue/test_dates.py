@@ -199,7 +199,7 @@ def test_reading_what_was_printed_gives_the_same_date(text):
     assert dates.parse(edtf.text) == edtf
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     text=st.one_of(DAY_TEXTS, COARSE_TEXTS),
     zone=st.sampled_from(["Asia/Seoul", "UTC", "Pacific/Apia", "America/St_Johns"]),
@@ -218,7 +218,7 @@ def test_bounds_hold_every_day_the_text_allows_and_reach_no_other(text, zone):
     assert bounds.latest == dates.day_end(allowed[-1], zone)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=TEXTS)
 def test_precision_is_the_smallest_unit_that_holds_every_allowed_day(text):
     edtf = read(text)

@@ -92,7 +92,7 @@ def test_a_deadline_at_the_end_of_the_day_is_shown_on_that_day_at_home():
 
 
 @given(catalogues(size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_without_placeholders_only_days_that_somebody_stated_are_shown(events):
     for event in events:
         stated = {text[:10] for text in (event.start, event.end, *(e.value for e in event.evidence)) if text}
@@ -104,7 +104,7 @@ def test_without_placeholders_only_days_that_somebody_stated_are_shown(events):
 
 
 @given(catalogues(size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_language_and_style_never_change_an_identity(events):
     for event in events:
         document = document_of(event)

@@ -22,7 +22,7 @@ from service.store.wanted import SORTS, Sort
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.
-FEW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(FEW, max_examples=60)
 
 

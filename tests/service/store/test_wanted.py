@@ -23,7 +23,7 @@ def ceases(event: Event, seen: date | None, phases: frozenset[str]) -> list[int]
 
 
 # An example is a whole catalogue: few of them are many events.
-FEW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW
