@@ -6,9 +6,12 @@ and the milliseconds of the slowest of those.
 """
 
 import asyncio
+import os
 import subprocess
+import sys
 import tempfile
 from ipaddress import ip_network
+from pathlib import Path
 
 from service.addresses import Policy
 from service.egress import Egress, Request
@@ -37,15 +40,17 @@ async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-def become_the_name_server() -> None:
-    with tempfile.NamedTemporaryFile("w", delete=False) as file:
-        file.write("nameserver 127.0.0.1\n")
-    for command in ("ip link set lo up", f"mount --bind {file.name} /etc/resolv.conf"):
+def become_the_name_server(file: Path) -> None:
+    if os.readlink("/proc/self/ns/mnt") == os.readlink(f"/proc/{os.getppid()}/ns/mnt"):
+        # What follows would take its name server from the whole machine.
+        sys.exit("to be run inside `unshare -n -m`")
+    file.write_text("nameserver 127.0.0.1\n")
+    for command in ("ip link set lo up", f"mount --bind {file} /etc/resolv.conf"):
         subprocess.run(command.split(), check=True)
 
 
-async def main() -> None:
-    become_the_name_server()
+async def main(folder: Path) -> None:
+    become_the_name_server(folder / "resolv.conf")
     await asyncio.get_running_loop().create_datagram_endpoint(Server, local_addr=("127.0.0.1", 53))
     await asyncio.start_server(welcome, "127.0.0.1", 80)
     egress = Egress(LOOPBACK)
@@ -74,4 +79,6 @@ async def main() -> None:
     print(dead.count("dns"), *{outcome for outcome, _ in seen}, max(ms for _, ms in seen))
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        asyncio.run(main(Path(name)))
