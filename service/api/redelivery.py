@@ -15,7 +15,7 @@ from service.api.call import Call
 from service.api.deliveries import TAG, DeliveryView, Instant, owner, view
 from service.api.operations import operation
 from service.errors import Conflict
-from service.reminders.prepare import is_told
+from service.reminders.prepare import MADE_ANEW, is_told
 from service.reminders.rules import Webhook
 from service.store import deliveries, events, webhooks
 from service.store.delivery_records import Delivery
@@ -112,7 +112,7 @@ def _refuse_unless_active(webhook: Webhook) -> None:
 
 def _refuse_untold(c: Connection, found: Delivery) -> None:
     """Without bytes to repeat, a message would be made of the event as it is now."""
-    if found.type != "event.reminder" or deliveries.has_body(c, found.id):
+    if found.type not in MADE_ANEW or deliveries.has_body(c, found.id):
         return
     if not is_told(events.get_many(c, [found.event]).get(found.event)):
         raise Conflict(

@@ -17,13 +17,16 @@ from service.api.call import Call
 from service.api.deliveries import TAG, owner
 from service.api.operations import operation
 from service.api.webhooks import sealed
-from service.errors import At, Unprocessable
+from service.errors import At, Conflict, Unprocessable
 from service.reminders import offsets, secrets
 from service.reminders.signing import SigningKey
 from service.store import secrets as kept
 from service.store import webhooks
+from service.store.secrets import Secret
 
 LONGEST_OVERLAP = timedelta(days=7)
+# Each signs, so each makes the header longer; receivers take 8 KiB of one.
+MOST = 10
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,23 +52,37 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         scope="webhooks",
         body=Rotation,
         answers={200: Rotated},
+        problems=(Conflict,),
         once=True,
     ),
 )
 async def rotate(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Make a new secret (and a new key pair where `v1a` signs).
 
-    Both old and new sign until the overlap is over.
+    Both old and new sign until the overlap is over. Where ten sign already it is a 409: wait until one has
+    ended, or end all of them with the overlap `PT0S`.
     """
     overlap, now = _overlap(await request.read_if_sent(Rotation)), request.now
 
     def work(c: Connection) -> Answer:
         webhook = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
+        if overlap:
+            _refuse_an_eleventh(kept.of(c, [webhook_id]), now=now)
         fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in webhook.signing)
         kept.rotate(c, webhook_id, sealed(request.service, webhook_id, fresh), overlap=overlap, now=now)
         return answers.value(_rotated(fresh, previous_until=now + overlap))
 
     return await request.write(work)
+
+
+def _refuse_an_eleventh(there: Sequence[Secret], *, now: datetime) -> None:
+    ends = [each.expires_at for each in there if each.sealed.version == "v1"]
+    living = sorted(end for end in ends if end is not None and end > now)
+    if len(living) + 1 >= MOST:
+        raise Conflict(
+            f"Already {MOST} secrets sign for this webhook. One of them ends at {living[0].isoformat()}; "
+            'all end at once with {"overlap": "PT0S"}.'
+        )
 
 
 def _overlap(wanted: Rotation) -> timedelta:

@@ -106,9 +106,10 @@ def _follow_webhooks(
 
 
 def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, now: datetime) -> Replan:
-    pending = deliveries.unsent_of_webhook(c, hook.id)
     if hook.state == "disabled":
-        return replan(pending, (), [hook], until=until, now=now)
+        everything = deliveries.unsent_of_webhook(c, hook.id, again=True)
+        return replan(everything, (), [hook], until=until, now=now)
+    pending = deliveries.unsent_of_webhook(c, hook.id)
     held = [row for row in deliveries.switched_off(c, hook.id, now=now) if row.due_at <= hook.since]
     unplanned = [hook, *(former.was for former in hook.past if not former.was.in_step)]
     since = min(until, *(each.since for each in unplanned))

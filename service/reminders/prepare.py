@@ -14,6 +14,7 @@ from service.catalogue.event import Language
 from service.reminders import formats, lateness
 from service.reminders.looks import Look
 from service.reminders.planned import Dropped as Outlived
+from service.reminders.planned import Kind
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
@@ -25,6 +26,9 @@ from service.store.revisions import Revision
 
 Page = Callable[[str, Language], str | None]
 EXPIRES = frozenset(get_args(Outlived))
+# Sent again with no bytes to repeat, these would tell of an event, which has to be there, and public. That it
+# is gone may be told.
+MADE_ANEW = frozenset(kind for kind in get_args(Kind) if kind.startswith("event.")) - {"event.deleted"}
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -122,26 +126,33 @@ def _one(
 
 
 def _look(each: Claimed, subscriber: Subscriber | None, sources: Sources) -> Look:
-    planned, repeats = each.planned, each.replay and each.body is not None
+    planned = each.planned
     stored = sources.events.get(planned.event)
     return Look(
         delivery=planned.id,
         webhook=planned.webhook,
         version=None if subscriber is None else subscriber.version,
         head=sources.head,
-        event=planned.event if planned.type == "event.reminder" and not repeats else None,
+        event=planned.event if _depends(each) else None,
         seq=None if stored is None else stored.seq,
     )
 
 
 def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
-    reminded = {each.planned.event for each in claimed if each.planned.type == "event.reminder"}
+    concerned = {each.planned.event for each in claimed if _depends(each)}
     told = {each.planned.seq for each in claimed if _is_notice(each) and each.body is None}
     return Sources(
         head=revisions.head(c),
-        events=events.get_many(c, sorted(reminded)),
+        events=events.get_many(c, sorted(concerned)),
         log=history.at(c, sorted(told)),
     )
+
+
+def _depends(each: Claimed) -> bool:
+    """Whether it is for the event as it is now to say if this is sent."""
+    if each.replay:
+        return each.body is None and each.planned.type in MADE_ANEW
+    return each.planned.type == "event.reminder"
 
 
 def _is_notice(each: Claimed) -> bool:
@@ -158,8 +169,7 @@ def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: d
     planned, webhook = each.planned, subscriber.webhook
     stored = sources.events.get(planned.event)
     if each.replay:
-        made_anew = each.body is None and planned.type == "event.reminder"
-        untold = made_anew and not is_told(stored)
+        untold = _depends(each) and not is_told(stored)
         return "withdrawn" if untold or webhook.state == "disabled" else None
     same_event = stored is not None and stored.seq == planned.seq
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= each.created_at:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from service.errors import Conflict, NotFound
@@ -37,6 +37,7 @@ CHUNK = 500
 REDELIVERY = timedelta(days=1)
 # A notice tells of the past: no change of plan takes it back.
 _IS_REMINDER = delivery.c.type == "event.reminder"
+_IS_FIRST = delivery.c.replay == 0
 
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
@@ -52,7 +53,7 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
     new = made.excluded
     revived = {
         name: case((delivery.c.state == "superseded", new[name]), else_=delivery.c[name])
-        for name in ("state", "next_at", "finished_at")
+        for name in ("state", "next_at", "finished_at", "replay")
     }
     again = (delivery.c.state == "superseded") | (
         (delivery.c.state == "leased") & (delivery.c.drop_flag == 1)
@@ -65,14 +66,14 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
 
 
 def unsent_of_events(c: Connection, event_ids: Sequence[str]) -> tuple[Planned, ...]:
-    """Reminders of these events that have not been sent yet."""
-    query = select(*PLANNED).where(delivery.c.event_id.in_(event_ids), _IS_REMINDER, IS_UNSENT)
-    return tuple(planned_of(row) for row in c.execute(query))
+    """Reminders of these events that have not been sent yet, but for what its owner has had sent again."""
+    its = delivery.c.event_id.in_(event_ids) & _IS_REMINDER & _IS_FIRST
+    return tuple(planned_of(row) for row in c.execute(select(*PLANNED).where(its, IS_UNSENT)))
 
 
-def unsent_of_webhook(c: Connection, webhook_id: str) -> tuple[Planned, ...]:
-    """Reminders for this webhook that have not been sent yet."""
-    its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER
+def unsent_of_webhook(c: Connection, webhook_id: str, *, again: bool = False) -> tuple[Planned, ...]:
+    """Reminders for this webhook that have not been sent yet; `again`: also what is to be sent again."""
+    its = (delivery.c.webhook_id == webhook_id) & _IS_REMINDER & (true() if again else _IS_FIRST)
     pending = select(*PLANNED).where(its, IS_PENDING)
     leased = select(*PLANNED).where(its, IS_LEASED)
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))

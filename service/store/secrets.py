@@ -43,10 +43,15 @@ def add(c: Connection, webhook_id: str, sealed: Iterable[Sealed], *, now: dateti
 def rotate(
     c: Connection, webhook_id: str, sealed: Iterable[Sealed], *, overlap: timedelta, now: datetime
 ) -> None:
-    """New secrets; those of the same version sign beside them until the overlap is over."""
+    """New secrets; those of the same version sign beside them until the overlap is over.
+
+    What no longer signs is forgotten, or it would sign again, unchanged, when its version is switched on.
+    """
     fresh = tuple(sealed)
-    versions = [each.version for each in fresh]
-    its = (webhook_secret.c.webhook_id == webhook_id) & webhook_secret.c.version.in_(versions)
+    same = webhook_secret.c.version.in_([each.version for each in fresh])
+    own = webhook_secret.c.webhook_id == webhook_id
+    c.execute(delete(webhook_secret).where(own, ~same))
+    its = own & same
     ends = millis(now + overlap)
     later = webhook_secret.c.expires_at.is_(None) | (webhook_secret.c.expires_at > ends)
     c.execute(update(webhook_secret).where(its & later).values(expires_at=ends))

@@ -16,6 +16,7 @@ from service.clock import SimulatedClock
 from service.egress import Egress
 from service.reminders import fanout
 from service.reminders.deliver import Deliverer
+from service.store import webhooks
 from tests.receiver import Receiver
 from tests.reminding import LOOPBACK, TLS
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, settings_in
@@ -105,6 +106,80 @@ def test_the_same_bytes_are_sent_again_whatever_the_event_has_become(
     first, second = receiver.requests
     assert (first.id, first.sha256) == (second.id, second.sha256)
     assert "비밀" not in second.body.decode()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [{"summary": {"ko": "고침"}}, {"start": "2026-03-20"}, {"status": "cancelled"}],
+    ids=["a word", "another day", "cancelled"],
+)
+def test_what_is_sent_again_goes_out_though_its_event_changes_before_it_is_taken(
+    client: Client, key: dict[str, str], receiver: Receiver, expired: str, edit: dict[str, Any]
+) -> None:
+    client.post(f"/v1/deliveries/{expired}/redeliver", json={}, headers=key)
+    assert send(client) == 1
+    client.post(f"/v1/deliveries/{expired}/redeliver", json={}, headers=key)
+    put(client, EVENT | edit)
+    plan(client)
+    assert send(client) == 1
+    first, second = receiver.requests
+    assert (first.id, first.sha256) == (second.id, second.sha256)
+    assert client.get(f"/v1/deliveries/{expired}", headers=key).json()["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("change", [{"late": "send_now"}, {"reminders": []}, {"filter": {"city": ["부산"]}}])
+def test_what_is_sent_again_goes_out_though_its_webhook_asks_for_something_else_by_then(
+    client: Client, key: dict[str, str], receiver: Receiver, expired: str, change: dict[str, Any]
+) -> None:
+    [hook] = client.get("/v1/webhooks", headers=key).json()["items"]
+    client.post(f"/v1/deliveries/{expired}/redeliver", json={}, headers=key)
+    assert client.patch(f"/v1/webhooks/{hook['id']}", json=change, headers=key).status_code == 200
+    plan(client)
+    assert send(client) == 1
+    assert [request.id for request in receiver.requests] == [expired]
+
+
+def test_a_webhook_that_is_switched_off_gets_nothing_again(
+    client: Client, key: dict[str, str], expired: str
+) -> None:
+    client.post(f"/v1/deliveries/{expired}/redeliver", json={}, headers=key)
+    store = client.app.state.service.store
+    [hook] = client.get("/v1/webhooks", headers=key).json()["items"]
+    store.write(lambda c: webhooks.disable(c, hook["id"], reason="failing", now=NOW))
+    plan(client)
+    shown = client.get(f"/v1/deliveries/{expired}", headers=key).json()
+    assert (shown["state"], shown["reason"]) == ("superseded", "disabled")
+
+
+@pytest.mark.parametrize("change", ["internal", "deleted"])
+def test_a_notice_that_was_never_sent_does_not_tell_of_what_was_pulled_back(
+    client: Client, key: dict[str, str], receiver: Receiver, change: str
+) -> None:
+    body = {"url": receiver.url, "name": "t", "changes": ["created"]}
+    hook = client.post("/v1/webhooks", json=body, headers=key).json()["id"]
+    plan(client)
+    put(client, EVENT)
+    plan(client)
+    store = client.app.state.service.store
+    flood = "update delivery set state = 'expired', reason = 'flood', finished_at = 1"
+    store.write(lambda c: c.exec_driver_sql(flood))
+    [notice] = client.get(f"/v1/webhooks/{hook}/deliveries", headers=key).json()["items"]
+    again = f"/v1/deliveries/{notice['id']}/redeliver"
+    assert client.post(again, json={}, headers=key).status_code == 202
+    if change == "internal":
+        put(client, INTERNAL)
+    else:
+        client.delete("/v1/events/summit", headers=bearer(ADMIN))
+    assert send(client) == 0
+    shown = client.get(f"/v1/deliveries/{notice['id']}", headers=key).json()
+    assert (notice["type"], shown["state"], shown["reason"]) == ("event.created", "superseded", "withdrawn")
+    store.write(lambda c: c.exec_driver_sql(flood))
+    assert client.post(again, json={}, headers=key).status_code == 409
+    assert receiver.requests == []
+
+
+def plan(client: Client) -> None:
+    fanout.run_once(client.app.state.service.store, now=NOW, look_ahead=30 * DAY)
 
 
 def send(client: Client) -> int:
