@@ -89,6 +89,11 @@ class Call(Request[None, Key, State]):
         cursors: Cursors = self.app.state.cursors
         return cursors.read(cursor, kind, bound_to=self._list)
 
+    def paging(self, kind: type[T]) -> tuple[int, T | None]:
+        """`limit` and `after`; what is wrong with either is told together."""
+        limit, after = queries.together(lambda: self.limit, lambda: self.after(kind))
+        return limit, after
+
     def cursor(self, position: object | None) -> str | None:
         """The cursor for the page after this one."""
         if position is None:

@@ -99,7 +99,7 @@ async def follow(request: Call) -> Response[bytes]:
 )
 async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """What changed, from what to what, when and why, oldest first; also of an event that was deleted."""
-    after, limit = request.after(int), request.limit
+    limit, after = request.paging(int)
     found = await request.service.store.reading(
         lambda c: revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
     )

@@ -94,8 +94,12 @@ PARAMETERS = (
 )
 async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Everything sent or to be sent to this webhook, newest first, with every attempt."""
-    states, types = _chosen(request, "state", get_args(State)), _chosen(request, "type", get_args(Kind))
-    since, after, limit = _since(request), request.after(Place), request.limit
+    states, types, since, (limit, after) = queries.together(
+        lambda: _chosen(request, "state", get_args(State)),
+        lambda: _chosen(request, "type", get_args(Kind)),
+        lambda: _since(request),
+        lambda: request.paging(Place),
+    )
 
     def work(c: Connection) -> tuple[DeliveryView, ...]:
         webhooks.get(c, webhook_id, owner=owner(request))

@@ -35,7 +35,7 @@ WRITE: dict[str, Any] = {
 async def listed(request: Call) -> Response[bytes]:
     """Events that match every filter, in order, one page at a time."""
     filters, sort = filters_of(request.pairs), sort_of(request.pairs)
-    limit, after, lang, now = request.limit, request.after(Position), request.lang, request.now
+    (limit, after), lang, now = request.paging(Position), request.lang, request.now
     found = await request.service.store.glancing(
         lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
     )

@@ -71,7 +71,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
 )
 async def listed(request: Call) -> Response[bytes]:
     """Every feed there is, with its size, the links to subscribe, and how soon each program looks again."""
-    limit, after, lang = request.limit, request.after(Place), request.lang
+    (limit, after), lang = request.paging(Place), request.lang
     groups = await request.service.store.reading(names.groups)
     places = [
         place for place in _places({name for _, name in groups}) if lang in (None, LANGUAGES[place.lang])

@@ -81,7 +81,8 @@ async def create(request: Call) -> Response[bytes]:
 async def listed(request: Call) -> Response[bytes]:
     """Every key, also expired and revoked ones, oldest first, without the keys themselves."""
     every = await request.service.store.reading(keys.listed)
-    start, limit = request.after(int) or 0, request.limit
+    limit, after = request.paging(int)
+    start = after or 0
     views = (_view(key, now=request.now) for key in every[start : start + limit])
     following = start + limit if start + limit < len(every) else None
     return request.shown(answers.page(map(msgspec.json.encode, views), request.cursor(following)))

@@ -51,7 +51,7 @@ def _list(room: Room) -> Any:
     )
     async def listed(request: Call) -> Response[bytes]:
         """All of them in order of id, one page at a time."""
-        limit, after = request.limit, request.after(str)
+        limit, after = request.paging(str)
         found = await request.service.store.reading(
             lambda c: nouns.listed(c, room.kind, limit=limit, after=after)
         )

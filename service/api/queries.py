@@ -1,9 +1,11 @@
 """Query strings, read strictly: unknown, repeated and unreadable parameters are refused by name."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qsl
 
-from service.errors import At, BadParameters
+from service.errors import At, BadParameters, Located
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -43,6 +45,20 @@ def check(pairs: Pairs, *, single: frozenset[str], many: frozenset[str]) -> None
         seen.add(name)
     if faults:
         raise BadParameters(errors=faults)
+
+
+def together(*reads: Callable[[], Any]) -> list[Any]:
+    """What each of them reads; or every fault of all, so that a caller mends them at once."""
+    found: list[Any] = []
+    faults: list[Located] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except BadParameters as error:
+            faults += error.errors
+    if faults:
+        raise BadParameters(errors=faults)
+    return found
 
 
 def value(pairs: Pairs, name: str) -> str | None:

@@ -14,7 +14,7 @@ from service.api.answers import Answer
 from service.api.call import Call
 from service.api.deliveries import TAG, DeliveryView, Instant, owner, view
 from service.api.operations import operation
-from service.errors import Conflict
+from service.errors import At, Conflict, Unprocessable
 from service.reminders.prepare import MADE_ANEW, is_told
 from service.reminders.rules import Webhook
 from service.store import deliveries, events, webhooks
@@ -90,6 +90,8 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
     no longer be told, as its event is gone or internal by now, becomes `superseded`.
     """
     span, now = await request.read_if_sent(Span), request.now
+    if span.until is not None and span.until < span.since:
+        raise Unprocessable(errors=[At(detail="It must not be before `since`.", pointer="/until")])
 
     def work(c: Connection) -> Answer:
         _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))

@@ -120,7 +120,7 @@ async def listed(request: Call) -> Response[bytes]:
 
     The public feeds are listed at `/v1/feeds`.
     """
-    after, limit, now = request.after(After), request.limit, request.now
+    (limit, after), now = request.paging(After), request.now
 
     def work(c: Connection) -> tuple[tuple[SavedFeed, ...], dict[str, tuple[Address, ...]]]:
         place = (after.created_at, after.id) if after else None

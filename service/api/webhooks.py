@@ -90,7 +90,7 @@ async def create(request: Call) -> Response[bytes]:
 )
 async def listed(request: Call) -> Response[bytes]:
     """The webhooks of this key, oldest first; with scope `admin` everybody's."""
-    after, limit = request.after(After), request.limit
+    limit, after = request.paging(After)
     found = await request.service.store.reading(
         lambda c: webhooks.listed(
             c, owner=owner(request), limit=limit + 1, after=(after.created_at, after.id) if after else None

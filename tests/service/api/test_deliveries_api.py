@@ -126,6 +126,22 @@ def test_a_list_of_deliveries_refuses_what_it_does_not_know(client, sent, query)
     assert answer.json()["errors"][0]["parameter"] == query.split("=")[0]
 
 
+def test_every_fault_of_a_query_is_named(client, sent):
+    _, mine = sent
+    query = "state=lost&type=x&since=yesterday&limit=0&cursor=abc"
+    answer = client.get(f"/v1/webhooks/whk_1/deliveries?{query}", headers=mine)
+    assert answer.status_code == 400
+    named = [fault["parameter"] for fault in answer.json()["errors"]]
+    assert named == ["state", "type", "since", "limit", "cursor"]
+
+
+def test_a_stretch_of_time_that_ends_before_it_begins_is_refused(client, sent):
+    _, mine = sent
+    span = {"since": "2026-03-02T00:00:00Z", "until": "2026-03-01T00:00:00Z"}
+    answer = client.post("/v1/webhooks/whk_1/redeliver", json=span, headers=mine)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/until")
+
+
 def test_a_finished_delivery_is_sent_again_once(client, sent):
     found, mine = sent
     again = client.post(f"/v1/deliveries/{found}/redeliver", headers=mine, json={})
