@@ -9,6 +9,7 @@ import msgspec
 from litestar.routes import BaseRoute, HTTPRoute
 
 from service import errors
+from service.api import messages
 from service.api.operations import IDENTIFIER, Media, Operation, Parameter
 
 REF = "#/components/schemas/{name}"
@@ -54,6 +55,7 @@ def document(
         "servers": [{"url": url}],
         "tags": [{"name": tag} for tag in dict.fromkeys(p.tag for _, _, _, p in found)],
         "paths": {**paths, **beside},
+        "webhooks": messages.webhooks(schemas.of),
         "components": {"schemas": schemas.components, "securitySchemes": {"key": _BEARER}},
     }
 
@@ -66,10 +68,10 @@ _BEARER = {
 
 
 class _Schemas:
-    """The JSON Schemas of every type some operation takes or gives."""
+    """The JSON Schemas of every type some operation takes or gives, and of messages."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        kinds: list[Any] = [errors.ProblemDetails]
+        kinds: list[Any] = [errors.ProblemDetails, *messages.KINDS.values()]
         for promised in operations:
             kinds += [k for k in (promised.body, *promised.answers.values()) if _has_schema(k)]
         unique = [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]
