@@ -7,16 +7,15 @@ import re
 from datetime import datetime, timedelta
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from service.catalogue import dates, evidence, labels
-from service.catalogue.event import Event, Evidence, Language, Place, Status, Text
-from service.catalogue.event import Kind as EventKind
-from service.catalogue.view import When
-from service.reminders import moments, offsets, wording
+from service.catalogue.event import Language, Place, Text
+from service.reminders import wording
+from service.reminders.countdown import countdown
 from service.reminders.lateness import late_seconds
 from service.reminders.planned import Kind, Planned
+from service.reminders.shown import Shown, read
 from service.reminders.wording import Words
 
 Tone = Literal["calm", "soon", "change", "over"]
@@ -29,39 +28,6 @@ HAVE_A_BEFORE: frozenset[Kind] = frozenset(
 # Bidirectional overrides would let a title rewrite the words around it; zero-width and control characters
 # hide.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-class Shown(Struct, frozen=True, kw_only=True):
-    """The part of an event's document that a message shows."""
-
-    id: str
-    kind: EventKind
-    name: Text
-    status: Status
-    timezone: str
-    when: When
-    disputed: bool
-    start: str | None = None
-    end: str | None = None
-    close_rule: str | None = None
-    close_text: str | None = None
-    place: Place | None = None
-    url: str | None = None
-    apply_url: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def event(self) -> Event:
-        """As much of the event as its dates need."""
-        return Event(
-            id=self.id,
-            kind=self.kind,
-            name=self.name,
-            start=self.start,
-            end=self.end,
-            timezone=self.timezone,
-            evidence=self.evidence,
-        )
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -85,12 +51,9 @@ class Message(Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
-_SHOWN = msgspec.json.Decoder(Shown)
-
-
 def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None, now: datetime) -> Message:
     """`page` is the event's own page on this service, if it has a public address."""
-    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    shown, words = read(event), wording.WORDS[lang]
     count = countdown(planned, shown, words, now=now)
     anchor = words.anchors[planned.anchor or "start"]
     return Message(
@@ -112,7 +75,7 @@ def notice(
     page: str | None,
 ) -> Message:
     """`event` as it is after the change; for a deletion as it was before."""
-    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    shown, words = read(event), wording.WORDS[lang]
     rows = _rows(shown, words, lang)
     over = planned.type in ("event.cancelled", "event.postponed", "event.deleted")
     return Message(
@@ -136,36 +99,9 @@ def disabled(*, name: str, reason: str, lang: Language) -> Message:
     return Message(lang=lang, tone="over", headline=f"{words.disabled} · {plain(name)}", rows=rows)
 
 
-def countdown(planned: Planned, shown: Shown, words: Words, *, now: datetime) -> str:
-    """`D-7`, by the calendar where the event is, at the instant of sending.
-
-    Hours where hours were asked for.
-    """
-    if planned.anchor_at is None:
-        return ""
-    zone = dates.zone(shown.timezone)
-    left = planned.anchor_at - now
-    timed = _text(planned, shown).find("T") > 0
-    if timed and offsets.parse(planned.before or "PT0S").seconds and timedelta(0) < left < timedelta(days=1):
-        return words.before(_minutes(left))
-    days = (planned.anchor_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return f"D-{days}" if days > 0 else "D-DAY"
-
-
 def plain(text: str) -> str:
     """One line of visible characters."""
     return " ".join(_UNSEEN.sub(" ", text).split())
-
-
-def _minutes(left: timedelta) -> int:
-    """Rounded up to whole minutes: an hour before, sent a second later, is still an hour before."""
-    return -int(-left.total_seconds() // 60)
-
-
-def _text(planned: Planned, shown: Shown) -> str:
-    if planned.anchor in ("start", "opens"):
-        return shown.start or ""
-    return (moments.deadline(shown.event) if planned.anchor == "closes" else shown.end) or ""
 
 
 def _name(shown: Shown, lang: Language) -> str:
@@ -194,7 +130,7 @@ def _where(place: Place | None, lang: Language) -> str:
 
 def _certainty(planned: Planned, shown: Shown, words: Words, lang: Language) -> tuple[str, ...]:
     """How sure it is: what a reader must know before relying on the date."""
-    text = _text(planned, shown)
+    text = shown.date(planned.anchor) or ""
     closing = planned.anchor == "closes"
     facts = (
         (shown.status == "tentative", words.tentative),
