@@ -1,25 +1,41 @@
-"""How far away the moment of a reminder is, in one word: `D-7`, `D-DAY`, `D+1`, "in 1 h"."""
+"""How far away the moment of a reminder is, in a word: `D-7`, `D-DAY`, `D+1`, "in 1 h"."""
 
 from datetime import datetime, timedelta
 
 from service.catalogue import dates
-from service.reminders import offsets
+from service.reminders import moments, offsets
+from service.reminders.lateness import LATE
+from service.reminders.moments import Moment
 from service.reminders.planned import Planned
 from service.reminders.shown import Shown
 from service.reminders.wording import Words
 
 
 def countdown(planned: Planned, shown: Shown, words: Words, *, now: datetime) -> str:
-    """By the calendar where the event is, at the instant of sending. Hours where hours were asked for."""
-    if planned.anchor_at is None:
+    """By the calendar where the event is, at the instant of sending; hours where hours were asked for.
+
+    Counted to the date that the message shows: what is sent again may have moved since it was planned, or
+    have lost its date, and then there is nothing to count.
+    """
+    if planned.anchor is None:
         return ""
-    zone = dates.zone(shown.timezone)
-    left = planned.anchor_at - now
-    timed = (shown.date(planned.anchor) or "").find("T") > 0
-    if timed and offsets.parse(planned.before or "PT0S").seconds and timedelta(0) < left < timedelta(days=1):
+    found = moments.moment(shown.event, planned.anchor)
+    if not isinstance(found, Moment):
+        return ""
+    left = found.at - now
+    hourly = found.clock is not None and offsets.parse(planned.before or "PT0S").seconds > 0
+    if hourly and timedelta(0) < left < timedelta(days=1):
         return words.before(_minutes(left))
-    days = (planned.anchor_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return f"D-{days}" if days > 0 else "D-DAY"
+    if -LATE <= left <= timedelta(0):
+        return "D-DAY"  # 24:00 belongs to the day it ends, also a tick later
+    return _days(planned, shown, found, now=now)
+
+
+def _days(planned: Planned, shown: Shown, found: Moment, *, now: datetime) -> str:
+    """To the day as it was written: `2026-03-27T24:00` is the 27th, as on the pages."""
+    day = dates.parse_end(shown.date(planned.anchor) or "").first or found.day
+    days = (day - now.astimezone(found.zone).date()).days
+    return f"D-{days}" if days > 0 else f"D+{-days}" if days else "D-DAY"
 
 
 def _minutes(left: timedelta) -> int:

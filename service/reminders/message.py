@@ -59,7 +59,7 @@ def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None
     return Message(
         lang=lang,
         tone="soon" if planned.valid_until - now <= timedelta(days=1) else "calm",
-        headline=" · ".join((count, anchor, _name(shown, lang))),
+        headline=" · ".join(part for part in (count, anchor, _name(shown, lang)) if part),
         rows=_rows(shown, words, lang),
         notes=(*_certainty(planned, shown, words, lang), *_lateness(planned, words, now=now)),
         links=_links(shown, words, page),
