@@ -1,4 +1,4 @@
-"""The words that stand in calendars, in Korean and English."""
+"""The words that stand in calendars, and that pages and messages share with them, in Korean and English."""
 
 from typing import Literal
 
@@ -118,6 +118,12 @@ KINDS: dict[Kind, Words] = {
     "milestone": Words(ko="일정", en="milestone"),
     "application_window": Words(ko="접수", en="call"),
     "other": Words(ko="행사", en="event"),
+}
+STATUSES: dict[str, Words] = {
+    "tentative": Words(ko="잠정", en="tentative"),
+    "scheduled": Words(ko="확정", en="scheduled"),
+    "postponed": Words(ko="연기", en="postponed"),
+    "cancelled": Words(ko="취소", en="cancelled"),
 }
 # Only those who make the event happen; speakers and exhibitors would fill the entry.
 ROLES: dict[PartRole, Words] = {

@@ -3,6 +3,7 @@
 from typing import get_args
 
 from service.catalogue.entry_words import KINDS as KINDS
+from service.catalogue.entry_words import STATUSES as STATUSES
 from service.catalogue.event import (
     CloseRule,
     EvidenceField,
@@ -96,12 +97,6 @@ rolling         | 상시           | rolling
 varies          | 마감 상이      | dates vary
 to_be_announced | 마감 미정      | no date yet
 unknown         | 마감 미상      | close unknown
-""")
-STATUSES = _table("""
-tentative | 잠정 | tentative
-scheduled | 확정 | scheduled
-postponed | 연기 | postponed
-cancelled | 취소 | cancelled
 """)
 RELATIONS = _table("""
 affiliated_with | 연계 행사          | Affiliated with

@@ -7,61 +7,31 @@ import re
 from datetime import datetime, timedelta
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 
 from service.catalogue import dates, evidence, labels
-from service.catalogue.event import Event, Evidence, Language, Place, Status, Text
-from service.catalogue.event import Kind as EventKind
-from service.catalogue.view import When
-from service.reminders import moments, offsets, wording
+from service.catalogue.entry_words import STATUSES, pick
+from service.catalogue.event import Language, Place, Status, Text
+from service.reminders import wording
+from service.reminders.countdown import countdown
 from service.reminders.lateness import late_seconds
 from service.reminders.planned import Kind, Planned
-from service.reminders.wording import Words
+from service.reminders.shown import Shown, read
+from service.reminders.wording import Standing, Words
 
 Tone = Literal["calm", "soon", "change", "over"]
 MOST_CHANGES = 8
+# What is told from what to what, the most telling first; of other fields only that they changed.
+TOLD_APART = ("status", "start", "end", "timezone")
 # To its readers a new event was nothing before, not undecided, and of a deleted one nothing is left to have
 # changed; what was internal before or is so now is not theirs to read.
 HAVE_A_BEFORE: frozenset[Kind] = frozenset(
     {"event.updated", "event.rescheduled", "event.postponed", "event.cancelled"}
 )
+OFF: frozenset[Status] = frozenset({"cancelled", "postponed"})
 # Bidirectional overrides would let a title rewrite the words around it; zero-width and control characters
 # hide.
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-class Shown(Struct, frozen=True, kw_only=True):
-    """The part of an event's document that a message shows."""
-
-    id: str
-    kind: EventKind
-    name: Text
-    status: Status
-    timezone: str
-    when: When
-    disputed: bool
-    start: str | None = None
-    end: str | None = None
-    close_rule: str | None = None
-    close_text: str | None = None
-    place: Place | None = None
-    url: str | None = None
-    apply_url: str | None = None
-    evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def event(self) -> Event:
-        """As much of the event as its dates need."""
-        return Event(
-            id=self.id,
-            kind=self.kind,
-            name=self.name,
-            start=self.start,
-            end=self.end,
-            timezone=self.timezone,
-            evidence=self.evidence,
-        )
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -85,20 +55,20 @@ class Message(Struct, frozen=True, kw_only=True):
     links: tuple[Link, ...] = ()
 
 
-_SHOWN = msgspec.json.Decoder(Shown)
-
-
 def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None, now: datetime) -> Message:
     """`page` is the event's own page on this service, if it has a public address."""
-    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
+    shown, words = read(event), wording.WORDS[lang]
     count = countdown(planned, shown, words, now=now)
     anchor = words.anchors[planned.anchor or "start"]
+    standing = _standing(planned, shown, {})
+    soon: Tone = "soon" if planned.valid_until - now <= timedelta(days=1) else "calm"
+    headline = (count, anchor, _marked(_name(shown, lang), standing, words))
     return Message(
         lang=lang,
-        tone="soon" if planned.valid_until - now <= timedelta(days=1) else "calm",
-        headline=" · ".join((count, anchor, _name(shown, lang))),
+        tone="over" if standing else soon,
+        headline=" · ".join(part for part in headline if part),
         rows=_rows(shown, words, lang),
-        notes=(*_certainty(planned, shown, words, lang), *_lateness(planned, words, now=now)),
+        notes=(*_notes(planned, shown, standing, words, lang), *_lateness(planned, words, now=now)),
         links=_links(shown, words, page),
     )
 
@@ -112,15 +82,16 @@ def notice(
     page: str | None,
 ) -> Message:
     """`event` as it is after the change; for a deletion as it was before."""
-    shown, words = _SHOWN.decode(event), wording.WORDS[lang]
-    rows = _rows(shown, words, lang)
-    over = planned.type in ("event.cancelled", "event.postponed", "event.deleted")
+    shown, words = read(event), wording.WORDS[lang]
+    before = previous if planned.type in HAVE_A_BEFORE else {}
+    standing = _standing(planned, shown, before)
+    over = shown.status in OFF or planned.type in ("event.cancelled", "event.postponed", "event.deleted")
     return Message(
         lang=lang,
         tone="over" if over else "change",
-        headline=" · ".join((words.types[planned.type], _name(shown, lang))),
-        rows=(*_changes(shown, previous, words, lang), *rows) if planned.type in HAVE_A_BEFORE else rows,
-        notes=_certainty(planned, shown, words, lang),
+        headline=f"{words.types[planned.type]} · {_marked(_name(shown, lang), standing, words)}",
+        rows=(*_changes(shown, before, words, lang), *_rows(shown, words, lang)),
+        notes=_notes(planned, shown, standing, words, lang),
         links=() if planned.type == "event.deleted" else _links(shown, words, page),
     )
 
@@ -136,36 +107,9 @@ def disabled(*, name: str, reason: str, lang: Language) -> Message:
     return Message(lang=lang, tone="over", headline=f"{words.disabled} · {plain(name)}", rows=rows)
 
 
-def countdown(planned: Planned, shown: Shown, words: Words, *, now: datetime) -> str:
-    """`D-7`, by the calendar where the event is, at the instant of sending.
-
-    Hours where hours were asked for.
-    """
-    if planned.anchor_at is None:
-        return ""
-    zone = dates.zone(shown.timezone)
-    left = planned.anchor_at - now
-    timed = _text(planned, shown).find("T") > 0
-    if timed and offsets.parse(planned.before or "PT0S").seconds and timedelta(0) < left < timedelta(days=1):
-        return words.before(_minutes(left))
-    days = (planned.anchor_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-    return f"D-{days}" if days > 0 else "D-DAY"
-
-
 def plain(text: str) -> str:
     """One line of visible characters."""
     return " ".join(_UNSEEN.sub(" ", text).split())
-
-
-def _minutes(left: timedelta) -> int:
-    """Rounded up to whole minutes: an hour before, sent a second later, is still an hour before."""
-    return -int(-left.total_seconds() // 60)
-
-
-def _text(planned: Planned, shown: Shown) -> str:
-    if planned.anchor in ("start", "opens"):
-        return shown.start or ""
-    return (moments.deadline(shown.event) if planned.anchor == "closes" else shown.end) or ""
 
 
 def _name(shown: Shown, lang: Language) -> str:
@@ -192,9 +136,28 @@ def _where(place: Place | None, lang: Language) -> str:
     return plain(", ".join(part for part in parts if part))
 
 
+def _standing(planned: Planned, shown: Shown, before: dict[str, object]) -> Standing | None:
+    """That it is off, or on again: what no reader may miss. None where the message is about just that."""
+    if shown.status == "cancelled" or shown.status == "postponed":
+        return None if planned.type == f"event.{shown.status}" else shown.status
+    return "on_again" if before.get("status") in OFF else None
+
+
+def _marked(name: str, standing: Standing | None, words: Words) -> str:
+    """Before the name, where nothing cuts it off: often a reader sees no more than the headline."""
+    return words.marks[standing].format(name) if standing else name
+
+
+def _notes(
+    planned: Planned, shown: Shown, standing: Standing | None, words: Words, lang: Language
+) -> tuple[str, ...]:
+    certainty = _certainty(planned, shown, words, lang)
+    return (words.standings[standing], *certainty) if standing else certainty
+
+
 def _certainty(planned: Planned, shown: Shown, words: Words, lang: Language) -> tuple[str, ...]:
     """How sure it is: what a reader must know before relying on the date."""
-    text = _text(planned, shown)
+    text = shown.date(planned.anchor) or ""
     closing = planned.anchor == "closes"
     facts = (
         (shown.status == "tentative", words.tentative),
@@ -222,16 +185,21 @@ def _lateness(planned: Planned, words: Words, *, now: datetime) -> tuple[str, ..
 
 def _changes(shown: Shown, previous: dict[str, object], words: Words, lang: Language) -> tuple[Row, ...]:
     rows = []
-    for field, before in previous.items():
-        if field in ("start", "end"):
-            after = shown.start if field == "start" else shown.end
-            rows.append(Row(label=words.fields[field], text=f"{_date(before, lang)} → {_date(after, lang)}"))
-    others = [
-        words.fields[field] for field in previous if field in words.fields and field not in ("start", "end")
-    ]
+    for field in TOLD_APART:
+        if field in previous:
+            before, after = (_value(field, value, lang) for value in (previous[field], getattr(shown, field)))
+            rows.append(Row(label=words.fields[field], text=f"{before} → {after}"))
+    others = [words.fields[field] for field in previous if field in words.fields and field not in TOLD_APART]
     if others:
         rows.append(Row(label=words.changed, text=", ".join(others[:MOST_CHANGES])))
     return tuple(rows)
+
+
+def _value(field: str, value: object, lang: Language) -> str:
+    if field in ("start", "end"):
+        return _date(value, lang)
+    word = STATUSES.get(str(value)) if field == "status" else None
+    return pick(word, lang) if word else plain(str(value))
 
 
 def _date(text: object, lang: Language) -> str:

@@ -1,16 +1,22 @@
 """The words of messages, in Korean and English."""
 
+from typing import Literal
+
 from msgspec import Struct
 
 from service.catalogue.event import Language
 from service.reminders.planned import Kind
 from service.reminders.rules import Anchor
 
+Standing = Literal["cancelled", "postponed", "on_again"]
+
 
 class Words(Struct, frozen=True, kw_only=True):
     anchors: dict[Anchor, str]
     types: dict[Kind, str]
     fields: dict[str, str]
+    marks: dict[Standing, str]
+    standings: dict[Standing, str]
     when: str
     where: str
     changed: str
@@ -76,6 +82,12 @@ WORDS: dict[Language, Words] = {
             "tags": "분류",
             "evidence": "근거",
         },
+        marks={"cancelled": "[취소] {}", "postponed": "[연기] {}", "on_again": "[다시 진행] {}"},
+        standings={
+            "cancelled": "취소된 일정입니다",
+            "postponed": "연기된 일정입니다",
+            "on_again": "다시 진행하기로 한 일정입니다",
+        },
         when="언제",
         where="어디서",
         changed="바뀐 것",
@@ -132,6 +144,12 @@ WORDS: dict[Language, Words] = {
             "apply_url": "Application address",
             "tags": "Tags",
             "evidence": "Evidence",
+        },
+        marks={"cancelled": "[cancelled] {}", "postponed": "[postponed] {}", "on_again": "[on again] {}"},
+        standings={
+            "cancelled": "This has been cancelled",
+            "postponed": "This has been postponed",
+            "on_again": "This is on again",
         },
         when="When",
         where="Where",

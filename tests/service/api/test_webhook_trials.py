@@ -228,6 +228,16 @@ def test_a_chat_gets_a_message_in_its_own_form(
     assert "D-11" in text and "서밋" in text and "https://dday.example/en/events/summit" in text
 
 
+@pytest.mark.parametrize("chat", ["slack", "discord", "teams"])
+def test_a_sample_of_what_is_past_counts_the_days_since(
+    client: Client, key: dict[str, str], receiver: Receiver, chat: str
+) -> None:
+    client.put("/v1/events/summit", json=EVENT | {"start": "2026-02-26"}, headers=bearer(ADMIN))
+    Hook(client, key, receiver.url, format=chat, lang="en").tried(event="summit")
+    [request] = receiver.requests
+    assert "D+3 · starts · 서밋" in request.body.decode()
+
+
 def test_while_a_secret_is_rotated_both_sign_and_then_only_the_new_one(
     client: Client, key: dict[str, str], receiver: Receiver, clock: SimulatedClock
 ) -> None:

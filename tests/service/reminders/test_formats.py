@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue.event import Edition, Event, Evidence, Language, Place, Text
-from service.reminders import discord, formats, message, slack, wording
+from service.catalogue import entry_words
+from service.catalogue.event import Edition, Event, Evidence, Language, Place, Status, Text
+from service.reminders import discord, formats, message, sample, slack, wording
 from service.reminders.formats import Change
 from service.reminders.message import Message
 from service.reminders.plan import plan
@@ -49,6 +50,10 @@ SEOULCON = event(
     end="2026-01-01",
     place=Place(name=Text(ko="동대문디자인플라자(DDP)", en="Dongdaemun Design Plaza"), city="서울"),
     url="https://seoulcon.example",
+)
+CALLED_OFF = msgspec.structs.replace(SEOULCON, status="cancelled")
+ABROAD = msgspec.structs.replace(
+    SEOULCON, status="postponed", start="2025-12-29T10:00", timezone="America/New_York"
 )
 UNSURE = call(
     "voucher",
@@ -92,7 +97,21 @@ def noticed(made: Event, kind: Kind, previous: dict[str, object], now: datetime,
     return formats.notice(told, webhook(**hook), event=shown, change=change, page=PAGE.format(made.id))
 
 
+def sampled(made: Event, now: datetime, **hook: Any) -> bytes:
+    told = sample.reminder(webhook(**hook), candidate(made), nonce="n", now=now)
+    assert told is not None
+    return formats.reminder(
+        told, webhook(**hook), event=document(made, now=now), page=PAGE.format(made.id), now=now
+    )
+
+
 MOVED: dict[str, object] = {"start": "2025-12-30", "end": None, "place": {}}
+POSTPONED: dict[str, object] = {
+    "start": "2025-12-28T10:00",
+    "status": "tentative",
+    "summary": {},
+    "timezone": "Asia/Seoul",
+}
 # As the log has them: nothing before a first revision; internal means deleted to everybody outside.
 NEW: dict[str, object] = {"kind": None, "name": None, "start": None, "end": None, "place": None}
 GONE: dict[str, object] = {"kind": "meetup", "start": "2025-12-28", "visibility": "public"}
@@ -107,7 +126,13 @@ CASES: dict[str, Any] = {
     "rescheduled": partial(noticed, SEOULCON, "event.rescheduled", MOVED, OCTOBER),
     "created": partial(noticed, SEOULCON, "event.created", NEW, OCTOBER),
     "deleted": partial(noticed, SEOULCON, "event.deleted", GONE, OCTOBER),
-    "cancelled": partial(noticed, SEOULCON, "event.cancelled", {"status": "scheduled"}, OCTOBER),
+    "cancelled": partial(noticed, CALLED_OFF, "event.cancelled", {"status": "scheduled"}, OCTOBER),
+    "cancelled-when-new": partial(noticed, CALLED_OFF, "event.created", NEW, OCTOBER),
+    "cancelled-and-updated": partial(noticed, CALLED_OFF, "event.updated", {"tags": []}, OCTOBER),
+    "cancelled-sample": partial(sampled, CALLED_OFF, utc("2025-12-15 00:00")),
+    "on-again": partial(noticed, SEOULCON, "event.updated", {"status": "cancelled"}, OCTOBER),
+    "postponed-and-moved": partial(noticed, ABROAD, "event.postponed", POSTPONED, OCTOBER),
+    "another-zone": partial(noticed, SEOULCON, "event.rescheduled", {"timezone": "Asia/Tokyo"}, OCTOBER),
     "disabled": lambda **hook: formats.disabled(webhook(**hook), other=OFF, now=OCTOBER),
     "test": lambda **hook: formats.test(webhook(**hook), now=OCTOBER),
 }
@@ -149,6 +174,147 @@ def test_what_is_new_or_gone_is_told_as_it_is_and_never_as_changed(
     said = message.notice(told, event=shown, previous=previous, lang=lang, page=None)
     words = wording.WORDS[lang]
     assert [row.label for row in said.rows] == [words.when, words.where]
+
+
+def told_of(status: Status, kind: Kind, previous: dict[str, object], lang: Language) -> Message:
+    made = msgspec.structs.replace(SEOULCON, status=status)
+    told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
+    shown = document(made, now=OCTOBER)
+    if kind == "event.reminder":
+        return message.reminder(told, event=shown, lang=lang, page=None, now=OCTOBER)
+    return message.notice(told, event=shown, previous=previous, lang=lang, page=None)
+
+
+ABOUT: tuple[tuple[Kind, dict[str, object]], ...] = (
+    ("event.reminder", {}),
+    ("event.created", NEW),
+    ("event.updated", {"tags": []}),
+    ("event.rescheduled", {"start": "2025-12-28"}),
+    ("event.deleted", GONE),
+)
+
+
+@pytest.mark.parametrize(
+    ("lang", "status", "mark", "note"),
+    [
+        ("ko", "cancelled", "[취소] 서울콘 2025", "취소된 일정입니다"),
+        ("ko", "postponed", "[연기] 서울콘 2025", "연기된 일정입니다"),
+        ("en", "cancelled", "[cancelled] SeoulCon 2025", "This has been cancelled"),
+        ("en", "postponed", "[postponed] SeoulCon 2025", "This has been postponed"),
+    ],
+)
+@pytest.mark.parametrize(("kind", "previous"), ABOUT)
+def test_whatever_a_message_is_about_it_says_that_the_event_is_off(
+    kind: Kind, previous: dict[str, object], lang: Language, status: Status, mark: str, note: str
+) -> None:
+    said = told_of(status, kind, previous, lang)
+    assert (said.headline.split(" · ")[-1], said.notes, said.tone) == (mark, (note,), "over")
+
+
+@pytest.mark.parametrize("chat", CHATS)
+@pytest.mark.parametrize("case", ["cancelled-when-new", "cancelled-and-updated", "cancelled-sample"])
+def test_every_chat_says_that_an_event_is_off(case: str, chat: Any) -> None:
+    for lang, mark, note in (("ko", "취소", "취소된"), ("en", "cancelled", "has been cancelled")):
+        text = CASES[case](format=chat, lang=lang).decode().replace("\\", "")
+        assert f"[{mark}] " in text and note in text
+
+
+@pytest.mark.parametrize(("kind", "previous"), ABOUT)
+@pytest.mark.parametrize("lang", ["ko", "en"])
+def test_of_an_event_that_takes_place_nothing_of_the_sort_is_said(
+    kind: Kind, previous: dict[str, object], lang: Language
+) -> None:
+    said = told_of("scheduled", kind, previous, lang)
+    assert "[" not in said.headline and said.notes == ()
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("status", ["cancelled", "postponed"])
+def test_a_message_that_is_about_just_that_does_not_say_it_twice(status: Status, lang: Language) -> None:
+    kind: Kind = "event.cancelled" if status == "cancelled" else "event.postponed"
+    said = told_of(status, kind, {"status": "scheduled"}, lang)
+    assert "[" not in said.headline and said.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("lang", "before", "after", "kind", "headline", "row", "notes"),
+    [
+        (
+            "ko",
+            "cancelled",
+            "scheduled",
+            "event.updated",
+            "내용 변경 · [다시 진행] 서울콘 2025",
+            "취소 → 확정",
+            ("다시 진행하기로 한 일정입니다",),
+        ),
+        (
+            "en",
+            "cancelled",
+            "scheduled",
+            "event.updated",
+            "Updated · [on again] SeoulCon 2025",
+            "cancelled → scheduled",
+            ("This is on again",),
+        ),
+        (
+            "en",
+            "postponed",
+            "tentative",
+            "event.rescheduled",
+            "Rescheduled · [on again] SeoulCon 2025",
+            "postponed → tentative",
+            ("This is on again", "Tentative"),
+        ),
+        (
+            "ko",
+            "tentative",
+            "scheduled",
+            "event.updated",
+            "내용 변경 · 서울콘 2025",
+            "잠정 → 확정",
+            (),
+        ),
+        ("ko", "postponed", "cancelled", "event.cancelled", "취소 · 서울콘 2025", "연기 → 취소", ()),
+    ],
+)
+def test_a_change_of_status_is_told_from_what_to_what(
+    lang: Language,
+    before: str,
+    after: Status,
+    kind: Kind,
+    headline: str,
+    row: str,
+    notes: tuple[str, ...],
+) -> None:
+    said = told_of(after, kind, {"status": before}, lang)
+    assert (said.headline, said.notes) == (headline, notes)
+    assert said.rows[0] == message.Row(label=wording.WORDS[lang].fields["status"], text=row)
+
+
+@pytest.mark.parametrize(("lang", "label"), [("ko", "시간대"), ("en", "Time zone")])
+def test_a_move_to_another_zone_is_told_from_where_to_where(lang: Language, label: str) -> None:
+    said = told_of("scheduled", "event.rescheduled", {"timezone": "America/New_York", "tags": []}, lang)
+    words = wording.WORDS[lang]
+    assert said.rows[:2] == (
+        message.Row(label=label, text="America/New_York → Asia/Seoul"),
+        message.Row(label=words.changed, text=words.fields["tags"]),
+    )
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+def test_the_marks_are_those_of_calendars_and_pages(lang: Language) -> None:
+    marks, phrases = wording.WORDS[lang].marks, entry_words.PHRASES[lang]
+    assert (marks["cancelled"], marks["postponed"]) == (phrases.cancelled, phrases.postponed)
+    for status in ("cancelled", "postponed"):
+        assert marks[status] == f"[{entry_words.pick(entry_words.STATUSES[status], lang)}] {{}}"
+
+
+def test_a_mark_survives_a_name_that_is_too_long() -> None:
+    long = msgspec.structs.replace(CALLED_OFF, name=Text(ko="긴" * 300))
+    shown = json.loads(noticed(long, "event.updated", {"tags": []}, OCTOBER, format="slack", lang="ko"))
+    header = shown["blocks"][0]["text"]["text"]
+    assert header.startswith("내용 변경 · [취소] 긴") and len(header) == 150
 
 
 def test_a_new_event_says_how_certain_it_is() -> None:
