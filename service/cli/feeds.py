@@ -102,7 +102,7 @@ def _show_address(answer: bytes, words: str, *, as_json: bool) -> None:
 
 def _option(text: str) -> tuple[str, object]:
     """`alarms` is a list and `placeholders` a flag; the service judges the rest."""
-    name, value = pair(text, "=")
+    name, value = pair(text, "=", flag="--option")
     if name == "alarms":
         return name, value.split(",")
     return name, {"true": True, "false": False}.get(value, value)

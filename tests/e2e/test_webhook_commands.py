@@ -123,7 +123,7 @@ def test_what_nobody_takes_exits_with_1(webhooks):
         (("add", "https://10.0.0.1/", "--remind", "start:P1D"), ADMIN, 1, "destination is not allowed"),
         (("add", "https://example.org/"), ADMIN, 2, "asks for nothing"),
         (("add", "https://example.org/", "--remind", "finish:P7D"), ADMIN, 2, "'finish' is none of "),
-        (("add", "https://example.org/", "--remind", "start:7"), ADMIN, 2, "P7D"),
+        (("add", "https://example.org/", "--remind", "start:7"), ADMIN, 2, "such as P7D"),
         (
             ("add", "https://example.org/", "--on", "created", "--filter", "foo=1"),
             ADMIN,
@@ -134,7 +134,13 @@ def test_what_nobody_takes_exits_with_1(webhooks):
         (("list",), "dday_a\n", 2, "DDAY_API_KEY must be"),
         (("list", "--url", "nonsense"), ADMIN, 2, "--url must be an http or https address"),
         (("add", "https://example.org/", "--remind", "closes"), ADMIN, 2, "two parts"),
-        (("add", "https://example.org/", "--remind", "closes:P1X"), ADMIN, 1, "/reminders/0/before"),
+        (("add", "https://example.org/", "--remind", "closes:P1X"), ADMIN, 2, "--remind closes:P1X: use an"),
+        (
+            ("add", "https://example.org/", "--on", "created", "--remind-at", "25:00"),
+            ADMIN,
+            1,
+            "/remind_at: ",
+        ),
         (("redeliver", "whk_nothing"), ADMIN, 2, "--since"),
     ],
 )
