@@ -6,7 +6,7 @@ import msgspec
 import rich_click as click
 
 from service.cli.console import err, out, show_json, show_table
-from service.cli.remote import Api, on_service
+from service.cli.remote import Api, on_service, path_of
 from service.cli.wishes import filter_of, pair
 
 ROUTE = "/v1/saved-feeds"
@@ -76,7 +76,7 @@ def add(
 @on_service
 def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
     """Give FEED another address and show it, once."""
-    answer = api.call("POST", f"{ROUTE}/{feed}/rotate", body={"overlap": overlap})
+    answer = api.call("POST", path_of(ROUTE, feed, "/rotate"), body={"overlap": overlap})
     words = "Shown only now. Older addresses end at {0.previous_until:%Y-%m-%d %H:%M} UTC."
     _show_address(answer, words, as_json=as_json)
 
@@ -86,7 +86,7 @@ def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
 @on_service
 def remove(api: Api, as_json: bool, feed: str) -> None:
     """Delete FEED; its addresses are dead from now on."""
-    api.call("DELETE", f"{ROUTE}/{feed}")
+    api.call("DELETE", path_of(ROUTE, feed))
     err.print(f"{feed} is deleted.", markup=False)
 
 

@@ -12,7 +12,7 @@ from service.cli.arrivals import for_machine, line
 from service.cli.console import Refused, err, out, show_json
 from service.cli.forward import Forward, Unanswered, target
 from service.cli.receiver import Arrival, Receiver, Reply
-from service.cli.remote import Api
+from service.cli.remote import Api, path_of
 from service.cli.wishes import COUNTDOWN, EVERY_CHANGE
 from service.reminders.rules import NewWebhook, WebhookView
 from service.settings import listen_secret
@@ -93,7 +93,7 @@ def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
     try:
         yield made
     finally:
-        api.call("DELETE", f"/v1/webhooks/{made.id}")
+        api.call("DELETE", path_of("/v1/webhooks", made.id))
 
 
 def _until_interrupted() -> None:
