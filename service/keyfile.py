@@ -45,11 +45,20 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True):
         _sync_folder(self.file.parent)
 
 
-def begin_change(file: Path) -> KeyChange:
-    """Put a new key beside the old one; again, after an interruption, it is the same new key."""
+def begin_change(file: Path, *, wanted: bytes | None = None) -> KeyChange:
+    """Put a new key beside the old one: `wanted`, or a random one.
+
+    Again, after an interruption, it is the same new key: some secrets may be sealed with it already.
+    """
     old = _read(file)
     following = _next(file)
-    return KeyChange(file=file, old=old, new=_read(following) if following.exists() else _create(following))
+    new = _read(following) if following.exists() else _create(following, wanted)
+    if wanted not in (None, new):
+        raise SettingsError(
+            "A change to another key than that of --new-key was interrupted. Run `dday secrets rotate` "
+            "without --new-key to finish it first."
+        )
+    return KeyChange(file=file, old=old, new=new)
 
 
 def _next(file: Path) -> Path:
@@ -65,8 +74,8 @@ def _read(file: Path) -> bytes:
     return bytes.fromhex(text)
 
 
-def _create(file: Path) -> bytes:
-    key = secrets.token_bytes(32)
+def _create(file: Path, wanted: bytes | None = None) -> bytes:
+    key = wanted or secrets.token_bytes(32)
     partial = file.with_name(file.name + ".new")
     partial.unlink(missing_ok=True)
     # Complete on disk under another name first: a crash must not leave half a key under the real one.

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from service.spellings import PARSERS, SECONDS, LogLevel, Network, spelt
+from service.spellings import PARSERS, SECONDS, LogLevel, Network, signing_secret, spelt
 
 PREFIX = "DDAY_"
 BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
@@ -87,11 +87,11 @@ def read(environ: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
 
 
 def _is_ours(key: str) -> bool:
-    # DDAY_API_KEY and DDAY_URL belong to the commands that talk to a running service, not to the service.
+    # These belong to the commands that talk to a running service, not to the service.
     return key.startswith(PREFIX) and key not in CLIENT_VARIABLES
 
 
-CLIENT_VARIABLES = ("DDAY_API_KEY", "DDAY_URL")
+CLIENT_VARIABLES = ("DDAY_API_KEY", "DDAY_URL", "DDAY_LISTEN_SECRET")
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +108,18 @@ def remote_from_environment(asked: str | None = None) -> Remote:
     if key and not re.fullmatch(r"[!-~]+", key):
         raise SettingsError("DDAY_API_KEY must be a key as `dday keys create` shows it, nothing more.")
     return Remote(url=_parsed("public_url", "--url" if asked else "DDAY_URL", found), api_key=key)
+
+
+def listen_secret(asked: str | None = None) -> str | None:
+    """The secret that `dday listen` verifies with: as asked, or `DDAY_LISTEN_SECRET`."""
+    found = os.environ.get("DDAY_LISTEN_SECRET") or None if asked is None else asked
+    if found is None:
+        return None
+    try:
+        return signing_secret(found)
+    except ValueError as error:
+        name = "DDAY_LISTEN_SECRET" if asked is None else "--secret"
+        raise SettingsError(f"{name} must be {error}.") from None
 
 
 def foreign_environment() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """How each setting is written. Parsers raise ValueError with words that complete "DDAY_X must be ..."."""
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -44,6 +45,17 @@ def url(text: str) -> str:
     if parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment):
         return text.rstrip("/")
     raise ValueError("an http or https address, such as https://dday.example.org")
+
+
+def signing_secret(text: str) -> str:
+    """A symmetric secret of Standard Webhooks: 24 to 64 bytes."""
+    prefix, found, encoded = text.partition("whsec_")
+    try:
+        if found and not prefix and 24 <= len(b64decode(encoded, validate=True)) <= 64:
+            return text
+    except ValueError:
+        pass  # not base64, or not even ASCII
+    raise ValueError("a webhook's secret: whsec_ and 24 to 64 bytes in base64, as it was shown when made")
 
 
 def _admin_key(text: str) -> str:

@@ -1,5 +1,6 @@
 """What a person sees of a message that arrived (one line), and what a machine does (one object)."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,8 @@ from service.catalogue.event import Text
 from service.cli.receiver import Arrival
 
 KOREA = ZoneInfo("Asia/Seoul")
+# What a body can be that is no message: not JSON or another JSON, not UTF-8, nested without end.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Label(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ class ForMachine(msgspec.Struct, frozen=True, kw_only=True):
     """An arrival as one JSON object."""
 
     id: str
-    sent_at: datetime
+    sent_at: datetime | None
     verified: bool
     fault: str | None
     forwarded: int | None
@@ -54,12 +57,12 @@ class ForMachine(msgspec.Struct, frozen=True, kw_only=True):
 
 def for_machine(arrival: Arrival, *, forwarded: int | None = None) -> ForMachine:
     try:
-        body: msgspec.Raw | str = msgspec.json.decode(arrival.body, type=msgspec.Raw)
-    except msgspec.DecodeError:
+        body: msgspec.Raw | str = msgspec.Raw(msgspec.json.format(arrival.body.decode(), indent=-1))
+    except UNREADABLE:
         body = arrival.body.decode(errors="replace")
     return ForMachine(
         id=arrival.id,
-        sent_at=_sent(arrival).astimezone(UTC),
+        sent_at=_sent(arrival),
         verified=arrival.fault is None,
         fault=arrival.fault,
         forwarded=forwarded,
@@ -72,14 +75,17 @@ def line(arrival: Arrival) -> str:
     seal = "[green]✔ verified[/]" if arrival.fault is None else f"[red]✘ {escape(arrival.fault)}[/]"
     try:
         message = msgspec.json.decode(arrival.body, type=Message)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return f"{seal}  {escape(arrival.body[:200].decode(errors='replace'))}"
-    return f"{_sent(arrival):%Y-%m-%d %H:%M}  {seal}  {_what(message)}"
+    sent = _sent(arrival)
+    at = f"{sent.astimezone(KOREA):%Y-%m-%d %H:%M}  " if sent else ""
+    return f"{at}{seal}  {_what(message)}"
 
 
-def _sent(arrival: Arrival) -> datetime:
+def _sent(arrival: Arrival) -> datetime | None:
+    """When it says it was sent; None where it names no instant of the next three thousand years."""
     stamp = arrival.headers.get("webhook-timestamp", "")
-    return datetime.fromtimestamp(int(stamp) if stamp.isdigit() else 0, UTC).astimezone(KOREA)
+    return datetime.fromtimestamp(int(stamp), UTC) if re.fullmatch(r"[0-9]{1,11}", stamp) else None
 
 
 def _what(message: Message) -> str:
@@ -88,16 +94,17 @@ def _what(message: Message) -> str:
     when = escape(event.when.label.ko or "")
     reminder = message.data.reminder
     if reminder is None:
-        kind = message.type.removeprefix("event.")
-        changed = f" ({', '.join(message.data.changed)})" if kind in ("updated", "rescheduled") else ""
+        kind = escape(message.type.removeprefix("event."))
+        fields = escape(", ".join(message.data.changed))
+        changed = f" ({fields})" if kind in ("updated", "rescheduled") else ""
         return f"[bold]{kind}[/]{changed}  {name}  {when}"
     late = f" [yellow]{reminder.late_seconds} s late[/]" if reminder.late_seconds else ""
-    return f"[bold]{countdown(reminder.before):>5}[/] {reminder.anchor:<6}{late} {name}  {when}"
+    before = escape(f"{countdown(reminder.before):>5}")
+    return f"[bold]{before}[/] {escape(f'{reminder.anchor:<6}')}{late} {name}  {when}"
 
 
 def countdown(before: str) -> str:
     """`P7D` is D-7, `PT0S` D-day; other lengths of time stay as they are."""
-    days = before.removeprefix("P").removesuffix("D")
-    if days.isdigit():
-        return f"D-{days}" if int(days) else "D-day"
+    if days := re.fullmatch(r"P([0-9]{1,4})D", before):
+        return f"D-{days[1]}" if int(days[1]) else "D-day"
     return "D-day" if before == "PT0S" else f"-{before}"

@@ -6,7 +6,7 @@ import msgspec
 import rich_click as click
 
 from service.cli.console import err, out, show_json, show_table
-from service.cli.remote import Api, on_service
+from service.cli.remote import Api, on_service, path_of
 from service.cli.wishes import filter_of, pair
 
 ROUTE = "/v1/saved-feeds"
@@ -76,7 +76,7 @@ def add(
 @on_service
 def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
     """Give FEED another address and show it, once."""
-    answer = api.call("POST", f"{ROUTE}/{feed}/rotate", body={"overlap": overlap})
+    answer = api.call("POST", path_of(ROUTE, feed, "/rotate"), body={"overlap": overlap})
     words = "Shown only now. Older addresses end at {0.previous_until:%Y-%m-%d %H:%M} UTC."
     _show_address(answer, words, as_json=as_json)
 
@@ -86,7 +86,7 @@ def rotate(api: Api, as_json: bool, feed: str, overlap: str) -> None:
 @on_service
 def remove(api: Api, as_json: bool, feed: str) -> None:
     """Delete FEED; its addresses are dead from now on."""
-    api.call("DELETE", f"{ROUTE}/{feed}")
+    api.call("DELETE", path_of(ROUTE, feed))
     err.print(f"{feed} is deleted.", markup=False)
 
 
@@ -102,7 +102,7 @@ def _show_address(answer: bytes, words: str, *, as_json: bool) -> None:
 
 def _option(text: str) -> tuple[str, object]:
     """`alarms` is a list and `placeholders` a flag; the service judges the rest."""
-    name, value = pair(text, "=")
+    name, value = pair(text, "=", flag="--option")
     if name == "alarms":
         return name, value.split(",")
     return name, {"true": True, "false": False}.get(value, value)

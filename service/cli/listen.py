@@ -5,20 +5,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import httpx
 import msgspec
 import rich_click as click
 
 from service.cli.arrivals import for_machine, line
 from service.cli.console import Refused, err, out, show_json
-from service.cli.receiver import Arrival, Receiver
-from service.cli.remote import Api
+from service.cli.forward import Forward, Unanswered, target
+from service.cli.receiver import Arrival, Receiver, Reply
+from service.cli.remote import Api, path_of
 from service.cli.wishes import COUNTDOWN, EVERY_CHANGE
 from service.reminders.rules import NewWebhook, WebhookView
+from service.settings import listen_secret
 
 # A closed terminal and a supervisor end it like Ctrl-C: its webhook must not outlive it.
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding", "transfer-encoding"})
 
 
 @click.command()
@@ -26,9 +26,17 @@ HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding
     "--port", type=click.IntRange(1, 65_535), default=4242, show_default=True, help="Where to listen."
 )
 @click.option(
-    "--forward-to", metavar="URL", help="Pass every request on, unchanged, and answer as it answers."
+    "--forward-to",
+    metavar="URL",
+    help="Pass every request on, unchanged, and answer as it answers: its status, content-type, retry-after "
+    "and body (64 KiB of it).",
 )
-@click.option("--secret", metavar="WHSEC", help="Only listen, for a webhook that exists and has this secret.")
+@click.option(
+    "--secret",
+    metavar="WHSEC",
+    help="Only listen, for a webhook that exists and has this secret; better given as DDAY_LISTEN_SECRET, "
+    "which `ps` does not show.",
+)
 @click.option(
     "--url", metavar="URL", help="The service to ask. [default: DDAY_URL, or this machine's port 8000]"
 )
@@ -39,10 +47,12 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
     Makes a webhook for as long as it runs (DDAY_API_KEY needs the scope webhooks; the service must allow
     loopback: DDAY_EGRESS_ALLOW=127.0.0.0/8), with D-7, D-1, D-day and every change.
     """
+    forward = None if forward_to is None else Forward(target(forward_to))
+    secret = listen_secret(secret)
     for number in STOPPED_BY:
         signal.signal(number, signal.default_int_handler)
     found: list[str] = [secret] if secret else []
-    with _receiver(port, found=found, forward_to=forward_to, as_json=as_json) as receiver:
+    with _receiver(port, found=found, forward=forward, as_json=as_json) as receiver:
         if secret:
             err.print(f"Listening at {receiver.url}", markup=False)
             _until_interrupted()
@@ -53,16 +63,14 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
             _until_interrupted()
 
 
-def _receiver(port: int, *, found: list[str], forward_to: str | None, as_json: bool) -> Receiver:
-    client = httpx.Client(trust_env=False, timeout=14) if forward_to else None
-
-    def answer(arrival: Arrival) -> int:
-        status = _forwarded(client, forward_to, arrival) if client and forward_to else None
+def _receiver(port: int, *, found: list[str], forward: Forward | None, as_json: bool) -> Receiver:
+    def answer(arrival: Arrival) -> int | Reply:
+        reply = _answered(forward, arrival) if forward else None
         if as_json:
-            show_json(for_machine(arrival, forwarded=status))
+            show_json(for_machine(arrival, forwarded=reply.status if reply else None))
         else:
-            out.print(line(arrival) + (f"  → {status}" if status else ""))
-        return status or 204
+            out.print(line(arrival) + (f"  → {reply.status}" if reply else ""))
+        return reply or 204
 
     try:
         return Receiver(answer, secret=lambda: found[0] if found else None, port=port)
@@ -70,13 +78,12 @@ def _receiver(port: int, *, found: list[str], forward_to: str | None, as_json: b
         raise Refused(f"Port {port} cannot be listened on: {error.strerror}.") from None
 
 
-def _forwarded(client: httpx.Client, url: str, arrival: Arrival) -> int:
-    headers = {name: value for name, value in arrival.headers.items() if name not in HOP_BY_HOP}
+def _answered(forward: Forward, arrival: Arrival) -> Reply:
     try:
-        return client.post(url, content=arrival.body, headers=headers).status_code
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        err.print(f"{url} did not answer: {error}", markup=False)
-        return 502
+        return forward.pass_on(arrival)
+    except Unanswered as why:
+        err.print(str(why), markup=False)
+        return Reply(status=502)
 
 
 @contextmanager
@@ -86,7 +93,7 @@ def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
     try:
         yield made
     finally:
-        api.call("DELETE", f"/v1/webhooks/{made.id}")
+        api.call("DELETE", path_of("/v1/webhooks", made.id))
 
 
 def _until_interrupted() -> None:

@@ -4,6 +4,7 @@ The judge is the PyPI `standardwebhooks`, so that we do not mark our own work.
 """
 
 import hmac
+import re
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -29,7 +30,15 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
         return self.headers.get("webhook-id", "")
 
 
-Answer = Callable[[Arrival], int]
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What is answered to a request."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+
+
+Answer = Callable[[Arrival], int | Reply]
 
 
 def judge(secret: str, *, headers: Mapping[str, str], body: bytes, simulated: bool = False) -> str | None:
@@ -44,7 +53,8 @@ def judge(secret: str, *, headers: Mapping[str, str], body: bytes, simulated: bo
         Webhook(secret).verify(body, dict(headers), json_parse=False)
     except WebhookVerificationError as error:
         return str(error)
-    except ValueError as error:
+    except (ValueError, OverflowError, OSError, TypeError) as error:
+        # The judge decodes unasked: instants beyond the calendar, bytes that are no text.
         return f"unreadable: {error}"
     return None
 
@@ -81,12 +91,13 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
-    def arrived(self, headers: Mapping[str, str], body: bytes) -> int:
+    def arrived(self, headers: Mapping[str, str], body: bytes) -> Reply:
         secret = self._secret()
         fault = "no secret to verify with"
         if secret is not None:
             fault = judge(secret, headers=headers, body=body, simulated=self._simulated) or ""
-        return self._answer(Arrival(headers=headers, body=body, fault=fault or None))
+        answer = self._answer(Arrival(headers=headers, body=body, fault=fault or None))
+        return Reply(status=answer) if isinstance(answer, int) else answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         receiver = self
@@ -97,17 +108,21 @@ class Receiver:
 
             def do_POST(self) -> None:
                 length = self.headers.get("content-length", "")
-                if not length.isdigit() or int(length) > BODY_LIMIT:
-                    self._reply(413 if length.isdigit() else 411)
+                known = re.fullmatch(r"[0-9]{1,18}", length) is not None
+                if not known or int(length) > BODY_LIMIT:
+                    self._reply(Reply(status=413 if known else 411))
                     self.close_connection = True
                     return
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 self._reply(receiver.arrived(headers, self.rfile.read(int(length))))
 
-            def _reply(self, status: int) -> None:
-                self.send_response(status)
-                self.send_header("content-length", "0")
+            def _reply(self, reply: Reply) -> None:
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(reply.body)))
                 self.end_headers()
+                self.wfile.write(reply.body)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Quiet: what arrives is shown by whoever asked for it."""

@@ -4,6 +4,7 @@ A SQLite file belongs to the service that runs on it, so these commands ask the 
 operator points (DDAY_URL), never where a subscriber does; deliveries leave by `service.egress` only.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
@@ -93,6 +94,17 @@ class Api:
             cursor = page.next
             if cursor is None:
                 return found
+
+
+def path_of(route: str, id: str, operation: str = "") -> str:
+    """Where the API has the thing with this id.
+
+    Ids are of letters, digits, _ and -. Others are refused, not escaped: many a server and proxy decodes
+    `..%2Fkeys` before it looks for the route, and that is another route.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", id):
+        raise Misused(f"{id!r} is no id. An id has letters, digits, _ and - only, such as whk_1f6c….")
+    return f"{route}/{id}{operation}"
 
 
 def on_service(command: Callable[Concatenate[Api, bool, P], None]) -> Callable[P, None]:

@@ -61,17 +61,17 @@ def replay(
     The real planner, the real sender and a receiver on this machine, over the seeds, along a simulated
     clock. Your database is not touched.
     """
-    first, last = day(start), day(end)
+    first, last = day(start, flag="--from"), day(end, flag="--to")
     if first >= last:
         raise Misused("--from must be before --to.")
+    rules, filter = rules_of(remind) or COUNTDOWN, filter_of(filters)
     tally = Tally(as_json=as_json)
     secret: list[str] = []
     with (
         season(first, seeds=seeds) as simulated,
         Receiver(tally.take, secret=lambda: secret[0], simulated=True) as receiver,
     ):
-        rules = rules_of(remind) or COUNTDOWN
-        secret.append(subscribe(simulated.service, receiver.url, reminders=rules, filter=filter_of(filters)))
+        secret.append(subscribe(simulated.service, receiver.url, reminders=rules, filter=filter))
         server.run(_through(simulated, last))
     tally.verdict()
 

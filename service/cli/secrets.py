@@ -21,32 +21,38 @@ def secrets() -> None:
 
 
 @secrets.command()
-@click.option("--new-key", type=click.File(), metavar="FILE", help="The new key, 64 hex digits; - for stdin.")
+@click.option(
+    "--new-key",
+    # What is not text is no key either, and is refused as one.
+    type=click.File(errors="replace"),
+    metavar="FILE",
+    help="The new key, 64 hex digits; - for stdin. [default: with a key file, a random one]",
+)
 @settings_flags("database_url", "secret_key")
 def rotate(settings: Settings, new_key: TextIO | None) -> None:
     """Encrypt every webhook secret anew. Stop the service first; receivers notice nothing.
 
-    With a key file a new key takes its place. With DDAY_SECRET_KEY give the new one as --new-key, and set it
-    afterwards. Interrupted, it can be run again.
+    With a key file the new key takes its place. With DDAY_SECRET_KEY give the new one as --new-key, and set
+    it afterwards. Interrupted, it can be run again.
     """
+    new = None if new_key is None else secret_key_of(new_key.read().strip())
     # Exclusive: on SQLite a running service is refused here; on PostgreSQL its owner has to see to it.
     store = Store.open(settings.database_url)
     try:
         if settings.secret_key is None:
-            _change_file(store, settings)
-        elif new_key is None:
+            _change_file(store, settings, new)
+        elif new is None:
             raise Misused("The key comes from DDAY_SECRET_KEY, so the new one is needed as --new-key.")
         else:
-            new = secret_key_of(new_key.read().strip())
             _tell(reseal(store, bytes.fromhex(settings.secret_key), new))
     finally:
         store.close()
 
 
-def _change_file(store: Store, settings: Settings) -> None:
+def _change_file(store: Store, settings: Settings, wanted: bytes | None) -> None:
     if settings.key_file is None or not settings.key_file.exists():
         raise Misused("There is no key file to change. With PostgreSQL set DDAY_SECRET_KEY.")
-    change = begin_change(settings.key_file)
+    change = begin_change(settings.key_file, wanted=wanted)
     count = reseal(store, change.old, change.new)
     change.finish()
     _tell(count)

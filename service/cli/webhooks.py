@@ -9,7 +9,7 @@ import rich_click as click
 
 from service.cli.arrivals import KOREA, countdown
 from service.cli.console import Misused, Refused, err, out, show_json, show_table
-from service.cli.remote import Api, on_service
+from service.cli.remote import Api, on_service, path_of
 from service.cli.wishes import filter_of, rules_of
 from service.reminders.rules import Change, Format, Signing, WebhookView
 from service.reminders.upcoming import Upcoming
@@ -114,7 +114,7 @@ def add(
 @on_service
 def remove(api: Api, as_json: bool, webhook: str) -> None:
     """Delete WEBHOOK; nothing more is sent to it."""
-    api.call("DELETE", f"/v1/webhooks/{webhook}")
+    api.call("DELETE", path_of("/v1/webhooks", webhook))
     err.print(f"{webhook} is deleted.", markup=False)
 
 
@@ -124,7 +124,9 @@ def remove(api: Api, as_json: bool, webhook: str) -> None:
 @on_service
 def test(api: Api, as_json: bool, webhook: str, event: str | None) -> None:
     """Send a test message now and show how it went; exit code 1 if it was not taken."""
-    answer = api.call("POST", f"/v1/webhooks/{webhook}/test", body={"event": event} if event else {})
+    answer = api.call(
+        "POST", path_of("/v1/webhooks", webhook, "/test"), body={"event": event} if event else {}
+    )
     attempt = msgspec.json.decode(answer, type=Attempt)
     if as_json:
         show_json(msgspec.Raw(answer))
@@ -141,7 +143,7 @@ def test(api: Api, as_json: bool, webhook: str, event: str | None) -> None:
 @on_service
 def upcoming(api: Api, as_json: bool, webhook: str, days: int) -> None:
     """Show what WEBHOOK will be sent and when, and what it will not be sent and why."""
-    path = f"/v1/webhooks/{webhook}/upcoming"
+    path = path_of("/v1/webhooks", webhook, "/upcoming")
     if as_json:
         show_json(api.get(path, msgspec.Raw, days=days))
         return
@@ -166,7 +168,7 @@ def deliveries(
     api: Api, as_json: bool, webhook: str, state: Sequence[str], kind: Sequence[str], since: str | None
 ) -> None:
     """Show what was sent to WEBHOOK, what waits, and how each went."""
-    path = f"/v1/webhooks/{webhook}/deliveries"
+    path = path_of("/v1/webhooks", webhook, "/deliveries")
     if as_json:
         show_json(api.every(path, msgspec.Raw, state=state, type=kind, since=since))
         return
@@ -189,13 +191,13 @@ def redeliver(
     The webhook must be active; to one that is paused or disabled nothing is sent.
     """
     if what.startswith("dlv_"):
-        answer = api.call("POST", f"/v1/deliveries/{what}/redeliver", body={})
+        answer = api.call("POST", path_of("/v1/deliveries", what, "/redeliver"), body={})
     elif since is None:
         raise Misused("Redelivering for a webhook needs --since.")
     else:
         asked = {"since": since, "until": until, "states": list(states)}
         body = {name: value for name, value in asked.items() if value}
-        answer = api.call("POST", f"/v1/webhooks/{what}/redeliver", body=body)
+        answer = api.call("POST", path_of("/v1/webhooks", what, "/redeliver"), body=body)
     show_json(msgspec.Raw(answer)) if as_json else err.print(_again(answer), markup=False)
 
 
@@ -217,4 +219,6 @@ def _last(delivery: Delivery) -> str:
     if not delivery.attempts:
         return ""
     attempt = delivery.attempts[-1]
+    if attempt.outcome is None:
+        return "under way"
     return f"{attempt.status or attempt.outcome} ({attempt.latency_ms} ms)"

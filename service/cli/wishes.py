@@ -1,75 +1,81 @@
 """What a person asks for on the command line, as the values the service knows."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TypeVar, get_args
+from typing import get_args
 
 import msgspec
 
-from service.catalogue.filters import FilterBody
+from service.catalogue.faults import Invalid
+from service.catalogue.filters import FilterBody, parse_filters
 from service.cli.arrivals import KOREA
 from service.cli.console import Misused
+from service.reminders import offsets
 from service.reminders.rules import Anchor, Change, Rule
 
-T = TypeVar("T")
 DAYS = ("P7D", "P1D", "PT0S")
 ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")
 # D-7, D-1 and D-day of everything.
 COUNTDOWN = tuple(Rule(anchor=anchor, before=before) for anchor in ANCHORS for before in DAYS)
+ANY_ANCHOR: tuple[Anchor, ...] = get_args(Anchor)
+FILTERS = tuple(field.encode_name for field in msgspec.structs.fields(FilterBody))
+# Time travel stays where a reminder of a year before, or a zone, does not leave the calendar.
+YEARS = range(1900, 3000)
 EVERY_CHANGE: tuple[Change, ...] = get_args(Change)
 
 
 def rules_of(texts: tuple[str, ...]) -> tuple[Rule, ...]:
-    """`closes:P7D` and its like; the service judges the length of time."""
-    parts = [pair(text, ":") for text in texts]
-    for anchor, before in parts:
-        _one_of("--remind", anchor, get_args(Anchor))
-        if not before.startswith(("P", "-P")):
-            raise Misused(f"--remind: {before!r} must be a length of time, such as P7D or PT24H.")
-    return _as(
-        [{"anchor": anchor, "before": before} for anchor, before in parts], tuple[Rule, ...], "--remind"
-    )
+    """`closes:P7D` and its like."""
+    return tuple(_rule(text) for text in texts)
+
+
+def _rule(text: str) -> Rule:
+    anchor, before = pair(text, ":", flag="--remind")
+    if anchor not in ANY_ANCHOR:
+        raise Misused(f"--remind: {anchor!r} is none of {', '.join(ANY_ANCHOR)}.")
+    try:
+        offsets.parse(before)
+    except offsets.OffsetError as error:
+        raise Misused(f"--remind {text}: {error}.") from None
+    return msgspec.convert({"anchor": anchor, "before": before}, Rule)
 
 
 def filter_of(pairs: tuple[str, ...]) -> FilterBody:
     """`tag=ai tag=bio disputed=true`."""
+    given = [pair(text, "=", flag="--filter") for text in pairs]
+    for name, _ in given:
+        if name not in FILTERS:
+            raise Misused(f"--filter: {name!r} is none of {', '.join(FILTERS)}.")
+    try:
+        parse_filters(given)
+    except Invalid as invalid:
+        faults = "; ".join(f"--filter {fault.parameter}: {fault.detail}" for fault in invalid.faults)
+        raise Misused(f"{faults}.") from None
     gathered: dict[str, list[str]] = {}
-    for text in pairs:
-        name, value = pair(text, "=")
-        _one_of("--filter", name, [field.encode_name for field in msgspec.structs.fields(FilterBody)])
+    for name, value in given:
         gathered.setdefault(name, []).append(value)
-    return _as({name: _value(name, values) for name, values in gathered.items()}, FilterBody, "--filter")
+    return msgspec.convert({name: _value(name, values) for name, values in gathered.items()}, FilterBody)
 
 
-def _one_of(flag: str, said: str, names: Sequence[str]) -> None:
-    if said not in names:
-        raise Misused(f"{flag}: {said!r} is none of {', '.join(names)}.")
-
-
-def pair(text: str, sign: str) -> tuple[str, str]:
+def pair(text: str, sign: str, *, flag: str) -> tuple[str, str]:
     first, found, second = text.partition(sign)
     if not (first and found and second):
-        raise Misused(f"{text!r} must be two parts with {sign} between them.")
+        raise Misused(f"{flag}: {text!r} must be two parts with {sign} between them.")
     return first, second
 
 
-def day(text: str) -> datetime:
+def day(text: str, *, flag: str = "A day") -> datetime:
     """Midnight in Korea of an ISO date, or an instant as it is written."""
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        raise Misused(f"{text!r} must be a date or an instant, such as 2025-08-01.") from None
-    return (at if at.tzinfo else at.replace(tzinfo=KOREA)).astimezone(UTC)
+        instant = (at if at.tzinfo else at.replace(tzinfo=KOREA)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Misused(f"{flag}: {text!r} must be a date or an instant, such as 2025-08-01.") from None
+    if instant.year not in YEARS:
+        raise Misused(f"{flag}: {text!r} must lie in the years {YEARS[0]} to {YEARS[-1]}.")
+    return instant
 
 
 def _value(name: str, values: list[str]) -> object:
     if name == "disputed" and values in (["true"], ["false"]):
         return values == ["true"]
     return values[0] if len(values) == 1 else values
-
-
-def _as(value: object, kind: type[T], flag: str) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise Misused(f"{flag}: {error}") from None

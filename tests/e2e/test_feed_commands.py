@@ -68,6 +68,8 @@ def test_a_feed_is_made_listed_moved_and_removed_and_no_token_stays_behind(serve
     [
         (("list",), "", 2, "DDAY_API_KEY is not set"),
         (("rotate", "fed_nothing"), ADMIN, 1, "fed_nothing"),
+        (("rotate", "../keys"), ADMIN, 2, "'../keys' is no id"),
+        (("remove", "."), ADMIN, 2, "'.' is no id"),
         (("add", "x", "--option", "windows"), ADMIN, 2, "two parts"),
         (("add", "x", "--option", "past=soon"), ADMIN, 1, "/options/past"),
         (("add", "x", "--filter", "kind=ball"), ADMIN, 2, "--filter"),

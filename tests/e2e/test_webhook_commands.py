@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -93,6 +95,26 @@ def test_a_delivery_is_seen_and_sent_again_under_its_id(webhooks, made):
     assert [arrival.id for arrival in made[1]] == [delivery["id"], delivery["id"]]
 
 
+def test_an_attempt_that_runs_is_said_to_be_under_way(webhooks):
+    asked, answered = threading.Event(), threading.Event()
+
+    def answer(arrival):
+        asked.set()
+        return 204 if answered.wait(10) else 500
+
+    with Receiver(answer, secret=lambda: None) as receiver, ThreadPoolExecutor(1) as beside:
+        webhook = webhooks("add", receiver.url, "--on", "created").stdout.strip()
+        trial = beside.submit(webhooks, "test", webhook)
+        assert asked.wait(20)
+        running = webhooks("deliveries", webhook).stdout
+        answered.set()
+        trial.result(timeout=20)
+        done = webhooks("deliveries", webhook).stdout
+    webhooks("remove", webhook)
+    assert ("under way" in running, "None" in running) == (True, False), running
+    assert ("under way" in done, "204 (" in done) == (False, True), done
+
+
 def test_sending_again_to_a_paused_webhook_says_to_set_it_active_first(served, webhooks, made):
     webhooks("test", made[0])
     [delivery] = msgspec.json.decode(webhooks("deliveries", made[0], "--json").stdout)
@@ -123,7 +145,7 @@ def test_what_nobody_takes_exits_with_1(webhooks):
         (("add", "https://10.0.0.1/", "--remind", "start:P1D"), ADMIN, 1, "destination is not allowed"),
         (("add", "https://example.org/"), ADMIN, 2, "asks for nothing"),
         (("add", "https://example.org/", "--remind", "finish:P7D"), ADMIN, 2, "'finish' is none of "),
-        (("add", "https://example.org/", "--remind", "start:7"), ADMIN, 2, "P7D"),
+        (("add", "https://example.org/", "--remind", "start:7"), ADMIN, 2, "such as P7D"),
         (
             ("add", "https://example.org/", "--on", "created", "--filter", "foo=1"),
             ADMIN,
@@ -134,8 +156,21 @@ def test_what_nobody_takes_exits_with_1(webhooks):
         (("list",), "dday_a\n", 2, "DDAY_API_KEY must be"),
         (("list", "--url", "nonsense"), ADMIN, 2, "--url must be an http or https address"),
         (("add", "https://example.org/", "--remind", "closes"), ADMIN, 2, "two parts"),
-        (("add", "https://example.org/", "--remind", "closes:P1X"), ADMIN, 1, "/reminders/0/before"),
+        (("add", "https://example.org/", "--remind", "closes:P1X"), ADMIN, 2, "--remind closes:P1X: use an"),
+        (
+            ("add", "https://example.org/", "--on", "created", "--remind-at", "25:00"),
+            ADMIN,
+            1,
+            "/remind_at: ",
+        ),
         (("redeliver", "whk_nothing"), ADMIN, 2, "--since"),
+        (("test", "../keys"), ADMIN, 2, "'../keys' is no id"),
+        (("remove", ".."), ADMIN, 2, "'..' is no id"),
+        (("remove", ""), ADMIN, 2, "'' is no id"),
+        (("upcoming", "whk_1?days=2"), ADMIN, 2, "'whk_1?days=2' is no id"),
+        (("deliveries", "%2e%2e"), ADMIN, 2, "'%2e%2e' is no id"),
+        (("redeliver", "dlv_/../../keys"), ADMIN, 2, "'dlv_/../../keys' is no id"),
+        (("redeliver", "a#b", "--since", "2026-01-01T00:00:00Z"), ADMIN, 2, "'a#b' is no id"),
     ],
 )
 def test_a_refusal_is_the_sentence_of_the_service(webhooks, args, key, code, words):

@@ -2,6 +2,7 @@
 
 import os
 import secrets as random
+import stat
 from datetime import UTC, datetime
 
 import pytest
@@ -91,6 +92,38 @@ def test_a_key_from_the_settings_is_changed_for_the_one_given(settings):
 
 def test_a_key_from_the_settings_is_not_changed_for_one_nobody_knows(settings):
     assert rotate(settings, "--secret-key", "01" * 32).exit_code == 2
+
+
+def test_a_key_file_is_changed_for_the_key_given(settings):
+    key = keep(settings, secret_key(settings, has_ciphertext=False))
+    result = rotate(settings, "--new-key", "-", input="0A" * 32 + "\n")
+    assert (result.exit_code, settings.key_file.read_text()) == (0, "0a" * 32 + "\n"), result.stderr
+    assert stat.S_IMODE(settings.key_file.stat().st_mode) == 0o600
+    assert opened(settings, b"\x0a" * 32).key == key.key
+    assert sorted(each.name for each in settings.key_file.parent.glob("dday.key*")) == ["dday.key"]
+
+
+@pytest.mark.parametrize("given", ["garbage\n", "", "0a" * 31, b"\xff\xfe\x00" * 9])
+@pytest.mark.parametrize("kept", [(), ("--secret-key", "01" * 32)], ids=["key file", "settings"])
+def test_what_is_no_key_is_refused_and_nothing_changed(settings, kept, given):
+    old = secret_key(settings, has_ciphertext=False)
+    key = keep(settings, old)
+    result = rotate(settings, *kept, "--new-key", "-", input=given)
+    assert (result.exit_code, result.stderr.startswith("Error: --new-key must be 32 bytes")) == (2, True)
+    assert secret_key(settings, has_ciphertext=True) == old
+    assert opened(settings, old).key == key.key
+
+
+def test_an_interrupted_change_is_not_turned_into_one_to_another_key(settings):
+    old = secret_key(settings, has_ciphertext=False)
+    key = keep(settings, old)
+    change = begin_change(settings.key_file, wanted=b"\x02" * 32)
+    refused = rotate(settings, "--new-key", "-", input="03" * 32)
+    assert (refused.exit_code, "without --new-key to finish it first" in refused.stderr) == (2, True)
+    assert opened(settings, old).key == key.key
+    assert rotate(settings, "--new-key", "-", input="02" * 32).exit_code == 0
+    assert secret_key(settings, has_ciphertext=True) == change.new == b"\x02" * 32
+    assert opened(settings, change.new).key == key.key
 
 
 def test_a_running_service_is_not_disturbed(settings):
