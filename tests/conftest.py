@@ -28,6 +28,12 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One more than there are cores: a test that waits for a process or a second leaves a core idle."""
+    return (yield) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Campaigns that take minutes begin first, or the last of them would run on beside idle processes."""
     items.sort(key=_minutes, reverse=True)
