@@ -2,7 +2,7 @@
 
     python -m benchmarks.webhooks                          # all contenders, 5,000 messages due at one instant
     python -m benchmarks.webhooks --peers egress --engines sqlite --destinations 1000 --count 20000
-    python -m benchmarks.webhooks --future 0 1000000 --destinations 1 --ways carried    # half an hour
+    python -m benchmarks.webhooks --future 0 1000000 --destinations 1 --ways carried    # an hour
 
 The sink is a process of its own and keeps its own book: what is printed is what it saw, not what a contender
 says of itself; only CPU times are the contender's, its child's included. `lost` and `twice` must be 0. Dday
