@@ -17,7 +17,7 @@ from service.api.operations import operation
 from service.errors import At, Conflict, Unprocessable
 from service.reminders.prepare import MADE_ANEW, is_told
 from service.reminders.rules import Webhook
-from service.store import deliveries, events, webhooks
+from service.store import deliveries, events, redelivery, webhooks
 from service.store.delivery_records import Delivery
 
 Again = Literal["dead", "expired", "succeeded"]
@@ -65,7 +65,7 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
         found, _ = deliveries.get(c, delivery_id, owner=owner(request))
         _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
         _refuse_untold(c, found)
-        deliveries.redeliver(c, delivery_id, owner=owner(request), now=request.now)
+        redelivery.one(c, delivery_id, owner=owner(request), now=request.now)
         return answers.value(view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
 
     return await request.write(work)
@@ -97,7 +97,7 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
         _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
         until = span.until or now + timedelta(seconds=1)
         within = {"since": span.since, "until": until}
-        count = deliveries.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
+        count = redelivery.many(c, webhook_id, **within, states=span.states, now=now)
         return answers.value(Requeued(redelivered=count), status=202)
 
     return await request.write(work)

@@ -1,13 +1,12 @@
 """Deliveries: planning, taking back, showing. What happens while one is being sent is in `claims`."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, delete, func, select, true, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.errors import Conflict, NotFound
+from service.errors import NotFound
 from service.reminders.planned import Planned
 from service.reminders.replan import Withdrawal
 from service.store.bulk import once
@@ -33,8 +32,6 @@ from service.store.reminder_tables import (
 from service.store.reminder_tables import webhook as webhooks
 
 CHUNK = 500
-# An operator who sends something again wants it sent, however old it is.
-REDELIVERY = timedelta(days=1)
 # A notice tells of the past: no change of plan takes it back.
 _IS_REMINDER = delivery.c.type == "event.reminder"
 _IS_FIRST = delivery.c.replay == 0
@@ -181,39 +178,6 @@ def listed(
         query = query.where(tuple_(delivery.c.due_at, delivery.c.id) < (millis(after[0]), after[1]))
     ordered = query.order_by(delivery.c.due_at.desc(), delivery.c.id.desc()).limit(limit)
     return tuple(delivery_of(row) for row in c.execute(ordered))
-
-
-def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: datetime) -> Delivery:
-    """T9: send a finished one again, under the same id and with the same body."""
-    current, _ = get(c, delivery_id, owner=owner)
-    if _again(c, delivery.c.id == delivery_id, now=now) != 1:
-        raise Conflict(f"The delivery is {current.state}; only a finished one can be sent again.")
-    return get(c, delivery_id, owner=owner)[0]
-
-
-def redeliver_many(
-    c: Connection, webhook_id: str, *, since: datetime, until: datetime, states: Sequence[str], now: datetime
-) -> int:
-    """The same for everything due in [since, until) in these states; returns how many."""
-    within = (delivery.c.due_at >= millis(since)) & (delivery.c.due_at < millis(until))
-    its = (delivery.c.webhook_id == webhook_id) & within & delivery.c.state.in_(states)
-    return _again(c, its, now=now)
-
-
-def _again(c: Connection, which: Any, *, now: datetime) -> int:
-    finished = delivery.c.state.in_(("dead", "expired", "succeeded"))
-    again = {
-        "state": "pending",
-        "reason": None,
-        "replay": delivery.c.replay + 1,
-        "tries": 0,
-        "abandons": 0,
-        "drop_flag": 0,
-        "next_at": millis(now),
-        "valid_until": millis(now + REDELIVERY),
-        "finished_at": None,
-    }
-    return c.execute(update(delivery).where(which, finished).values(**again)).rowcount
 
 
 def next_due(c: Connection, *, after: datetime) -> datetime | None:

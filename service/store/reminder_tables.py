@@ -78,7 +78,8 @@ delivery = Table(
     Column("tighter_at", BigInteger),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    # The state machine of docs/reliability.md; only service.store.{deliveries,claims,results,recovery} write.
+    # The state machine of docs/reliability.md: only service.store.deliveries, claims, results, recovery and
+    # redelivery write.
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("next_at", BigInteger, nullable=False),

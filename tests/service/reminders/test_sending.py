@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 from service.catalogue.event import Text
 from service.reminders import secrets
 from service.reminders.tempo import Tempo
-from service.store import deliveries, webhooks
+from service.store import deliveries, redelivery, webhooks
 from service.store.secrets import of as secrets_of
 from service.store.secrets import rotate
 from tests.receiver import Receiver, Reply
@@ -177,7 +177,7 @@ def test_what_is_sent_again_has_the_same_bytes_and_says_so(store, receiver):
     world, _ = ready(store, receiver)
     world.at(NOON + HOUR)
     [first] = receiver.requests
-    store.write(lambda c: deliveries.redeliver(c, first.id, owner="owner", now=NOON + 9 * HOUR))
+    store.write(lambda c: redelivery.one(c, first.id, owner="owner", now=NOON + 9 * HOUR))
     assert world.at(NOON + 9 * HOUR) == 1
     again = receiver.requests[1]
     assert (again.id, again.body) == (first.id, first.body)

@@ -10,7 +10,7 @@ from service.reminders.answers import Answer
 from service.reminders.planned import Planned
 from service.reminders.replan import Withdrawal
 from service.reminders.retry import Verdict
-from service.store import claims, deliveries, recovery, results, waiting, webhooks
+from service.store import claims, deliveries, recovery, redelivery, results, waiting, webhooks
 from service.store.reminder_tables import delivery_body
 from service.store.results import Result
 from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add
@@ -333,7 +333,7 @@ def test_t9_a_finished_delivery_can_be_sent_again_under_its_id(store, hook, endi
     else:
         end(store, claimed, NO, Verdict(state=ending, reason="exhausted"))
     later = NOON + 5 * HOUR
-    found = store.write(lambda c: deliveries.redeliver(c, "dlv_1", owner="owner", now=later))
+    found = store.write(lambda c: redelivery.one(c, "dlv_1", owner="owner", now=later))
     assert (found.state, found.replay, found.tries) == ("pending", 1, 0)
     [again] = take(store, now=later)
     assert (again.planned.id, again.fence, again.replay) == ("dlv_1", 2, 1)
@@ -342,16 +342,16 @@ def test_t9_a_finished_delivery_can_be_sent_again_under_its_id(store, hook, endi
 def test_t9_what_is_not_finished_cannot_be_sent_again_and_others_cannot_see_it(store, hook):
     plan(store)
     with pytest.raises(Conflict):
-        store.write(lambda c: deliveries.redeliver(c, "dlv_1", owner="owner", now=NOON))
+        store.write(lambda c: redelivery.one(c, "dlv_1", owner="owner", now=NOON))
     with pytest.raises(NotFound):
-        store.write(lambda c: deliveries.redeliver(c, "dlv_1", owner="somebody", now=NOON))
+        store.write(lambda c: redelivery.one(c, "dlv_1", owner="somebody", now=NOON))
 
 
 def test_t9_redelivering_twice_at_once_adds_one_attempt(store, hook):
     plan(store)
     succeed(store, take(store)[0])
     span = {"since": NOON, "until": NOON + HOUR, "states": ("succeeded",)}
-    again = [store.write(lambda c: deliveries.redeliver_many(c, "whk_1", now=NOON, **span)) for _ in range(2)]
+    again = [store.write(lambda c: redelivery.many(c, "whk_1", now=NOON, **span)) for _ in range(2)]
     assert again == [1, 0]
 
 
