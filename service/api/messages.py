@@ -6,21 +6,13 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from inspect import getdoc
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
 from service.catalogue.view import View
 from service.reminders.payload import DisabledData, Reminder, TestData
-
-Notice = Literal[
-    "event.created",
-    "event.updated",
-    "event.rescheduled",
-    "event.postponed",
-    "event.cancelled",
-    "event.deleted",
-]
+from service.reminders.planned import Notice
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +70,7 @@ class DisabledMessage(Message, frozen=True, kw_only=True):
 
 KINDS: Mapping[str, type[Message]] = {
     "event.reminder": ReminderMessage,
-    **dict.fromkeys(Notice.__args__, NoticeMessage),  # type: ignore[attr-defined]
+    **dict.fromkeys(get_args(Notice), NoticeMessage),
     "webhook.test": TestMessage,
     "webhook.disabled": DisabledMessage,
 }

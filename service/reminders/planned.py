@@ -17,17 +17,15 @@ Withheld = Literal[
     "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
 ]
 Reason = Untimed | Withheld
-Kind = Literal[
-    "event.reminder",
+Notice = Literal[
     "event.created",
     "event.updated",
     "event.rescheduled",
     "event.postponed",
     "event.cancelled",
     "event.deleted",
-    "webhook.test",
-    "webhook.disabled",
 ]
+Kind = Literal["event.reminder", Notice, "webhook.test", "webhook.disabled"]
 Dropped = Literal["too_late", "tighter", "flood"]
 
 

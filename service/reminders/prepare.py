@@ -14,7 +14,7 @@ from service.catalogue.event import Language
 from service.reminders import formats, lateness
 from service.reminders.looks import Look
 from service.reminders.planned import Dropped as Outlived
-from service.reminders.planned import Kind
+from service.reminders.planned import Notice
 from service.reminders.replan import check
 from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
@@ -26,9 +26,10 @@ from service.store.revisions import Revision
 
 Page = Callable[[str, Language], str | None]
 EXPIRES = frozenset(get_args(Outlived))
+NOTICES = frozenset(get_args(Notice))
 # Sent again with no bytes to repeat, these would tell of an event, which has to be there, and public. That it
 # is gone may be told.
-MADE_ANEW = frozenset(kind for kind in get_args(Kind) if kind.startswith("event.")) - {"event.deleted"}
+MADE_ANEW = NOTICES - {"event.deleted"} | {"event.reminder"}
 
 
 class Outbound(Struct, frozen=True, kw_only=True):
@@ -156,7 +157,7 @@ def _depends(each: Claimed) -> bool:
 
 
 def _is_notice(each: Claimed) -> bool:
-    return each.planned.type != "event.reminder" and each.planned.type.startswith("event.")
+    return each.planned.type in NOTICES
 
 
 def _dropped(each: Claimed, reason: str, look: Look) -> Dropped:
