@@ -1,5 +1,6 @@
 """A real app on a real SQLite file (and, where asked for, on PostgreSQL), its clock standing still."""
 
+import asyncio
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,8 +13,11 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
+from service.egress import Egress
+from service.reminders.deliver import Deliverer
 from service.settings import Settings
 from service.store.engine import Store
+from tests.reminding import LOOPBACK, TLS
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 ADMIN = "dday_admin000_" + "A" * 43
@@ -84,3 +88,18 @@ def new_key(client: TestClient[Litestar], *scopes: str, **more: Any) -> dict[str
 
 def bearer(key: str) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
+
+
+def send(client: TestClient[Litestar]) -> int:
+    """What is due now, by the sender that these apps do without; the number of attempts."""
+    service = client.app.state.service
+
+    async def once() -> int:
+        egress = Egress(LOOPBACK, deadline=2, tls=TLS)
+        sender = Deliverer(service.store, egress, clock=service.clock, masters=service.masters)
+        try:
+            return await sender.run_once()
+        finally:
+            await egress.aclose()
+
+    return asyncio.run(once())

@@ -1,12 +1,11 @@
 """The `webhooks` of the OpenAPI document describe what receivers are sent: every type, really sent."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
@@ -15,17 +14,14 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.egress import Egress
 from service.reminders import fanout
-from service.reminders.deliver import Deliverer
 from service.reminders.rules import Change
 from tests.receiver import Receiver, Reply
-from tests.reminding import LOOPBACK, TLS
-from tests.service.api.conftest import ADMIN, bearer, new_key, settings_in
+from tests.service.api.conftest import ADMIN, bearer, new_key, send, settings_in
 
 Client = TestClient[Litestar]
 EVENT = {"id": "summit", "kind": "summit", "name": {"ko": "서밋"}, "start": "2026-03-12"}
-CHANGES = list(Change.__args__)  # type: ignore[attr-defined]
+CHANGES = list(get_args(Change))
 
 
 @pytest.fixture
@@ -35,46 +31,39 @@ def client(tmp_path: Path, migrated: Path, clock: SimulatedClock) -> Iterator[Cl
         yield client
 
 
-def send(client: Client, **edit: Any) -> None:
-    """What is due by the sender that this app does without, after an edit of the event."""
-    service = client.app.state.service
-    answer = client.put("/v1/events/summit", json=EVENT | edit, headers=bearer(ADMIN))
+def edit(client: Client, **fields: Any) -> None:
+    answer = client.put("/v1/events/summit", json=EVENT | fields, headers=bearer(ADMIN))
     assert answer.status_code in (200, 201)
-    _send(service)
+    plan_and_send(client)
 
 
-def _send(service: Any) -> None:
-    async def once() -> None:
-        egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        sender = Deliverer(service.store, egress, clock=service.clock, masters=service.masters)
-        await sender.run_once()
-        await egress.aclose()
-
+def plan_and_send(client: Client) -> None:
+    service = client.app.state.service
     service.clock.move_to(service.clock.now() + timedelta(minutes=1))
     fanout.run_once(service.store, now=service.clock.now())
-    asyncio.run(once())
+    send(client)
 
 
 def test_every_message_is_as_the_document_says(client: Client, receiver: Receiver) -> None:
-    key, service = new_key(client, "webhooks"), client.app.state.service
+    key = new_key(client, "webhooks")
     rules = [{"anchor": "start", "before": "P30D"}]
     body = {"url": receiver.url, "name": "t", "reminders": rules, "changes": CHANGES, "late": "send_now"}
     hook = client.post("/v1/webhooks", json=body, headers=key).json()["id"]
-    _send(service)
-    send(client)
-    send(client, summary={"ko": "바뀜"})
-    send(client, start="2026-03-13")
-    send(client, start="2026-03-13", status="postponed")
-    send(client, start="2026-03-13", status="cancelled")
+    plan_and_send(client)
+    edit(client)
+    edit(client, summary={"ko": "바뀜"})
+    edit(client, start="2026-03-13")
+    edit(client, start="2026-03-13", status="postponed")
+    edit(client, start="2026-03-13", status="cancelled")
     client.delete("/v1/events/summit", headers=bearer(ADMIN))
-    _send(service)
+    plan_and_send(client)
     client.post(f"/v1/webhooks/{hook}/test", json={}, headers=key)
     with Receiver() as gone:
         gone.reply_with(Reply(status=410))
         other = {"url": gone.url, "name": "gone"}
         path = client.post("/v1/webhooks", json=other, headers=key).json()["id"]
         client.post(f"/v1/webhooks/{path}/test", json={}, headers=key)
-        _send(service)
+        plan_and_send(client)
     bodies = [json.loads(request.body) for request in receiver.requests]
 
     document = client.get("/v1/openapi.json").json()
@@ -82,7 +71,7 @@ def test_every_message_is_as_the_document_says(client: Client, receiver: Receive
     assert sorted({each["type"] for each in bodies}) == sorted(described)
     for each in bodies:
         judge(document, each)
-    [reminder] = [each for each in bodies if each["type"] == "event.reminder"][:1]
+    reminder = next(each for each in bodies if each["type"] == "event.reminder")
     del reminder["data"]["reminder"]["late_seconds"]
     with pytest.raises(ValidationError, match="late_seconds"):
         judge(document, reminder)

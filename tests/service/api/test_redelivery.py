@@ -1,6 +1,5 @@
 """Sending again what no message was ever made of: only while its event may be told of."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
@@ -13,13 +12,10 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.egress import Egress
 from service.reminders import fanout
-from service.reminders.deliver import Deliverer
 from service.store import webhooks
 from tests.receiver import Receiver
-from tests.reminding import LOOPBACK, TLS
-from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, settings_in
+from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, send, settings_in
 
 Client = TestClient[Litestar]
 DAY = timedelta(days=1)
@@ -180,18 +176,3 @@ def test_a_notice_that_was_never_sent_does_not_tell_of_what_was_pulled_back(
 
 def plan(client: Client) -> None:
     fanout.run_once(client.app.state.service.store, now=NOW, look_ahead=30 * DAY)
-
-
-def send(client: Client) -> int:
-    """What is due now, by the sender that this app does without."""
-    service = client.app.state.service
-
-    async def once() -> int:
-        egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        sender = Deliverer(service.store, egress, clock=service.clock, masters=service.masters)
-        try:
-            return await sender.run_once()
-        finally:
-            await egress.aclose()
-
-    return asyncio.run(once())
