@@ -2,7 +2,7 @@
 
 Its executor begins all that is due at once, so the job itself takes turns, 64 at a time, and itself notes its
 result: APScheduler keeps none. Jobs of the distant future are copies of one that was added, written at once:
-adding them one by one takes hours.
+adding them one by one takes most of an hour.
 """
 
 import asyncio

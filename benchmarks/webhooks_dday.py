@@ -43,9 +43,11 @@ def run(task: Task) -> None:
 
 
 def fill(store: Store, future: int) -> None:
-    """Events that are not due: each stands for at least one reminder to come."""
+    """Events that are not due: each stands for at least one reminder to come. Beyond UNIT in whole UNITs."""
     if not future:
         return
+    if future > UNIT and future % UNIT:
+        raise ValueError(f"{future:,} is no multiple of {UNIT:,}")
     made = 0
     for batch, _ in rows(min(future, UNIT)):
         for row in batch:

@@ -374,9 +374,7 @@ def instant(day: date, clock: time, zone: str) -> datetime:
             return (wall - before).replace(tzinfo=UTC)
         if local < wall:
             before = local - step.replace(tzinfo=None)
-        step += (
-            QUARTER  # as long as all these zones differ, and their clocks jump, by whole quarters of an hour
-        )
+        step += QUARTER  # by whole ones these zones differ, and their clocks jump
     raise AssertionError(f"{wall} in {zone} lies outside the search")
 
 
