@@ -81,7 +81,7 @@ class Call(Request[None, Key, State]):
             raise BadParameters(errors=[At(detail="It must have 1 to 200 characters.", parameter="cause")])
         return cause
 
-    def after(self, kind: type[T]) -> T | None:
+    def _after(self, kind: type[T]) -> T | None:
         """The position that the cursor of this request stands for."""
         cursor = queries.value(self.pairs, "cursor")
         if cursor is None:
@@ -90,8 +90,8 @@ class Call(Request[None, Key, State]):
         return cursors.read(cursor, kind, bound_to=self._list)
 
     def paging(self, kind: type[T]) -> tuple[int, T | None]:
-        """`limit` and `after`; what is wrong with either is told together."""
-        limit, after = queries.together(lambda: self.limit, lambda: self.after(kind))
+        """`limit`, and the place that `cursor` stands for; what is wrong with either is told together."""
+        limit, after = queries.together(lambda: self.limit, lambda: self._after(kind))
         return limit, after
 
     def cursor(self, position: object | None) -> str | None:
