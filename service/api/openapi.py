@@ -6,6 +6,7 @@ from inspect import getdoc
 from typing import Any
 
 import msgspec
+from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
 from service import errors
@@ -30,14 +31,7 @@ def document(
     routes: Iterable[BaseRoute], *, version: str, url: str, beside: Mapping[str, dict[str, Any]]
 ) -> dict[str, Any]:
     """The whole document, with the paths `beside` those routed. Pages and static files are left out."""
-    found = [
-        (route.path, method, handler, promised)
-        for route in sorted(routes, key=lambda route: route.path)
-        if isinstance(route, HTTPRoute)
-        for handler in route.route_handlers
-        if (promised := handler.opt.get("operation")) is not None and promised.published
-        for method in sorted(handler.http_methods)
-    ]
+    found = _published(routes)
     schemas = _Schemas(promised for _, _, _, promised in found)
     paths: dict[str, dict[str, Any]] = {}
     for path, method, handler, promised in found:
@@ -58,6 +52,19 @@ def document(
         "webhooks": messages.webhooks(schemas.of),
         "components": {"schemas": schemas.components, "securitySchemes": {"key": _BEARER}},
     }
+
+
+def _published(routes: Iterable[BaseRoute]) -> list[tuple[str, str, HTTPRouteHandler, Operation]]:
+    """Path, method, handler and what it promises, in an order of our own: Litestar keeps handlers in a set."""
+    found = (
+        (route.path, method, handler, promised)
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if (promised := handler.opt.get("operation")) is not None and promised.published
+        for method in handler.http_methods
+    )
+    return sorted(found, key=lambda each: each[:2])
 
 
 _BEARER = {

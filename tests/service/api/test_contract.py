@@ -53,6 +53,11 @@ def test_every_route_is_in_the_document(shared: Client, contract: dict[str, Any]
     assert (documented - served, {p for p in undocumented if p.startswith("/v1")}) == (set(), set())
 
 
+def test_the_methods_of_a_path_stand_in_one_order_in_every_process(contract: dict[str, Any]) -> None:
+    methods = {path: list(entries) for path, entries in contract["paths"].items()}
+    assert methods == {path: sorted(own) for path, own in methods.items()}
+
+
 def test_every_operation_is_named_once_and_described(contract: dict[str, Any]) -> None:
     names = [entry["operationId"] for _, _, entry in operations(contract)]
     assert len(names) == len(set(names))
