@@ -55,7 +55,7 @@ def document(
 
 
 def _published(routes: Iterable[BaseRoute]) -> list[tuple[str, str, HTTPRouteHandler, Operation]]:
-    """Path, method, handler and what it promises, in an order of our own: Litestar keeps handlers in a set."""
+    """Path, method, handler and promise, in an order of our own: Litestar keeps handlers in a set."""
     found = (
         (route.path, method, handler, promised)
         for route in routes
