@@ -66,7 +66,8 @@ class Process:
     def stop(self) -> None:
         assert self.child.stdin is not None
         self.child.stdin.close()
-        self.child.wait(30)
+        # A million tasks in the memory of a worker take their time to go.
+        self.child.wait(300)
 
 
 class Row(msgspec.Struct, kw_only=True):

@@ -39,6 +39,7 @@ def plan(
         answer
         for candidate in candidates
         for webhook in hooks
+        if _silenced(candidate, webhook) is None
         for answer in reminders(candidate, webhook, after=after, until=until, seen=seen or after)
         if isinstance(answer, Planned) and after < answer.due_at <= until
     ]
@@ -110,9 +111,8 @@ def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: st
     return tuple(moments.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
 
 
-def _withheld(
-    candidate: Candidate, webhook: Webhook, due: datetime, *, before: tuple[datetime, ...], owed: bool
-) -> Withheld | None:
+def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
+    """Why nothing at all is said of this event to this webhook."""
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
@@ -120,6 +120,14 @@ def _withheld(
         return "internal"
     if event.status in ("cancelled", "postponed"):
         return "cancelled" if event.status == "cancelled" else "postponed"
+    return None
+
+
+def _withheld(
+    candidate: Candidate, webhook: Webhook, due: datetime, *, before: tuple[datetime, ...], owed: bool
+) -> Withheld | None:
+    if silence := _silenced(candidate, webhook):
+        return silence
     if not selects(webhook, candidate, at=due):
         return "filtered"
     if due in before:
