@@ -114,7 +114,7 @@ def moved(folder: Path) -> float:
 
 
 @pytest.mark.campaign(minutes=0.6)
-@pytest.mark.alone
+@pytest.mark.timed
 def test_all_kinds_of_hostile_receivers_at_once_do_not_delay_healthy_ones(tmp_path):
     """Sixteen webhooks beside twenty, each of them due five times a second.
 

@@ -90,9 +90,9 @@ def test_answers_are_as_documented(schema: Any) -> None:
 
 @pytest.mark.campaign(minutes=1)
 def test_answers_are_as_documented_at_length(schema: Any) -> None:
-    assert sent(schema, examples=22, headers=KEY) >= 2000
+    assert sent(schema, examples=19, headers=KEY) >= 2000
 
 
 @pytest.mark.campaign
 def test_answers_without_a_key_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=8, headers={}) >= 500
+    assert sent(schema, examples=5, headers={}) >= 500

@@ -99,7 +99,7 @@ class Poison:
 
 
 @pytest.mark.campaign
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_message_that_kills_its_worker_each_time_holds_up_and_takes_down_nobody_else(store_url, tmp_path):
     victims, poison = Campaign(store_url, tmp_path), Poison()
     store = Store.open(store_url, migrate=False, exclusive=False)

@@ -201,7 +201,7 @@ def test_a_backlog_on_a_dead_receiver_delays_nobody_else(sqlite_store, receiver)
 
 
 @pytest.mark.campaign
-@pytest.mark.alone
+@pytest.mark.timed
 def test_a_backlog_of_a_hundred_thousand_delays_nobody_else(store, receiver):
     asyncio.run(a_backlog_delays_nobody(store, receiver, backlog=100_000))
 
