@@ -145,7 +145,9 @@ def runs(asked: argparse.Namespace, folder: Path, admin: str) -> Iterator[tuple[
                         if engine == "sqlite"
                         else fresh_database(admin, f"dday_{time.time_ns()}")
                     )
-                    task = Task(contender="dday", url=url, carried=way == "carried", **common)
+                    task = Task(
+                        contender="dday", url=url, carried=way == "carried", group=asked.group, **common
+                    )
                     yield f"dday {engine}{'' if task.carried else ' alone'}, {label}", task
             for peer in asked.peers:
                 if future and peer not in SCHEDULERS:
@@ -170,6 +172,7 @@ def main() -> None:
     parser.add_argument("--destinations", type=int, nargs="+", default=[1, 1000])
     parser.add_argument("--future", type=int, nargs="+", default=[0])
     parser.add_argument("--engines", nargs="*", default=["sqlite", "postgresql"])
+    parser.add_argument("--group", type=float, help="seconds between two transactions of Dday's sender")
     parser.add_argument("--ways", nargs="*", default=["carried", "alone"])
     peers = [*BOUNDS, "httpx", "apscheduler", "procrastinate", "celery"]
     parser.add_argument("--peers", nargs="*", default=peers)

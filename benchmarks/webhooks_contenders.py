@@ -38,6 +38,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     # Dday: the requests leave from a child, as they do in the product.
     carried: bool = False
+    # Seconds between two of its transactions, where not its own.
+    group: float | None = None
 
     def target(self, n: int) -> str:
         # 127.x.y.z: as many hosts as there are destinations, each with connections of its own.

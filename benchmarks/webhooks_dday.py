@@ -91,9 +91,10 @@ class Share:
     """CPU of one function, wherever it runs."""
 
     def __init__(self, work: Any) -> None:
-        self.work, self.cpu = work, 0.0
+        self.work, self.cpu, self.calls = work, 0.0, 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.calls += 1
         began = time.thread_time()
         try:
             return self.work(*args, **kwargs)
@@ -112,8 +113,9 @@ class Shares:
         self._arm = claims.arm = Share(claims.arm)  # type: ignore[assignment]
         self._record = results.record = Share(results.record)  # type: ignore[assignment]
 
-    def of(self, cpu: float) -> dict[str, float]:
+    def of(self, cpu: float, *, count: int) -> dict[str, float]:
         return {
+            "batch": count / max(1, self._record.calls),
             "store_share": self._store.cpu / cpu,
             "claim_share": (self._due.cpu + self._claim.cpu) / cpu,
             "arm_share": self._arm.cpu / cpu,
@@ -144,7 +146,7 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     masters = {secrets.key_id(MASTER): MASTER}
     shares, handed = Shares(store), Handed()
     sender = deliver.Deliverer(
-        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=Tempo()
+        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=tempo(task)
     )
     wait_for_start()
     wait = (due - datetime.now(UTC)).total_seconds()
@@ -155,10 +157,15 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     while sent(metrics) < task.count and time.time() - began < 120:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     used = spent() - cpu
-    facts = shares.of(used)
+    facts = shares.of(used, count=task.count)
     await sender.drain()
     await egress.aclose()
     say(began=due.timestamp(), cpu=used, handed_p99=handed.p99(due), **facts)
+
+
+def tempo(task: Task) -> Tempo:
+    """The product's, but for what the task says of it."""
+    return Tempo() if task.group is None else Tempo(group=timedelta(seconds=task.group))
 
 
 async def outward(task: Task) -> Outward:
