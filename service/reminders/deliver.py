@@ -180,7 +180,7 @@ class Deliverer:
         glance, now = max(GLANCE, room), self._means.clock.now()
         return Wish(
             limit=glance,
-            depth=max(1, min(lanes.deepest, glance // self._queues)),
+            depth=lanes.deepest(max(1, glance // self._queues)),
             without=lanes.full(now),
             crowded=self._crowded,
             choose=partial(lanes.choose, room=room, now=now),
