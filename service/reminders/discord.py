@@ -9,10 +9,13 @@ import re
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from service.reminders.lengths import start, units
 from service.reminders.message import Message, Tone
 
+# An embed is at most 6,000 long in all: the description has what title and ten fields leave of it.
+MOST = 6000
 MOST_TITLE = 256
-# An embed has at most 6,000 characters in all.
+MOST_FIELDS = 10
 MOST_VALUE = 500
 MOST_DESCRIPTION = 2000
 COLORS: dict[Tone, int] = {"calm": 0x3B82F6, "soon": 0xF59E0B, "change": 0x8B5CF6, "over": 0xEF4444}
@@ -48,12 +51,15 @@ def render(message: Message) -> bytes:
     rows = [(row.label, escaped(row.text)) for row in message.rows]
     # Field values are Markdown, where our own links may stand; only the first can be the embed's own.
     links = [f"[{escaped(link.label)}](<{link.url}>)" for link in message.links[1:] if _linkable(link.url)]
+    title = cut(escaped(message.headline), MOST_TITLE)
+    fields = tuple(Field(name=name, value=cut(text, MOST_VALUE)) for name, text in rows[:MOST_FIELDS] if text)
+    left = MOST - units(title) - sum(units(field.name) + units(field.value) for field in fields)
     embed = Embed(
-        title=cut(escaped(message.headline), MOST_TITLE),
+        title=title,
         color=COLORS[message.tone],
         url=message.links[0].url if message.links else UNSET,
-        description=_description([*(escaped(note) for note in message.notes), *links]),
-        fields=tuple(Field(name=name, value=cut(text, MOST_VALUE)) for name, text in rows[:25] if text),
+        description=_description([*(escaped(note) for note in message.notes), *links], left),
+        fields=fields,
     )
     return msgspec.json.encode(Discord(embeds=(embed,)))
 
@@ -65,16 +71,16 @@ def escaped(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters; no escape is cut in half."""
-    if len(text) <= most:
+    """At most so long; no escape is cut in half."""
+    if units(text) <= most:
         return text
-    kept = text[: most - 1]
+    kept = start(text, most - 1)
     dangling = len(kept) - len(kept.rstrip("\\"))
     return (kept[:-1] if dangling % 2 else kept) + "…"
 
 
-def _description(lines: list[str]) -> str | UnsetType:
-    return cut("\n".join(lines), MOST_DESCRIPTION) if lines else UNSET
+def _description(lines: list[str], left: int) -> str | UnsetType:
+    return cut("\n".join(lines), min(MOST_DESCRIPTION, left)) if lines else UNSET
 
 
 def _linkable(url: str) -> bool:

@@ -10,6 +10,7 @@ import re
 import msgspec
 from msgspec import Struct
 
+from service.reminders.lengths import start, units
 from service.reminders.message import Message
 
 MOST_HEADER = 150
@@ -83,7 +84,7 @@ def escaped(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters, an ellipsis telling that there was more; no entity is cut in half."""
-    if len(text) <= most:
+    """At most so long, an ellipsis telling that there was more; no entity is cut in half."""
+    if units(text) <= most:
         return text
-    return re.sub(r"&[a-z]*$", "", text[: most - 1]) + "…"
+    return re.sub(r"&[a-z]*$", "", start(text, most - 1)) + "…"

@@ -7,6 +7,7 @@ a mention needs an entity that we never send.
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from service.reminders.lengths import start, units
 from service.reminders.message import Message, Tone
 
 MOST_RUN = 2000
@@ -72,4 +73,4 @@ def render(message: Message) -> bytes:
 
 
 def cut(text: str) -> str:
-    return text if len(text) <= MOST_RUN else text[: MOST_RUN - 1] + "…"
+    return text if units(text) <= MOST_RUN else start(text, MOST_RUN - 1) + "…"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from service.catalogue import entry_words
 from service.catalogue.event import Edition, Event, Evidence, Language, Place, Status, Text
-from service.reminders import discord, formats, message, sample, slack, wording
+from service.reminders import discord, formats, lengths, message, sample, slack, wording
 from service.reminders.formats import Change
 from service.reminders.message import Message
 from service.reminders.plan import plan
@@ -343,25 +343,42 @@ def test_a_stranger_cannot_mention_link_or_format() -> None:
         assert bait not in shown
 
 
-@given(st.text(max_size=5000), st.text(max_size=5000), st.sampled_from(CHATS))
+def in_javascript(text: str) -> int:
+    """How long it is to who counts in UTF-16."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+@given(st.text(), st.integers(0, 40))
+def test_a_text_is_begun_as_long_as_it_may_be(text: str, most: int) -> None:
+    kept = lengths.start(text, most)
+    assert text.startswith(kept) and lengths.units(text) == in_javascript(text)
+    assert in_javascript(kept) <= most < in_javascript(text[: len(kept) + 1]) or kept == text
+
+
+LONG = st.text(max_size=5000) | st.builds(
+    lambda part, times: part * times, st.text("👪가"), st.integers(0, 999)
+)
+
+
+@given(LONG, LONG, st.sampled_from(CHATS))
 def test_no_text_breaks_a_format_or_its_limits(title: str, place: str, chat: Any) -> None:
     said = Message(
         lang="ko",
         tone="calm",
         headline=message.plain(title),
-        rows=(message.Row(label="어디서", text=message.plain(place)),) * 8,
+        rows=(message.Row(label="어디서", text=message.plain(place)),) * 10,
         notes=(message.plain(place),) * 8,
         links=(message.Link(label="자세히", url="https://example.org"),),
     )
     body = json.loads(formats.CHATS[chat](said))
     if chat == "slack":
-        assert len(body["blocks"][0]["text"]["text"]) <= 150
-        assert all(len(field["text"]) <= 2000 for field in body["blocks"][1]["fields"])
+        assert in_javascript(body["blocks"][0]["text"]["text"]) <= 150
+        assert all(in_javascript(field["text"]) <= 2000 for field in body["blocks"][1]["fields"])
     if chat == "discord":
         embed = body["embeds"][0]
         texts = [embed["title"], embed.get("description", "")]
         texts += [text for field in embed.get("fields", ()) for text in (field["name"], field["value"])]
-        assert len(embed["title"]) <= 256 and sum(map(len, texts)) <= 6000
+        assert in_javascript(embed["title"]) <= 256 and sum(map(in_javascript, texts)) <= 6000
 
 
 @given(st.text())
