@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
-from service.api import answers, bodies, echo, edits
+from service.api import answers, bodies, echo, edits, queries
 from service.api.answers import Page
 from service.api.call import Call
 from service.api.edits import named
@@ -34,8 +34,13 @@ WRITE: dict[str, Any] = {
 )
 async def listed(request: Call) -> Response[bytes]:
     """Events that match every filter, in order, one page at a time."""
-    filters, sort = filters_of(request.pairs), sort_of(request.pairs)
-    (limit, after), lang, now = request.paging(Position), request.lang, request.now
+    pairs, now = request.pairs, request.now
+    filters, sort, (limit, after), lang = queries.together(
+        lambda: filters_of(pairs),
+        lambda: sort_of(pairs),
+        lambda: request.paging(Position),
+        lambda: request.lang,
+    )
     found = await request.service.store.glancing(
         lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
     )

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Response, get
 
 from service import subscribe
-from service.api import answers
+from service.api import answers, queries
 from service.api.call import Call
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
 from service.api.shapes import page_of
@@ -71,7 +71,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
 )
 async def listed(request: Call) -> Response[bytes]:
     """Every feed there is, with its size, the links to subscribe, and how soon each program looks again."""
-    (limit, after), lang = request.paging(Place), request.lang
+    (limit, after), lang = queries.together(lambda: request.paging(Place), lambda: request.lang)
     groups = await request.service.store.reading(names.groups)
     places = [
         place for place in _places({name for _, name in groups}) if lang in (None, LANGUAGES[place.lang])

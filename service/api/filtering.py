@@ -6,6 +6,7 @@ from service.api import queries
 from service.api.operations import CURSOR_PARAMETER, LANG_PARAMETER, LIMIT_PARAMETER, Parameter
 from service.api.queries import Pairs
 from service.catalogue.event import SLUG_PATTERN, Kind, Status
+from service.catalogue.faults import Invalid
 from service.catalogue.filters import LONGEST_QUERY, LONGEST_VALUE, EventFilter, parse_filters
 from service.catalogue.windows import Phase
 from service.errors import At, BadParameters
@@ -66,7 +67,11 @@ _FILTERS = frozenset(parameter.name for parameter in FILTER_PARAMETERS)
 
 
 def filters_of(pairs: Pairs) -> EventFilter:
-    return parse_filters(pair for pair in pairs if pair[0] in _FILTERS)
+    """The filters among them; BadParameters names each that is wrong."""
+    try:
+        return parse_filters(pair for pair in pairs if pair[0] in _FILTERS)
+    except Invalid as invalid:
+        raise BadParameters(errors=invalid.faults) from None
 
 
 def sort_of(pairs: Pairs) -> Sort:

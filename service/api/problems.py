@@ -13,7 +13,6 @@ from service.api.operations import Media, operation
 from service.catalogue.rules import Invalid
 from service.errors import (
     MEDIA_TYPE,
-    BadParameters,
     BadRequest,
     MethodNotAllowed,
     NoRoute,
@@ -43,9 +42,8 @@ def of_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
 
 
 def of_invalid(_: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:
-    """The catalogue's rules speak of values: wrong parameters are a 400, a wrong body is a 422."""
-    kind = BadParameters if any(fault.parameter for fault in invalid.faults) else Unprocessable
-    return answer(kind(errors=invalid.faults))
+    """The catalogue's rules speak of values; those of a query are refused where it is read (`filtering`)."""
+    return answer(Unprocessable(errors=invalid.faults))
 
 
 def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

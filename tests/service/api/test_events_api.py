@@ -340,6 +340,7 @@ def test_filters_find_what_they_say(stocked: Callable[..., Any], query: str, fou
         ("q=", ["q"]),
         ("q=a&q=b", ["q"]),
         ("updated_since=now", ["updated_since"]),
+        ("kind=party&sort=name&limit=0&cursor=x&lang=jp", ["kind", "sort", "limit", "cursor", "lang"]),
     ],
 )
 def test_a_wrong_parameter_is_named(shared: Client, query: str, parameters: list[str]) -> None:

@@ -205,3 +205,5 @@ def test_the_list_of_feeds_comes_in_pages(shown: Client) -> None:
     second = shown.get("/v1/feeds", params={"limit": 4, "cursor": first["next"]}).json()
     assert (len(first["items"]), len(second["items"]), second["next"]) == (4, 2, None)
     assert {item["lang"] for item in shown.get("/v1/feeds?lang=en").json()["items"]} == {"en"}
+    refused = shown.get("/v1/feeds?limit=0&cursor=x&lang=jp").json()
+    assert [fault["parameter"] for fault in refused["errors"]] == ["limit", "cursor", "lang"]
