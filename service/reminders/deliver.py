@@ -19,6 +19,7 @@ from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook
 from service.reminders.cycle import ToDo, Turn, Who, Wish, taken_back, turn
+from service.reminders.lane import DEEPEST
 from service.reminders.outbox import Means, Outbox
 from service.reminders.prepare import Page
 from service.reminders.subscribers import Subscribers
@@ -180,7 +181,7 @@ class Deliverer:
         glance, now = max(GLANCE, room), self._means.clock.now()
         return Wish(
             limit=glance,
-            depth=lanes.deepest(max(1, glance // self._queues)),
+            depth=max(1, min(DEEPEST, glance // self._queues)),
             without=lanes.full(now),
             crowded=self._crowded,
             choose=partial(lanes.choose, room=room, now=now),

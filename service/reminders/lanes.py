@@ -42,15 +42,6 @@ class Lanes:
         deep = {key for key, count in self._claimed.items() if count >= self._depth(key)}
         return list(deep | {key for key, lane in self._lanes.items() if lane.held(now)})
 
-    def deepest(self, most: int) -> int:
-        """How many can still be claimed for any one webhook, at most `most`; for one never seen one."""
-        deepest = 1
-        for key in self._lanes:
-            deepest = max(deepest, self._depth(key) - self._claimed.get(key, 0))
-            if deepest >= most:
-                return most
-        return deepest
-
     def is_held(self, webhook: str, now: datetime) -> bool:
         """Its receiver wants to be left alone."""
         lane = self._lanes.get(webhook)

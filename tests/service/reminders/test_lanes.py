@@ -144,19 +144,6 @@ def test_a_request_that_is_out_for_long_leaves_its_slot_to_others_and_makes_its_
     assert lanes.in_flight == 0
 
 
-def test_no_more_of_one_webhook_is_looked_at_than_could_be_claimed_of_it():
-    """Of one that has never answered one; of a quick one as many as it takes in 0.3 s, less what it has."""
-    lanes = Lanes(most=4, total=64)
-    assert lanes.deepest(1000) == 1
-    fill(lanes, "dlv_0")
-    send(lanes, seconds=0.02)
-    assert lanes.deepest(1000) == 60
-    fill(lanes, *(f"dlv_{n}" for n in range(1, 11)))
-    assert (lanes.deepest(1000), lanes.deepest(7)) == (50, 7)
-    due = [Due(id=f"dlv_{n}", webhook="whk_1", abandons=0) for n in range(11, 211)]
-    assert len(lanes.choose(due, room=1000, now=NOON)) == 50
-
-
 def test_however_many_hang_only_so_many_are_under_way_at_once():
     lanes = Lanes(most=4, total=2)
     waiting(lanes, *(f"whk_{n}" for n in range(8)))
