@@ -9,7 +9,8 @@ import re
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from service.reminders.lengths import start, units
+from service.reminders import lengths
+from service.reminders.lengths import units
 from service.reminders.message import Message, Tone
 
 # An embed is at most 6,000 long in all: the description has what title and ten fields leave of it.
@@ -72,11 +73,12 @@ def escaped(text: str) -> str:
 
 def cut(text: str, most: int) -> str:
     """At most so long; no escape is cut in half."""
-    if units(text) <= most:
-        return text
-    kept = start(text, most - 1)
-    dangling = len(kept) - len(kept.rstrip("\\"))
-    return (kept[:-1] if dangling % 2 else kept) + "…"
+    return lengths.cut(text, most, mended=_without_half_an_escape)
+
+
+def _without_half_an_escape(text: str) -> str:
+    dangling = len(text) - len(text.rstrip("\\"))
+    return text[:-1] if dangling % 2 else text
 
 
 def _description(lines: list[str], left: int) -> str | UnsetType:

@@ -10,7 +10,7 @@ import re
 import msgspec
 from msgspec import Struct
 
-from service.reminders.lengths import start, units
+from service.reminders import lengths
 from service.reminders.message import Message
 
 MOST_HEADER = 150
@@ -84,7 +84,5 @@ def escaped(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so long, an ellipsis telling that there was more; no entity is cut in half."""
-    if units(text) <= most:
-        return text
-    return re.sub(r"&[a-z]*$", "", start(text, most - 1)) + "…"
+    """At most so long; no entity is cut in half."""
+    return lengths.cut(text, most, mended=lambda kept: re.sub(r"&[a-z]*$", "", kept))

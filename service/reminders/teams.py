@@ -7,7 +7,7 @@ a mention needs an entity that we never send.
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from service.reminders.lengths import start, units
+from service.reminders.lengths import cut
 from service.reminders.message import Message, Tone
 
 MOST_RUN = 2000
@@ -54,23 +54,25 @@ class Teams(Struct, frozen=True, kw_only=True):
 
 
 def render(message: Message) -> bytes:
-    title = Run(text=cut(message.headline), weight="bolder", size="large", color=COLORS[message.tone])
+    title = Run(
+        text=cut(message.headline, MOST_RUN), weight="bolder", size="large", color=COLORS[message.tone]
+    )
     rows = (
         RichText(
-            inlines=(Run(text=f"{row.label}  ", weight="bolder"), Run(text=cut(row.text))), spacing="small"
+            inlines=(Run(text=f"{row.label}  ", weight="bolder"), Run(text=cut(row.text, MOST_RUN))),
+            spacing="small",
         )
         for row in message.rows
     )
     notes = (
-        RichText(inlines=(Run(text=cut(note), isSubtle=True),), spacing="small") for note in message.notes
+        RichText(inlines=(Run(text=cut(note, MOST_RUN), isSubtle=True),), spacing="small")
+        for note in message.notes
     )
     card = Card(
         lang=message.lang,
         body=(RichText(inlines=(title,)), *rows, *notes),
         actions=tuple(OpenUrl(title=link.label, url=link.url) for link in message.links),
     )
-    return msgspec.json.encode(Teams(summary=cut(message.headline), attachments=(Attachment(content=card),)))
-
-
-def cut(text: str) -> str:
-    return text if units(text) <= MOST_RUN else start(text, MOST_RUN - 1) + "…"
+    return msgspec.json.encode(
+        Teams(summary=cut(message.headline, MOST_RUN), attachments=(Attachment(content=card),))
+    )
