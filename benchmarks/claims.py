@@ -12,17 +12,18 @@ import argparse
 import io
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from benchmarks.webhooks import Process, fresh_database, measure, postgres
+from benchmarks.webhooks import Process, fresh_store, measure, postgres
 from benchmarks.webhooks_contenders import Task
-from benchmarks.webhooks_dday import Share, prepare
+from benchmarks.webhooks_dday import Share, measured, prepare
 from service.reminders.answers import Answer
 from service.reminders.retry import Verdict
 from service.store import claims, results, waiting
@@ -33,15 +34,9 @@ from service.store.results import Result
 
 LEASE = timedelta(minutes=1)
 OK = Answer(outcome="2xx", status=200, milliseconds=3, bytes=2, excerpt="ok")
-DONE = Verdict(state="succeeded", reason=None, next_at=None)
+DONE = Verdict(state="succeeded")
 BODY, DIGEST = b"x" * 600, "a" * 64
 WARM = 10
-PARTS: dict[str, tuple[Any, str]] = {
-    "look": (waiting, "due"),
-    "claim": (claims, "claim"),
-    "arm": (claims, "arm"),
-    "record": (results, "record"),
-}
 
 
 def transaction(
@@ -59,26 +54,20 @@ def transaction(
 
 
 def result(each: Claimed, now: datetime) -> Result:
-    its: dict[str, Any] = {"delivery": each.planned.id, "webhook": each.planned.webhook, "fence": each.fence}
-    return Result(**its, answer=OK, verdict=DONE, started_at=now, finished_at=now)
+    return Result(
+        delivery=each.planned.id,
+        webhook=each.planned.webhook,
+        fence=each.fence,
+        answer=OK,
+        verdict=DONE,
+        started_at=now,
+        finished_at=now,
+    )
 
 
-@contextmanager
-def parts() -> Iterator[dict[str, Share]]:
-    """The CPU of each part of a transaction, while this lasts."""
-    of = {name: Share(getattr(module, function)) for name, (module, function) in PARTS.items()}
-    for name, (module, function) in PARTS.items():
-        setattr(module, function, of[name])
-    try:
-        yield of
-    finally:
-        for name, (module, function) in PARTS.items():
-            setattr(module, function, of[name].work)
-
-
-def loop(url: str, task: Task, *, batch: int) -> dict[str, float]:
+def loop(of: dict[str, Share], task: Task, *, batch: int) -> dict[str, float]:
     """µs of CPU a delivery: the parts, and whole transactions with their commits."""
-    store = Store.open(url)
+    store = Store.open(task.url)
     with redirect_stdout(io.StringIO()):
         prepare(store, task)
     due = store.read(lambda c: c.execute(select(func.max(delivery.c.next_at))).scalar_one())
@@ -90,11 +79,12 @@ def loop(url: str, task: Task, *, batch: int) -> dict[str, float]:
 
     for _ in range(WARM):
         sent = store.write(turn)
+    for part in of.values():
+        part.cpu = 0.0
     count, began = 0, time.thread_time()
-    with parts() as of:
-        while sent:
-            sent = store.write(turn)
-            count += len(sent)
+    while sent:
+        sent = store.write(turn)
+        count += len(sent)
     whole = time.thread_time() - began
     store.close()
     spent = {name: part.cpu for name, part in of.items()} | {"whole": whole}
@@ -102,14 +92,18 @@ def loop(url: str, task: Task, *, batch: int) -> dict[str, float]:
 
 
 def report(
-    engine: str, asked: argparse.Namespace, sink: Process, port: int, fresh: Callable[[], str]
+    engine: str,
+    asked: argparse.Namespace,
+    sink: Process,
+    port: int,
+    of: dict[str, Share],
+    fresh: Callable[[], str],
 ) -> None:
     common: dict[str, Any] = {"port": port, "count": asked.count, "destinations": asked.destinations}
     row = measure(engine, Task(contender="dday", url=fresh(), carried=True, **common), sink)
     print(f"{engine}: {row.cpu_ms:.3f} ms of CPU a delivery, {row.per_second:.0f} a second", flush=True)
     for batch in asked.batches:
-        url = fresh()
-        us = loop(url, Task(contender="dday", url=url, **common), batch=batch)
+        us = loop(of, Task(contender="dday", url=fresh(), **common), batch=batch)
         both = us["look"] + us["claim"] + us["record"]
         said = ", ".join(f"{part} {cpu:.1f}" for part, cpu in us.items())
         print(f"  batches of {batch}: {said} µs; claim and record {both / row.cpu_ms / 10:.1f} %", flush=True)
@@ -127,12 +121,9 @@ def main() -> None:
     sink = Process("benchmarks.webhooks_sink")
     port = int(sink.hear())
     with tempfile.TemporaryDirectory(prefix="dday-bench-") as name, postgres(Path(name)) as admin:
-        fresh = {
-            "sqlite": lambda: f"sqlite:///{name}/{time.time_ns()}.db",
-            "postgresql": lambda: fresh_database(admin, f"dday_{time.time_ns()}"),
-        }
+        of = measured()
         for engine in asked.engines:
-            report(engine, asked, sink, port, fresh[engine])
+            report(engine, asked, sink, port, of, partial(fresh_store, engine, Path(name), admin))
     sink.stop()
 
 

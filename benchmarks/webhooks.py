@@ -132,6 +132,12 @@ def fresh_database(admin: str, name: str) -> str:
     return admin.replace("/postgres?", f"/{name}?")
 
 
+def fresh_store(engine: str, folder: Path, admin: str) -> str:
+    if engine == "sqlite":
+        return f"sqlite:///{folder}/{time.time_ns()}.db"
+    return fresh_database(admin, f"dday_{time.time_ns()}")
+
+
 def runs(asked: argparse.Namespace, folder: Path, admin: str) -> Iterator[tuple[str, Task]]:
     port = 0
     for destinations in asked.destinations:
@@ -140,11 +146,7 @@ def runs(asked: argparse.Namespace, folder: Path, admin: str) -> Iterator[tuple[
             label = f"{destinations} dest, {future:,} future"
             for engine in asked.engines:
                 for way in asked.ways:
-                    url = (
-                        f"sqlite:///{folder}/{time.time_ns()}.db"
-                        if engine == "sqlite"
-                        else fresh_database(admin, f"dday_{time.time_ns()}")
-                    )
+                    url = fresh_store(engine, folder, admin)
                     task = Task(
                         contender="dday", url=url, carried=way == "carried", group=asked.group, **common
                     )
