@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Place, Text
 from service.store import events
 from service.store.engine import Store
@@ -107,7 +107,7 @@ def catalogue(size: int) -> list[Event]:
     """Events of one entry each, spread over the year to come, about 750 bytes in a calendar."""
     first = datetime.now(UTC).date()
     return [
-        rules.check(
+        validation.check(
             Event(
                 id=f"event-{number}",
                 kind="conference",

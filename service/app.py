@@ -13,60 +13,50 @@ from service.api import (
     batch,
     changes,
     deliveries,
+    entities,
     events,
-    feedlist,
+    feed_list,
     health,
     keys,
-    metrics,
-    nouns,
     problems,
-    public_keys,
-    redelivery,
-    saved_feed_address,
     saved_feeds,
     signing_keys,
-    webhook_trials,
+    webhook_preview,
     webhooks,
 )
-from service.api.access import Access
-from service.api.bodies import BATCH_LIMIT
-from service.api.call import Call
-from service.api.door import Door
 from service.api.feeds import Feeds
-from service.api.public_keys import PublicKeys
-from service.api.rates import Rates
+from service.api.json_body import BATCH_LIMIT
+from service.api.middleware import Access, Door, Rates
+from service.api.request import Call
+from service.api.signing_keys import PublicKeys
 from service.api.tokens import Box, Cursors
+from service.bootstrap import Service as Service
+from service.bootstrap import open_service as open_service
 from service.clock import Clock
+from service.clock_sync import keeping
 from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.private import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.copies import Copies
-from service.parts import Service as Service
-from service.parts import open_service as open_service
 from service.schedule import delivering
 from service.sender.apart import sending_apart
 from service.settings import Settings
-from service.timekeeper import keeping
 
 HANDLERS: Sequence[Any] = (
     *events.HANDLERS,
     *batch.HANDLERS,
     *changes.HANDLERS,
-    *nouns.HANDLERS,
-    *feedlist.HANDLERS,
+    *entities.HANDLERS,
+    *feed_list.HANDLERS,
     *saved_feeds.HANDLERS,
-    *saved_feed_address.HANDLERS,
     *keys.HANDLERS,
     *health.HANDLERS,
-    *metrics.HANDLERS,
     *webhooks.HANDLERS,
     *signing_keys.HANDLERS,
-    *public_keys.HANDLERS,
-    *webhook_trials.HANDLERS,
+    *webhook_preview.HANDLERS,
     *deliveries.HANDLERS,
-    *redelivery.HANDLERS,
     *pages.HANDLERS,
     problems.explain,
 )

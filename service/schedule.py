@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from service import beat
 from service.beat import Beat
+from service.bootstrap import Service
 from service.clock import Clock
-from service.parts import Service
 from service.reminders import fanout, logbook
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo

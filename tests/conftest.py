@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 
-from service import heap
+from service import server
 from service.store.engine import Store
 
 # The tests start hundreds of processes. Where Python is told to keep no bytecode, as in many containers, each
@@ -47,7 +47,7 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
-        heap.settle()
+        server.settle()
 
 
 def _minutes(item: pytest.Item) -> float:

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from msgspec.structs import replace
 
 from service.addresses import Policy
-from service.catalogue import rules as catalogue_rules
+from service.catalogue import validation as catalogue_rules
 from service.catalogue.event import Event, Text
 from service.clock import Clock, SimulatedClock, SystemClock
 from service.egress import Egress

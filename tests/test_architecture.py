@@ -54,7 +54,7 @@ MAY_OPEN_CONNECTIONS = {
     "service/sender/program.py",  # the child's end of that pair
     "service/server.py",  # asks whether the port is free; listens, dials nobody
     "service/cli/remote.py",  # the client of our own API, at the address the operator gives
-    "service/cli/forward.py",  # --forward-to, at the address the developer gives
+    "service/cli/listen.py",  # --forward-to, at the address the developer gives
 }
 
 

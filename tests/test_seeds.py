@@ -6,7 +6,7 @@ import pytest
 
 from service.catalogue import seeds
 from service.catalogue.event import Event, Text
-from service.seeding import FOLDER, read_articles, read_folder
+from service.seed_loader import FOLDER, read_articles, read_folder
 
 FILES = read_folder(FOLDER)
 SEEDS = seeds.parse(FILES)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalogue import seeds
-from service.catalogue.seedfile import Fault
+from service.catalogue.seed_yaml import Fault
 
 SOURCE = """\
 id: paper

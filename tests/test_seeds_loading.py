@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from service import seeding
+from service import seed_loader
 from service.catalogue import seeds
-from service.catalogue.faults import Invalid
-from service.seeding import FOLDER, LoadReport, load, read_folder
+from service.catalogue.validation import Invalid
+from service.seed_loader import FOLDER, LoadReport, load, read_folder
 from service.store import events, revisions
 from service.store.engine import Store
 
@@ -57,10 +57,10 @@ def test_a_seed_that_cannot_be_stored_leaves_nothing_behind(store: Store) -> Non
 
 
 def test_the_default_folder_stands_beside_the_package() -> None:
-    assert Path(seeding.__file__).parent.parent / "seeds" == FOLDER
+    assert Path(seed_loader.__file__).parent.parent / "seeds" == FOLDER
 
 
-@pytest.mark.parametrize("read", [seeding.read_folder, seeding.read_articles])
+@pytest.mark.parametrize("read", [seed_loader.read_folder, seed_loader.read_articles])
 def test_a_folder_that_is_not_there_is_named(read: object, tmp_path: Path) -> None:
     assert callable(read)
     with pytest.raises(FileNotFoundError, match="nowhere"):

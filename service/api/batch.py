@@ -10,15 +10,15 @@ from litestar import Response, post
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
 
-from service.api import answers, bodies, echo
-from service.api.answers import Answer
-from service.api.bodies import BATCH_LIMIT
-from service.api.call import Call
+from service.api import event_edits, json_body, responses
+from service.api.json_body import BATCH_LIMIT
 from service.api.operations import CAUSE_PARAMETER, operation
+from service.api.request import Call
+from service.api.responses import Answer
 from service.api.shapes import EventBody
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Slug
-from service.catalogue.rules import Invalid
+from service.catalogue.validation import Invalid
 from service.errors import At, Conflict, Located, Problem, Unprocessable
 from service.store import events, locks
 from service.store.events import Delete, Operation, Put
@@ -111,9 +111,9 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
     if not isinstance(step, dict) or len(step) != 1 or not {"put", "delete"} & set(step):
         raise Unprocessable(errors=[At(detail='It must be {"put": {…}} or {"delete": "id"}.', pointer="")])
     if "delete" in step:
-        return Delete(id=bodies.convert(step["delete"], Slug, below="/delete"), prefix=f"/{index}/delete")
-    written = echo.taken_apart(step["put"], below="/put")
-    event = rules.check(bodies.convert(written.fields, Event, below="/put"))
+        return Delete(id=json_body.convert(step["delete"], Slug, below="/delete"), prefix=f"/{index}/delete")
+    written = event_edits.taken_apart(step["put"], below="/put")
+    event = validation.check(json_body.convert(written.fields, Event, below="/put"))
     if event.id == RESERVED:
         raise Unprocessable(errors=[At(detail="No event could be read under this id.", pointer="/put/id")])
     if written.derived:
@@ -126,7 +126,7 @@ def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> Answer:
     stored = events.get_many(c, [step.id for step in plan.operations])
     results = events.apply(c, _judged(plan, stored, now=now), now=now, cause=cause)
     done = (_done(step, result) for step, result in zip(plan.operations, results, strict=True))
-    return answers.value(BatchOutcome(items=tuple(done)))
+    return responses.value(BatchOutcome(items=tuple(done)))
 
 
 def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[Operation]:
@@ -142,10 +142,10 @@ def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[
             continue
         sent = current.body(now) if current else None
         try:
-            echo.check(plan.derived.get(step.id, {}), step.event, sent=sent, now=now)
+            event_edits.check(plan.derived.get(step.id, {}), step.event, sent=sent, now=now)
         except Problem as problem:
             faults += _below(step.prefix, problem.errors)
-        event = echo.without_history(step.event, sent=sent)
+        event = event_edits.without_history(step.event, sent=sent)
         judged.append(msgspec.structs.replace(step, event=event))
     if faults:
         raise Unprocessable(errors=faults[:SHOWN])

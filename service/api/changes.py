@@ -8,10 +8,10 @@ from litestar import Response, get
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from service.api import answers, queries, tokens
-from service.api.answers import Answer, Page
-from service.api.call import Call
+from service.api import queries, responses, tokens
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.api.request import Call
+from service.api.responses import Answer, Page
 from service.catalogue import view, windows
 from service.catalogue.view import View
 from service.errors import NotFound, TokenExpired
@@ -107,7 +107,7 @@ async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
         raise NotFound("event", event_id)
     shown = found[:limit]
     following = shown[-1].seq if len(found) > limit else None
-    return request.shown(answers.page(map(_revision, shown), request.cursor(following)))
+    return request.shown(responses.page(map(_revision, shown), request.cursor(following)))
 
 
 def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> Answer:
@@ -123,7 +123,7 @@ def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now
     # At the end the token is that of the whole log: numbers that are not events are read too.
     token = tokens.change_token(instance, shown[-1].seq if more else head)
     rest = msgspec.json.encode({"token": token, "more": more})
-    return answers.tagged(b'{"items":[' + items + b"]," + rest[1:])
+    return responses.tagged(b'{"items":[' + items + b"]," + rest[1:])
 
 
 def _change(row: Revision, latest: Stored | None, *, now: datetime) -> bytes:

@@ -5,13 +5,12 @@ from typing import Any
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
-from service.api import answers, bodies, echo, edits, queries
-from service.api.answers import Page
-from service.api.call import Call
-from service.api.edits import named
-from service.api.filtering import LIST_PARAMETERS, filters_of, sort_of
-from service.api.identifiers import new_event_id
+from service.api import event_edits, json_body, queries, responses
+from service.api.event_edits import named, new_event_id
 from service.api.operations import CAUSE_PARAMETER, LANG_PARAMETER, operation
+from service.api.queries import LIST_PARAMETERS, filters_of, sort_of
+from service.api.request import Call
+from service.api.responses import Page
 from service.api.shapes import EventBody, EventPatch, NewEvent
 from service.catalogue.event import Event
 from service.catalogue.view import View
@@ -44,7 +43,7 @@ async def listed(request: Call) -> Response[bytes]:
     found = await request.service.store.glancing(
         lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
     )
-    page = answers.page((stored.body(now) for stored in found.items), request.cursor(found.next), lang=lang)
+    page = responses.page((stored.body(now) for stored in found.items), request.cursor(found.next), lang=lang)
     return request.shown(page)
 
 
@@ -56,7 +55,7 @@ async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """One event with its evidence and everything that follows from it."""
     lang = request.lang
     stored = await request.service.store.glancing(lambda c: events.get(c, event_id))
-    return request.shown(edits.shown(stored, now=request.now, lang=lang))
+    return request.shown(event_edits.shown(stored, now=request.now, lang=lang))
 
 
 @post(
@@ -65,13 +64,13 @@ async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 )
 async def create(request: Call) -> Response[bytes]:
     """Make an event under an id of our making. To choose the id, PUT the event to it."""
-    written = echo.taken_apart(await request.json())
+    written = event_edits.taken_apart(await request.json())
     if isinstance(written.fields, dict) and "id" in written.fields:
         fault = At(detail="This makes an id itself; PUT /v1/events/{id} takes yours.", pointer="/id")
         raise Unprocessable(errors=[fault])
-    event = bodies.convert(named(written.fields, new_event_id()), Event)
+    event = json_body.convert(named(written.fields, new_event_id()), Event)
     edit = request.edit(event.id, written.derived)
-    return await request.write(lambda c: edits.save(c, edit, event))
+    return await request.write(lambda c: event_edits.save(c, edit, event))
 
 
 @put(
@@ -82,10 +81,10 @@ async def create(request: Call) -> Response[bytes]:
 )
 async def replace(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """Create (201) or replace (200) the event. A write that changes nothing makes no revision."""
-    written = echo.taken_apart(await request.json())
-    event = bodies.convert(named(written.fields, event_id), Event)
+    written = event_edits.taken_apart(await request.json())
+    event = json_body.convert(named(written.fields, event_id), Event)
     edit = request.edit(event_id, written.derived)
-    return await request.write(lambda c: edits.save(c, edit, event))
+    return await request.write(lambda c: event_edits.save(c, edit, event))
 
 
 @patch(
@@ -94,10 +93,10 @@ async def replace(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 )
 async def change(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """A JSON Merge Patch (RFC 7396): null takes a field away, objects merge, lists are replaced whole."""
-    written = echo.taken_apart(await request.json())
+    written = event_edits.taken_apart(await request.json())
     patched = named(written.fields, event_id)
     edit = request.edit(event_id, written.derived)
-    return await request.write(lambda c: edits.apply(c, edit, patched))
+    return await request.write(lambda c: event_edits.apply(c, edit, patched))
 
 
 @delete(
@@ -108,7 +107,7 @@ async def change(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 async def remove(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """Delete the event. `/v1/changes` and the event's revisions keep saying that it was there."""
     edit = request.edit(event_id)
-    return await request.write(lambda c: edits.remove(c, edit))
+    return await request.write(lambda c: event_edits.remove(c, edit))
 
 
 HANDLERS = (listed, show, create, replace, change, remove)

@@ -7,8 +7,8 @@ from typing import Any, get_args
 from feeds.formats import FORMATS
 from service import errors
 from service.api import openapi
-from service.api.filtering import FILTER_PARAMETERS
 from service.api.operations import Parameter
+from service.api.queries import FILTER_PARAMETERS
 from service.catalogue.event import SLUG_PATTERN, Language
 from service.feedcache import options, private
 from service.feedcache.options import DEFAULTS, OPTIONS, OneOf, Reach

@@ -7,10 +7,11 @@ from typing import Any, Literal
 import msgspec
 from litestar import Litestar, Response, get
 
-from service.api import answers, docs, feed_operations, openapi
-from service.api.call import Call
+from service.api import docs, feed_operations, openapi, responses
 from service.api.operations import Media, operation
+from service.api.request import Call
 from service.errors import Unavailable
+from service.metrics import CONTENT_TYPE
 from service.reminders import fanout
 
 TAG = "About"
@@ -34,7 +35,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 @get("/healthz", opt=operation("Is it alive", tag=TAG, answers={200: Health}, limited=False))
 async def alive() -> Response[bytes]:
     """200 as long as the process can answer at all."""
-    return answers.sent(answers.value(Health()))
+    return responses.sent(responses.value(Health()))
 
 
 @get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
@@ -46,7 +47,7 @@ async def ready(request: Call) -> Response[bytes]:
     behind = await request.service.store.reading(lambda c: fanout.lag(c, now=request.service.clock.now()))
     if behind > MOST_BEHIND:
         raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
-    return answers.sent(answers.value(_readiness(request.service.clock.jump)))
+    return responses.sent(responses.value(_readiness(request.service.clock.jump)))
 
 
 def _readiness(jump: timedelta | None) -> Readiness:
@@ -67,7 +68,7 @@ def _readiness(jump: timedelta | None) -> Readiness:
 )
 async def contract(request: Call) -> Response[bytes]:
     """The OpenAPI 3.1 document of this service."""
-    return request.shown(answers.tagged(_contract(request.app).json))
+    return request.shown(responses.tagged(_contract(request.app).json))
 
 
 @get("/docs", opt=operation("This contract, to read", tag=TAG, answers={200: HTML}))
@@ -105,4 +106,20 @@ def document(app: Litestar) -> dict[str, Any]:
     return openapi.document(app.routes, version=version("dday"), url=url, beside=feed_operations.paths())
 
 
-HANDLERS = (alive, ready, contract, reading, style)
+# FOLDED service/api/metrics.py: What Prometheus collects.
+@get(
+    "/metrics", opt=operation("Metrics", tag="About", answers={200: Media(type="text/plain")}, limited=False)
+)
+async def metrics(request: Call) -> Response[bytes]:
+    """Counters and gauges for Prometheus: queue, lag, attempts by outcome. No names, no secrets."""
+    return Response(request.service.metrics.shown(), headers={"content-type": CONTENT_TYPE})
+
+
+HANDLERS = (
+    alive,
+    ready,
+    contract,
+    reading,
+    style,
+    metrics,
+)

@@ -9,10 +9,10 @@ from litestar.params import FromPath
 from msgspec import Meta
 from sqlalchemy import Connection
 
-from service.api import answers
-from service.api.answers import Answer, Page
-from service.api.call import Call
+from service.api import responses
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Scope, operation
+from service.api.request import Call
+from service.api.responses import Answer, Page
 from service.catalogue.event import Line
 from service.errors import At, NotFound, Unprocessable
 from service.reminders import logbook
@@ -62,7 +62,7 @@ async def create(request: Call) -> Response[bytes]:
             c, wanted.name, scopes=wanted.scopes, now=now, expires_at=wanted.expires_at
         )
         created = CreatedKey(key=plaintext, **msgspec.structs.asdict(_view(key, now=now)))
-        return answers.located(answers.value(created, status=201), f"/v1/keys/{key.id}")
+        return responses.located(responses.value(created, status=201), f"/v1/keys/{key.id}")
 
     return await request.write(work)
 
@@ -85,7 +85,7 @@ async def listed(request: Call) -> Response[bytes]:
     start = after or 0
     views = (_view(key, now=request.now) for key in every[start : start + limit])
     following = start + limit if start + limit < len(every) else None
-    return request.shown(answers.page(map(msgspec.json.encode, views), request.cursor(following)))
+    return request.shown(responses.page(map(msgspec.json.encode, views), request.cursor(following)))
 
 
 @get(
@@ -98,7 +98,7 @@ async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     found = next((key for key in every if key.id == key_id), None)
     if found is None:
         raise NotFound("key", key_id)
-    return request.shown(answers.tagged(msgspec.json.encode(_view(found, now=request.now))))
+    return request.shown(responses.tagged(msgspec.json.encode(_view(found, now=request.now))))
 
 
 @delete(
@@ -117,7 +117,7 @@ async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     metrics.superseded.inc(done.superseded)
     metrics.disabled.inc(len(done.webhooks))
     logbook.switched_off(done.webhooks)
-    return answers.sent(answers.NOTHING)
+    return responses.sent(responses.NOTHING)
 
 
 def _check(wanted: NewKey, *, now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from service.api.bodies import LIMIT
+from service.api.json_body import LIMIT
 from service.errors import Problem
 
 # What may stand for an id in a path: slugs, `whk_…`, `dlv_…`.

@@ -10,7 +10,7 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
 from service.api.operations import Media, operation
-from service.catalogue.rules import Invalid
+from service.catalogue.validation import Invalid
 from service.errors import (
     MEDIA_TYPE,
     BadRequest,

@@ -4,35 +4,41 @@ Made, seen, changed, deleted. A key sees its own; another's are answered like on
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from secrets import token_hex
+from typing import Annotated
 
 import msgspec
 from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
 
-from service import subscribe
-from service.api import answers, bodies
-from service.api.answers import Answer, Page
-from service.api.call import Call
+from service import calendar_clients
+from service.api import json_body, responses
 from service.api.deliveries import owner
 from service.api.etags import Precondition, Version
-from service.api.feedlist import Formats
-from service.api.merge import whole
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.event_edits import whole
+from service.api.feed_list import Formats
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Media, operation
+from service.api.request import Call
+from service.api.responses import Answer, Page
 from service.api.shapes import SavedFeedPatch
-from service.catalogue.entry_words import pick
+from service.calendar_clients import Subscription
 from service.catalogue.event import Language, Text
 from service.catalogue.filters import FilterBody
-from service.catalogue.savedfeed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
-from service.errors import Conflict
+from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
+from service.catalogue.vocabulary import pick
+from service.errors import At, Conflict, Unprocessable
 from service.feedcache import private, saved
+from service.feedcache.asked import Asked
+from service.feedcache.cache import FeedCache
+from service.feedcache.edition import Edition
+from service.feedcache.material import OutOfDate
+from service.reminders import offsets
 from service.store import feed_addresses, savedfeeds
 from service.store.feed_addresses import Address
 from service.store.savedfeeds import Kept
-from service.subscribe import Subscription
 
 TAG = "Saved feeds"
 # Each is a feed to render; one key must not make work for all.
@@ -99,7 +105,7 @@ async def create(request: Call) -> Response[bytes]:
         kept = savedfeeds.create(c, made)
         token = feed_addresses.create(c, made.id, now=now)
         answer = _shown(c, kept, now=now, urls=urls(request, made, token), status=201)
-        return answers.located(answer, f"/v1/saved-feeds/{made.id}")
+        return responses.located(answer, f"/v1/saved-feeds/{made.id}")
 
     return await request.write(work)
 
@@ -131,7 +137,7 @@ async def listed(request: Call) -> Response[bytes]:
     last = found[limit - 1] if len(found) > limit else None
     following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
     bodies = (msgspec.json.encode(view(feed, addresses[feed.id])) for feed in found[:limit])
-    return request.shown(answers.page(bodies, following))
+    return request.shown(responses.page(bodies, following))
 
 
 @get(
@@ -164,12 +170,12 @@ async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     `name`, `filter` and `options` merge, lists are replaced whole.
     """
     patch = await request.json()
-    bodies.convert(patch, SavedFeedPatch)
+    json_body.convert(patch, SavedFeedPatch)
 
     def work(c: Connection) -> Answer:
         kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
         precondition(request).check(version_of(kept))
-        news = bodies.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
+        news = json_body.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
         after = saved.patched(kept.feed, news, now=request.now)
         if after is not kept.feed:
             kept = savedfeeds.replace(c, kept, after)
@@ -190,7 +196,7 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
         kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
         precondition(request).check(version_of(kept))
         savedfeeds.remove(c, feed_id, now=request.now)
-        return answers.NOTHING
+        return responses.NOTHING
 
     return await request.write(work)
 
@@ -205,7 +211,7 @@ def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
 
 
 def subscriptions(feed: SavedFeed, shown: Formats) -> tuple[Subscription, ...]:
-    return subscribe.subscriptions(shown.ics, title=pick(feed.name, feed.lang))
+    return calendar_clients.subscriptions(shown.ics, title=pick(feed.name, feed.lang))
 
 
 def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
@@ -230,11 +236,119 @@ def _shown(
     shown = view(feed, feed_addresses.live(c, [feed.id], now=now)[feed.id])
     if urls is not None:
         shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls))
-    return answers.item(msgspec.json.encode(shown), version_of(kept), status=status)
+    return responses.item(msgspec.json.encode(shown), version_of(kept), status=status)
 
 
 def _address(address: Address) -> AddressView:
     return AddressView(**{name: getattr(address, name) for name in AddressView.__struct_fields__})
 
 
-HANDLERS = (create, listed, show, change, remove)
+# FOLDED service/api/saved_feed_address.py: What a saved feed contains, and another address for it.
+LONGEST_OVERLAP = timedelta(days=180)
+# Each that was replaced shows another end and so is a feed of its own to render.
+MOST_ADDRESSES = 10
+JSON_FEED = "application/feed+json"
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the old address leads on, saying that it was replaced: at most 180 days, `PT0S` not at all."""
+
+    overlap: Annotated[str, Meta(max_length=40)] = "P90D"
+
+
+class MovedFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The new address, shown only here, and until when the old one leads on."""
+
+    urls: Formats
+    subscribe: tuple[Subscription, ...]
+    previous_until: datetime
+
+
+@post(
+    "/v1/saved-feeds/{feed_id:str}/rotate",
+    status_code=200,
+    opt=operation(
+        "Give a saved feed another address",
+        tag=TAG,
+        scope="feeds",
+        body=Move,
+        answers={200: MovedFeed},
+        problems=(Conflict,),
+        once=True,
+    ),
+)
+async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
+    """Make a new address. The old one works on for the overlap and bears an entry that says it was replaced.
+
+    It does not tell the new address. After the overlap it answers 410 for good, which makes programs give up.
+    """
+    overlap, now = _overlap(await request.read_if_sent(Move)), request.now
+
+    def work(c: Connection) -> Answer:
+        feed = savedfeeds.get(c, feed_id, owner=owner(request), locked=True).feed
+        feed_addresses.end(c, feed_id, now=now, at=now + overlap)
+        if len(feed_addresses.live(c, [feed_id], now=now)[feed_id]) >= MOST_ADDRESSES:
+            detail = (
+                f"{MOST_ADDRESSES} addresses lead to this feed. Rotate with overlap PT0S to end them all."
+            )
+            raise Conflict(detail)
+        shown = urls(request, feed, feed_addresses.create(c, feed_id, now=now))
+        ways = subscriptions(feed, shown)
+        return responses.value(MovedFeed(urls=shown, subscribe=ways, previous_until=now + overlap))
+
+    return await request.write(work)
+
+
+@get(
+    "/v1/saved-feeds/{feed_id:str}/contents",
+    opt=operation(
+        "See what a saved feed contains",
+        tag=TAG,
+        scope="feeds",
+        answers={200: Media(type=JSON_FEED, schema={"type": "object"})},
+        cached=True,
+    ),
+)
+async def contents(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
+    """What subscribers see now, byte for byte as at the JSON address, which the owner need not keep."""
+    feeds: FeedCache = request.app.state.feeds
+    edition = await _edition(request, feeds, feed_id)
+    answer = request.shown(responses.tagged(edition.body))
+    answer.media_type = JSON_FEED
+    return answer
+
+
+async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> Edition:
+    try:
+        return await feeds.get(await _asked(request, feed_id))
+    except OutOfDate:
+        # It was changed in between; if it is gone, this says so.
+        return await feeds.get(await _asked(request, feed_id))
+
+
+async def _asked(request: Call, feed_id: str) -> Asked:
+    kept = await request.service.store.reading(lambda c: savedfeeds.get(c, feed_id, owner=owner(request)))
+    document = msgspec.json.encode(kept.feed)
+    return saved.asked(document, "json", feed=feed_id, version=kept.version, moved=None)
+
+
+def _overlap(wanted: Move) -> timedelta:
+    try:
+        overlap = offsets.parse(wanted.overlap).longest
+    except offsets.OffsetError:
+        overlap = None
+    if overlap is None or overlap > LONGEST_OVERLAP:
+        detail = f"use an ISO 8601 duration from PT0S to P{LONGEST_OVERLAP.days}D, such as P90D"
+        raise Unprocessable(errors=[At(detail=detail, pointer="/overlap")])
+    return overlap
+
+
+HANDLERS = (
+    create,
+    listed,
+    show,
+    change,
+    remove,
+    rotate,
+    contents,
+)

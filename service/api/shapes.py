@@ -13,11 +13,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from msgspec.structs import FieldInfo
 
-from service.api.answers import Page
-from service.api.echo import DERIVED
+from service.api.event_edits import DERIVED
+from service.api.responses import Page
 from service.catalogue.event import Event, Line, Organization, Program, Series, Source, Text
 from service.catalogue.filters import FilterBody
-from service.catalogue.savedfeed import FeedOptions, PatchSavedFeed
+from service.catalogue.saved_feed import FeedOptions, PatchSavedFeed
 from service.catalogue.view import View
 from service.reminders.rules import PatchWebhook
 from service.store.nouns import NounKind

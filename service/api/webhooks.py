@@ -14,16 +14,16 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.addresses import DestinationNotAllowed
-from service.api import answers, bodies
-from service.api.answers import Answer, Page
-from service.api.call import Call
+from service.api import json_body, responses
 from service.api.deliveries import TAG, owner
 from service.api.etags import Precondition, Version
-from service.api.merge import whole
+from service.api.event_edits import whole
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.request import Call
+from service.api.responses import Answer, Page
 from service.api.shapes import WebhookPatch
+from service.bootstrap import Service
 from service.errors import At, Conflict
-from service.parts import Service
 from service.reminders import rules, secrets
 from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
 from service.reminders.secrets import Sealed
@@ -71,8 +71,8 @@ async def create(request: Call) -> Response[bytes]:
         fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
         webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
         body = msgspec.json.encode(with_secrets(rules.view(made), fresh))
-        answer = answers.item(body, Version(revision=1, seq=0), status=201)
-        return answers.located(answer, f"/v1/webhooks/{made.id}")
+        answer = responses.item(body, Version(revision=1, seq=0), status=201)
+        return responses.located(answer, f"/v1/webhooks/{made.id}")
 
     return await request.write(work)
 
@@ -99,7 +99,7 @@ async def listed(request: Call) -> Response[bytes]:
     last = found[limit - 1] if len(found) > limit else None
     following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
     bodies = (msgspec.json.encode(rules.view(each)) for each in found[:limit])
-    return request.shown(answers.page(bodies, following))
+    return request.shown(responses.page(bodies, following))
 
 
 @get(
@@ -134,7 +134,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     follows `resume`, which is `skip` (the default) or `catch_up`. The first `v1a` makes its key, shown here.
     """
     patch, service = await request.json(), request.service
-    wanted: Any = bodies.convert(patch, WebhookPatch)
+    wanted: Any = json_body.convert(patch, WebhookPatch)
     if isinstance(wanted.url, str):
         check_url(service, wanted.url)
 
@@ -142,7 +142,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         keys.hold(c, request.key.id)
         current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
-        news = bodies.convert(whole(patch, current, ("filter",)), PatchWebhook)
+        news = json_body.convert(whole(patch, current, ("filter",)), PatchWebhook)
         after = rules.patched(current, news, now=request.now)
         if after is current:
             return _shown(c, current)
@@ -170,7 +170,7 @@ async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
     superseded = await request.service.store.writing(work)
     request.service.metrics.superseded.inc(superseded)
-    return answers.sent(answers.NOTHING)
+    return responses.sent(responses.NOTHING)
 
 
 def check_url(service: Service, url: str) -> None:
@@ -217,7 +217,7 @@ def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:
 
 def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> Answer:
     body = msgspec.json.encode(with_secrets(rules.view(webhook), fresh))
-    return answers.item(body, _version(c, webhook.id))
+    return responses.item(body, _version(c, webhook.id))
 
 
 def _version(c: Connection, webhook_id: str) -> Version:

@@ -13,7 +13,7 @@ from ipaddress import ip_network
 import msgspec
 import uvloop
 
-from service import heap, logs, offspring
+from service import logs, offspring, server
 from service.addresses import Policy
 from service.carrier.word import Parcel, Terms
 from service.egress import Egress, Request
@@ -28,7 +28,7 @@ def main(told: str) -> None:
     terms = msgspec.json.decode(told, type=Terms)
     offspring.settle(terms.parent)
     logs.configure(terms.log)
-    heap.settle()
+    server.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(terms))
 

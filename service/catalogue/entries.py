@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from feeds.entry import Alarm, Entry, Organizer, Spot, State, Status
 from service.catalogue import entry_times
-from service.catalogue.entry_lines import dates_the_event, describe, title, when_label
-from service.catalogue.entry_shape import Around, Named, NounName, Shape, Style, shapes
-from service.catalogue.entry_words import COLORS, KINDS, ROLES, pick
+from service.catalogue.entry_text import dates_the_event, describe, title, when_label
+from service.catalogue.entry_times import Around, Named, NounName, Shape, Style, shapes
 from service.catalogue.event import Event, Language
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import COLORS, KINDS, ROLES, pick
 
 __all__ = ["Around", "Named", "NounName", "Style", "entries", "has_a_day", "leaves_at", "names_used"]
 

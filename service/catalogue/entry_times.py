@@ -1,5 +1,6 @@
 """Where an event stands in a calendar: whole days or instants, and never a day that nobody stated."""
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Literal
 
@@ -7,7 +8,8 @@ import msgspec
 
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Edtf
-from service.catalogue.event import Event
+from service.catalogue.event import Event, Language, Text
+from service.catalogue.vocabulary import Edge
 
 DAY = timedelta(days=1)
 # Programs hide events without length, so an event whose end is not known gets a block, and says so.
@@ -165,3 +167,82 @@ def _same(before: Edtf, now: Edtf) -> bool:
 
 def _moment(event: Event, edtf: Edtf) -> datetime:
     return dates.bounds(edtf, dates.zone(event.timezone)).latest or dates.MAX_INSTANT
+
+
+# FOLDED service/catalogue/entry_shape.py: How an event shows in a calendar: what the reader asked for, and which lines follow from it.
+NounName = Literal["event", "organization", "source"]
+
+
+class Style(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reader wants events shown; `base_url` is where our pages are."""
+
+    lang: Language
+    base_url: str
+    windows: Literal["edges", "bar", "both", "none"] = "edges"
+    alarms: tuple[timedelta, ...] = ()
+    cancelled: Literal["keep", "mark", "drop"] = "keep"
+    placeholders: bool = False
+    levels: Literal["parent", "child", "all"] = "all"
+    detail: Literal["full", "min"] = "full"
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Something an entry names: the event it is part of (with its UID), an organization, a source."""
+
+    name: Text
+    updated_at: datetime
+    uid: str | None = None
+    url: str | None = None
+
+
+Around = Mapping[tuple[NounName, str], Named]
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """One line before it has words. Without a span no calendar can show it, a news feed can."""
+
+    edge: Edge
+    suffix: str = ""
+    span: Span | None = None
+    unclear: Edtf | None = None
+    move: Move | None = None
+
+
+def shapes(event: Event, style: Style) -> tuple[Shape, ...]:
+    """The lines of one event; a single one without a span where no day is known."""
+    if event.is_window and style.windows == "none":
+        return ()
+    found = tuple(_window(event, style) if event.is_window else _event(event, style))
+    return found or (Shape(edge="event"),)
+
+
+def _event(event: Event, style: Style) -> Iterator[Shape]:
+    edge: Edge = "milestone" if event.kind == "milestone" else "event"
+    start, move = start_of(event), move_of(event, "start")
+    if span := event_span(event):
+        yield Shape(edge=edge, span=span, move=move)
+    elif style.placeholders and (span := month_span(start)):
+        yield Shape(edge=edge, span=span, unclear=start)
+
+
+def _window(event: Event, style: Style) -> Iterator[Shape]:
+    bar = window_span(event) if style.windows in ("bar", "both") else None
+    if bar:
+        move = move_of(event, "end") or move_of(event, "start")
+        yield Shape(edge="window", span=bar, move=move)
+    # A bar that would have no end shows as the edge that is known.
+    if style.windows in ("edges", "both") or not bar:
+        yield from _edges(event, style)
+
+
+def _edges(event: Event, style: Style) -> Iterator[Shape]:
+    start, end = start_of(event), end_of(event)
+    known: tuple[tuple[Edge, Span | None, Edtf | None, Move | None], ...] = (
+        ("opens", opening_span(event), start, move_of(event, "start")),
+        ("closes", closing_span(event), end, move_of(event, "end")),
+    )
+    for edge, span, edtf, move in known:
+        if span:
+            yield Shape(edge=edge, suffix=f"-{edge}", span=span, move=move)
+        elif style.placeholders and (span := month_span(edtf)):
+            yield Shape(edge=edge, suffix=f"-{edge}", span=span, unclear=edtf)

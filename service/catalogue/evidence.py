@@ -10,7 +10,7 @@ from itertools import combinations
 
 from msgspec import Struct
 
-from service.catalogue import dates, words
+from service.catalogue import dates, search_terms
 from service.catalogue.dates import Edtf, EdtfError
 from service.catalogue.event import Event, EvidenceField, Rank, Source
 
@@ -108,7 +108,7 @@ def _compatible(field: EvidenceField, one: str, other: str) -> bool:
         numbers = [[c for c in text if c.isdigit()] for text in (one, other)]
         if all(numbers):
             return numbers[0] == numbers[1]
-    first, second = words.normalise(one), words.normalise(other)
+    first, second = search_terms.normalise(one), search_terms.normalise(other)
     return first in second or second in first
 
 

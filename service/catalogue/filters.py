@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from service.catalogue import dates, texts, windows, words
+from service.catalogue import dates, search_terms, validation, windows
 from service.catalogue.dates import Bounds
 from service.catalogue.event import SLUG_PATTERN, Event, Kind, Status
-from service.catalogue.faults import Fault, refuse
+from service.catalogue.validation import Fault, refuse
 from service.catalogue.windows import Phase, Step
 
 MOST_VALUES = 50
@@ -132,7 +132,7 @@ def matches(
         and (filters.updated_since is None or updated_at >= filters.updated_since)
         and (not filters.phase or windows.phase_at(steps, now) in filters.phase)
         and ((filters.from_ is None and filters.to is None) or overlaps(windows.span(event), filters))
-        and (filters.q is None or words.contains(event, filters.q))
+        and (filters.q is None or search_terms.contains(event, filters.q))
     )
 
 
@@ -195,7 +195,7 @@ def _fault(name: str, value: str) -> str | None:
     longest = LONGEST_QUERY if name == "q" else LONGEST_VALUE
     if len(value) > longest:
         return f"at most {longest} characters"
-    if (detail := texts.character_fault(value)) is not None:
+    if (detail := validation.character_fault(value)) is not None:
         return detail
     if name in _CHOICES:
         return None if value in _CHOICES[name] else f"it is one of {', '.join(_CHOICES[name])}"
@@ -205,7 +205,7 @@ def _fault(name: str, value: str) -> str | None:
         return _instant(value, end=name == "to")[1]
     if name == "disputed":
         return None if value in ("true", "false") else "it is true or false"
-    return None if name == "city" or words.tokens(value) else "there is no word in it"
+    return None if name == "city" or search_terms.tokens(value) else "there is no word in it"
 
 
 def _value(name: str, values: Sequence[str]) -> object:

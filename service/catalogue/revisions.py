@@ -4,7 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from service.catalogue.event import Event, PreviousDates
-from service.catalogue.faults import Fault, refuse
+from service.catalogue.validation import Fault, refuse
 
 KEPT = 50
 # Worked out once: to ask for them costs as much as to compare two events.

@@ -1,6 +1,6 @@
 """The curated catalogue as a whole: what its files say must also hold together across them.
 
-Pure: texts come in, faults and nouns go out. `service.seeding` reads the folder and fills the store.
+Pure: texts come in, faults and nouns go out. `service.seed_loader` reads the folder and fills the store.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,75 @@ from itertools import combinations
 
 import msgspec
 
-from service.catalogue import rules, seedproof
-from service.catalogue.event import Event, Organization, Participation, Program, Series, Source
-from service.catalogue.seedfile import FOLDERS, Fault, Noun, SeedFile, Unreadable, read
+from service.catalogue import dates, validation
+from service.catalogue.event import Event, Evidence, Organization, Participation, Program, Series, Source
+from service.catalogue.seed_yaml import FOLDERS, Fault, Noun, SeedFile, Unreadable, read
 
 Name = tuple[str, str]  # folder and id
 WITH_FEEDS = ("series", "programs", "organizations")
+
+
+# FOLDED service/catalogue/seedproof.py: What a seed's evidence must do: carry every date it gives, and quote its article to the letter.
+def evidence_of(noun: Noun) -> tuple[Evidence, ...]:
+    return noun.evidence if isinstance(noun, Event | Program) else ()
+
+
+def quote_faults(
+    seed: SeedFile, sources: Mapping[str, Source], articles: Mapping[str, str] | None
+) -> Iterator[Fault]:
+    yield from _unsupported(seed)
+    yield from _misquoted(seed, sources, articles)
+    if isinstance(seed.noun, Source):
+        yield from _lost_article(seed, seed.noun, articles)
+
+
+def _unsupported(seed: SeedFile) -> Iterator[Fault]:
+    if not isinstance(seed.noun, Event):
+        return
+    event = seed.noun
+    for field, date in (("start", event.start), ("end", event.end)):
+        claims = [item for item in event.evidence if item.field == field and item.rank != "deprecated"]
+        if date and not any(supports(item.value, date, event) for item in claims):
+            yield seed.fault(f"/{field}", f"no evidence that still holds says {field} {date}")
+    for index, previous in enumerate(event.previous_dates or ()):
+        for field, date in (("start", previous.start), ("end", previous.end)):
+            if date and not any(item.field == field and item.value == date for item in event.evidence):
+                yield seed.fault(f"/previous_dates/{index}/{field}", f"no evidence ever said {field} {date}")
+
+
+def supports(claim: str | None, date: str, event: Event) -> bool:
+    """A claim carries a date that is no finer and no surer than itself."""
+    if claim == date:
+        return True
+    try:
+        zone = dates.zone(event.timezone)
+        said, given = dates.parse_end(claim or ""), dates.parse_end(date)
+    except (dates.EdtfError, dates.ZoneError):
+        return True  # not a date at all: the rules have said so
+    inner, outer = dates.bounds(said, zone), dates.bounds(given, zone)
+    if not (inner.earliest and inner.latest and outer.earliest and outer.latest):
+        return False
+    surer = (said.uncertain and not given.uncertain) or (said.approximate and not given.approximate)
+    return outer.earliest <= inner.earliest and inner.latest <= outer.latest and not surer
+
+
+def _misquoted(
+    seed: SeedFile, sources: Mapping[str, Source], articles: Mapping[str, str] | None
+) -> Iterator[Fault]:
+    for index, item in enumerate(evidence_of(seed.noun)):
+        source = sources.get(item.source)
+        if item.quote is None or source is None:
+            continue
+        pointer = f"/evidence/{index}/quote"
+        if source.article is None:
+            yield seed.fault(pointer, f"only what we hold can be quoted, and {source.id} names no article")
+        elif articles is not None and item.quote not in articles.get(source.article, ""):
+            yield seed.fault(pointer, f"these words are not in {source.article}")
+
+
+def _lost_article(seed: SeedFile, source: Source, articles: Mapping[str, str] | None) -> Iterator[Fault]:
+    if articles is not None and source.article is not None and source.article not in articles:
+        yield seed.fault("/article", f"there is no article {source.article}")
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +118,7 @@ def check(files: Mapping[str, str], articles: Mapping[str, str] | None) -> Repor
     seeds, faults = _read(files)
     faults += [*_dangling(seeds, files), *_circles(seeds), *_uninvited(seeds), *_namesakes(seeds)]
     for seed in seeds.values():
-        faults += seedproof.faults(seed, _cited(seed, seeds), articles)
+        faults += quote_faults(seed, _cited(seed, seeds), articles)
     return Report(faults=tuple(sorted(set(faults))), counts=_counts(seeds))
 
 
@@ -94,12 +157,12 @@ def _by_the_rules(seed: SeedFile) -> tuple[Noun, list[Fault]]:
     """The noun as the store would keep it, or as it is with the rules it breaks."""
     try:
         return _checked(seed.noun), []
-    except rules.Invalid as invalid:
+    except validation.Invalid as invalid:
         return seed.noun, [seed.fault(fault.pointer or "", fault.detail) for fault in invalid.faults]
 
 
 def _checked(noun: Noun) -> Noun:
-    return rules.check(noun) if isinstance(noun, Event) else rules.check_noun(noun)
+    return validation.check(noun) if isinstance(noun, Event) else validation.check_noun(noun)
 
 
 def references(noun: Noun) -> Iterator[tuple[str, Name]]:
@@ -179,7 +242,7 @@ def _uninvited(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
 
 
 def _counts(seeds: Mapping[Name, SeedFile]) -> Counts:
-    evidence = [item for seed in seeds.values() for item in seedproof.evidence(seed.noun)]
+    evidence = [item for seed in seeds.values() for item in evidence_of(seed.noun)]
     return Counts(
         **{folder: sum(name[0] == folder for name in seeds) for folder in FOLDERS},
         evidence=len(evidence),

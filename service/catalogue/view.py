@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from service.catalogue import dates, evidence, labels, windows
+from service.catalogue import date_labels, dates, evidence, windows
 from service.catalogue.dates import Edtf, Precision
 from service.catalogue.event import Event, Language, PreviousDates
 from service.catalogue.windows import Phase
@@ -117,7 +117,7 @@ def when(event: Event) -> When:
     known = [edtf for edtf in (start, end) if edtf is not None]
     bounds = windows.bounds(event)
     rule = (event.close_rule or "unknown") if event.is_window else None
-    words = labels.label(start, end, timezone=event.timezone, rule=rule)
+    words = date_labels.label(start, end, timezone=event.timezone, rule=rule)
     return When(
         precision=_precision(end or start if event.is_window else start),
         earliest=bounds.earliest,

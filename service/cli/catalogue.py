@@ -4,14 +4,13 @@ from pathlib import Path
 
 import rich_click as click
 
-from service import seeding
+from service import seed_loader
 from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
 from service.catalogue.seeds import check as check_seeds
-from service.cli.console import Misused, Refused, counted, err, out, show_json
-from service.cli.options import DATABASE, settings_flags
+from service.cli.console import DATABASE, Misused, Refused, counted, err, out, settings_flags, show_json
+from service.clock_sync import steady
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store.engine import Store
-from service.timekeeper import steady
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -27,7 +26,7 @@ def check(folder: Path, articles: Path | None, as_json: bool) -> None:
 
     Says file and line of every fault; exit code 1 if there are any.
     """
-    texts = seeding.read_articles(articles) if articles else None
+    texts = seed_loader.read_articles(articles) if articles else None
     if articles and not texts:
         raise Misused(f"There are no articles (*.txt) in {articles}.")
     report = check_seeds(_files(folder), texts)
@@ -65,7 +64,7 @@ def seed(settings: Settings, folder: Path, as_json: bool) -> None:
     seeds = parsed(folder)  # before there is a database that holds nothing
     store = Store.open(settings.database_url, exclusive=False)
     try:
-        report = seeding.load(store, seeds, now=steady(store).now())
+        report = seed_loader.load(store, seeds, now=steady(store).now())
     finally:
         store.close()
     if as_json:
@@ -84,7 +83,7 @@ def parsed(folder: Path) -> Seeds:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    files = seeding.read_folder(folder)
+    files = seed_loader.read_folder(folder)
     if not files:
         raise Misused(f"There are no seeds (*.yaml) in {folder}.")
     return files

@@ -13,11 +13,11 @@ from service.app import build
 from service.catalogue.event import Event
 from service.catalogue.filters import FilterBody
 from service.catalogue.view import event_of
+from service.cli.arguments import COUNTDOWN, day
 from service.cli.console import err, out
 from service.cli.receiver import Receiver
 from service.cli.replay import Tally
-from service.cli.season import Season, replaying, season, subscribe
-from service.cli.wishes import COUNTDOWN, day
+from service.cli.simulation import Season, replaying, season, subscribe
 from service.store import events
 
 START, END = day("2025-08-01"), day("2026-01-02")

@@ -5,9 +5,9 @@ from datetime import datetime
 import msgspec
 import rich_click as click
 
+from service.cli.arguments import filter_of, pair
 from service.cli.console import err, out, show_json, show_table
 from service.cli.remote import Api, on_service, path_of
-from service.cli.wishes import filter_of, pair
 
 ROUTE = "/v1/saved-feeds"
 

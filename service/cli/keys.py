@@ -7,12 +7,11 @@ from typing import TypeVar
 import rich_click as click
 from sqlalchemy import Connection
 
-from service.cli.console import Misused, err, out, show_json, show_table
-from service.cli.options import DATABASE, settings_flags
+from service.cli.console import DATABASE, Misused, err, out, settings_flags, show_json, show_table
+from service.clock_sync import steady
 from service.settings import Settings
 from service.store import keys as key_store
 from service.store.engine import Store
-from service.timekeeper import steady
 
 T = TypeVar("T")
 SCOPES = ("catalogue", "webhooks", "feeds", "admin")

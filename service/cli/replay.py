@@ -7,11 +7,10 @@ import rich_click as click
 from rich.progress import Progress
 
 from service import server
-from service.cli.arrivals import for_machine, line
+from service.cli.arguments import COUNTDOWN, day, filter_of, rules_of
 from service.cli.console import Misused, Refused, err, out, show_json
-from service.cli.receiver import Arrival, Receiver
-from service.cli.season import Season, replaying, season, subscribe
-from service.cli.wishes import COUNTDOWN, day, filter_of, rules_of
+from service.cli.receiver import Arrival, Receiver, for_machine, line
+from service.cli.simulation import Season, replaying, season, subscribe
 
 
 class Tally:

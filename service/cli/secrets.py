@@ -6,8 +6,7 @@ from typing import TextIO
 import rich_click as click
 from sqlalchemy import Connection
 
-from service.cli.console import Misused, err
-from service.cli.options import settings_flags
+from service.cli.console import Misused, err, settings_flags
 from service.keyfile import begin_change
 from service.reminders import secrets as signing_secrets
 from service.settings import Settings, secret_key_of

@@ -11,15 +11,14 @@ from importlib.metadata import version
 import msgspec
 import rich_click as click
 
-from service import logs, seeding, server
+from service import logs, seed_loader, server
 from service.app import Service, build, open_service
 from service.cli.catalogue import parsed
-from service.cli.console import announce
-from service.cli.options import settings_flags
+from service.cli.console import announce, settings_flags
+from service.clock_sync import keeping
 from service.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
-from service.timekeeper import keeping
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def opened(settings: Settings) -> Service:
     try:
         if settings.seeds is not None and service.store.read(revisions.head) == 0:
             announce(log, "A new catalogue: loading the seeds …")
-            loaded = seeding.load(service.store, parsed(settings.seeds), now=service.clock.now())
+            loaded = seed_loader.load(service.store, parsed(settings.seeds), now=service.clock.now())
             log.info("%d seeds loaded", loaded.created, extra={"seeds": loaded.created})
     except BaseException:
         service.close()

@@ -7,10 +7,10 @@ from typing import get_args
 import msgspec
 import rich_click as click
 
-from service.cli.arrivals import KOREA, countdown
+from service.cli.arguments import filter_of, rules_of
 from service.cli.console import Misused, Refused, err, out, show_json, show_table
+from service.cli.receiver import KOREA, countdown
 from service.cli.remote import Api, on_service, path_of
-from service.cli.wishes import filter_of, rules_of
 from service.reminders.rules import Change, Format, Signing, WebhookView
 from service.reminders.upcoming import Upcoming
 

@@ -11,8 +11,8 @@ import msgspec
 from feeds.formats import FORMATS
 from service.catalogue import filters
 from service.catalogue.event import SLUG_PATTERN, Kind, Language, Text
-from service.catalogue.faults import Invalid
 from service.catalogue.filters import EventFilter
+from service.catalogue.validation import Invalid
 from service.feedcache.options import OPTIONS, Options, Pairs, read_options
 
 Suffix = Literal["ics", "json", "atom"]

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from feeds.entry import Feed
-from service.catalogue.entry_words import pick
+from service.catalogue.date_labels import Words
 from service.catalogue.event import Language, Text
-from service.catalogue.labels import Words
+from service.catalogue.vocabulary import pick
 from service.feedcache.asked import Asked
 
 TITLES = {

@@ -13,7 +13,7 @@ from service.catalogue import filters
 from service.catalogue.entries import Around, NounName, names_used
 from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
-from service.catalogue.rules import FEED_NAMES
+from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
 from service.errors import NotFound
 from service.feedcache.asked import Asked, narrowed

@@ -6,10 +6,10 @@ It does not say where the feed has moved to. Whoever has the old address may hav
 from datetime import timedelta
 
 from feeds.entry import Entry
-from service.catalogue.entry_words import pick
+from service.catalogue.date_labels import Words
 from service.catalogue.event import Language
 from service.catalogue.filters import HOME
-from service.catalogue.labels import Words
+from service.catalogue.vocabulary import pick
 from service.feedcache.asked import Saved
 
 TITLE = Words(ko="이 캘린더의 주소가 바뀌었습니다", en="This feed has moved")

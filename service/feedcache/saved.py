@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from service.catalogue import filters, texts
+from service.catalogue import filters, validation
 from service.catalogue.event import Language, Text
-from service.catalogue.faults import Fault, Invalid, refuse
-from service.catalogue.savedfeed import NewSavedFeed, PatchSavedFeed, SavedFeed
+from service.catalogue.saved_feed import NewSavedFeed, PatchSavedFeed, SavedFeed
+from service.catalogue.validation import Fault, Invalid, refuse
 from service.feedcache.asked import Asked, Moved, Saved, Suffix, choose, read_query
 from service.feedcache.options import OPTIONS, Options, Pairs
 
@@ -115,11 +115,11 @@ def _checked(feed: SavedFeed, *, plain: bool) -> SavedFeed:
         faults += invalid.faults
     faults += _option_faults(msgspec.to_builtins(feed.options))
     refuse(faults)
-    return msgspec.structs.replace(feed, name=texts.normal_form(feed.name))
+    return msgspec.structs.replace(feed, name=validation.normal_form(feed.name))
 
 
 def _name_faults(name: Text) -> Iterator[Fault]:
-    for fault in texts.faults(name):
+    for fault in validation.text_faults(name):
         yield msgspec.structs.replace(fault, pointer=f"/name{fault.pointer}")
     for lang, text in (("ko", name.ko), ("en", name.en)):
         if text is not None and len(text) > LONGEST_NAME:

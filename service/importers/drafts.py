@@ -13,9 +13,9 @@ import msgspec
 
 from feeds.read_ical import Fault, Found, Reading
 from feeds.text import clean, link, one_line
-from service.catalogue import dates, rules
+from service.catalogue import dates, validation
 from service.catalogue.event import Event
-from service.catalogue.faults import Invalid
+from service.catalogue.validation import Invalid
 
 LONGEST_ID = 60
 LONGEST_SUMMARY = 5000
@@ -76,7 +76,7 @@ def _event(found: Found, timezone: str, *, taken: Container[str]) -> Event:
         "external_ids": {"ical": one_line(found.uid)},
     }
     try:
-        return rules.check(msgspec.convert(fields, Event))
+        return validation.check(msgspec.convert(fields, Event))
     except msgspec.ValidationError as error:
         raise _Unfit(f"{error}.") from None
 

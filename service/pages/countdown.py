@@ -7,8 +7,8 @@ import msgspec
 
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Edtf
-from service.catalogue.entry_words import pick
 from service.catalogue.event import Event, Language
+from service.catalogue.vocabulary import pick
 from service.catalogue.windows import Phase
 from service.pages.phrases import PHRASES
 from service.pages.words import CLOSE_BADGES, PHASES

@@ -5,12 +5,12 @@ from datetime import datetime
 
 import msgspec
 
-from service.catalogue import dates, labels
+from service.catalogue import date_labels, dates
 from service.catalogue.entries import Style, has_a_day
-from service.catalogue.entry_lines import when_label
-from service.catalogue.entry_words import KINDS, pick
+from service.catalogue.entry_text import when_label
 from service.catalogue.event import Language, Place, PreviousDates
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import KINDS, pick
 from service.pages import evidence_box, linked_data, words
 from service.pages.countdown import Badge, badge
 from service.pages.evidence_box import Field
@@ -123,7 +123,7 @@ def _other_name(document: Document, shown: Said) -> Said | None:
 
 def _day(instant: datetime, lang: Language) -> str:
     edtf = dates.parse(instant.astimezone(dates.zone("Asia/Seoul")).date().isoformat())
-    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
 
 
 def _notices(document: Document, frame: Frame) -> Iterator[str]:
@@ -217,7 +217,7 @@ def _files(document: Document, frame: Frame) -> Iterator[Link]:
 def _previous(document: Document, dated: PreviousDates, frame: Frame) -> Earlier:
     start = dates.parse(dated.start) if dated.start else None
     end = dates.parse_end(dated.end) if dated.end else None
-    text = pick(labels.label(start, end, timezone=document.timezone), frame.lang)
+    text = pick(date_labels.label(start, end, timezone=document.timezone), frame.lang)
     until = dated.until_revision
     since = frame.say.previous_at.format(until) if until else frame.say.previous_before
     return Earlier(dates=text, until=since)

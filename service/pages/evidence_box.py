@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from service.catalogue import dates, evidence, labels
-from service.catalogue.entry_words import pick
+from service.catalogue import date_labels, dates, evidence
 from service.catalogue.event import Evidence, EvidenceField, Language, Rank, Source
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import pick
 from service.pages import words
 from service.pages.phrases import PHRASES
 from service.pages.shown import Said, found, outside
@@ -77,7 +77,7 @@ def value_words(field: EvidenceField, value: str, lang: Language) -> str:
     if field not in DATED:
         return value
     edtf = dates.parse_end(value)
-    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
 
 
 _ORDER: Mapping[Rank, int] = {"preferred": 0, "normal": 1, "deprecated": 2}

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from service import subscribe
+from service import calendar_clients
+from service.calendar_clients import Client, Subscription
 from service.catalogue.event import Language
 from service.pages.phrases import PHRASES, Phrases
 from service.pages.shown import local
-from service.subscribe import Client, Subscription
 
 # The others stand below, as they take the plain address all the same.
 FIRST_CLIENTS: tuple[Client, ...] = ("google", "apple", "outlook")
@@ -57,7 +57,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 def feed_box(path: str, *, title: str, lang: Language, base_url: str) -> FeedBox:
     """The ways to a feed of ours."""
     feed = base_url + path
-    ways = [(found.client, _way(found, lang)) for found in subscribe.subscriptions(feed, title=title)]
+    ways = [(found.client, _way(found, lang)) for found in calendar_clients.subscriptions(feed, title=title)]
     return FeedBox(
         title=title,
         address=feed,

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import msgspec
 from sqlalchemy import Connection
 
-from service.catalogue.entry_words import pick
 from service.catalogue.event import Language, Organization, Program, Series
 from service.catalogue.filters import EventFilter
+from service.catalogue.vocabulary import pick
 from service.errors import NotFound
 from service.pages import reading, words
 from service.pages.event_page import Fact, Ties

@@ -12,9 +12,9 @@ from feeds.entry import Entry
 from service.catalogue import dates, entry_times
 from service.catalogue.dates import Edtf
 from service.catalogue.entries import STATES, Around, Style, entries
-from service.catalogue.entry_words import pick
 from service.catalogue.event import Event, Language
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import pick
 
 DAY = timedelta(days=1)
 

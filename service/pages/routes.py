@@ -9,8 +9,8 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from service.api.call import Call
 from service.api.operations import Media, operation
+from service.api.request import Call
 from service.catalogue.event import SLUG_PATTERN
 from service.errors import NotFound, Problem
 from service.pages import answers, assets, event_page, group_page, home_page, reading

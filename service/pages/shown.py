@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 
 from feeds import text as plain
-from service.catalogue.entry_lines import when_label
-from service.catalogue.entry_words import pick
+from service.catalogue.entry_text import when_label
 from service.catalogue.event import Language, Text
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import pick
 from service.catalogue.windows import Phase
 from service.pages.countdown import Badge, badge
 from service.pages.words import KINDS

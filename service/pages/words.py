@@ -2,8 +2,7 @@
 
 from typing import get_args
 
-from service.catalogue.entry_words import KINDS as KINDS
-from service.catalogue.entry_words import STATUSES as STATUSES
+from service.catalogue.date_labels import Words
 from service.catalogue.event import (
     CloseRule,
     EvidenceField,
@@ -16,7 +15,8 @@ from service.catalogue.event import (
     SourceKind,
     Status,
 )
-from service.catalogue.labels import Words
+from service.catalogue.vocabulary import KINDS as KINDS
+from service.catalogue.vocabulary import STATUSES as STATUSES
 from service.catalogue.windows import Phase
 
 

@@ -9,9 +9,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-from service.catalogue import dates, evidence, labels
-from service.catalogue.entry_words import STATUSES, pick
+from service.catalogue import date_labels, dates, evidence
 from service.catalogue.event import Language, Place, Status, Text
+from service.catalogue.vocabulary import STATUSES, pick
 from service.reminders import wording
 from service.reminders.countdown import countdown
 from service.reminders.lateness import late_seconds
@@ -204,9 +204,9 @@ def _value(field: str, value: object, lang: Language) -> str:
 
 def _date(text: object, lang: Language) -> str:
     if not isinstance(text, str):
-        return labels.UNDATED.ko if lang == "ko" else labels.UNDATED.en
+        return date_labels.UNDATED.ko if lang == "ko" else date_labels.UNDATED.en
     edtf = dates.parse_end(text)
-    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
 
 
 def _links(shown: Shown, words: Words, page: str | None) -> tuple[Link, ...]:

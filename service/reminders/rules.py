@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.catalogue import dates, filters
 from service.catalogue.event import Language
-from service.catalogue.faults import Fault, Invalid
 from service.catalogue.filters import EventFilter, FilterBody
+from service.catalogue.validation import Fault, Invalid
 from service.reminders import offsets
 from service.reminders.offsets import Offset
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from service.parts import Service
+from service.bootstrap import Service
 from service.schedule import SECOND, Housekeeping, Tick, plan, ticking
 from service.sender.keeper import Keeper
 from service.store import webhooks

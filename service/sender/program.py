@@ -12,14 +12,13 @@ from datetime import timedelta
 import msgspec
 
 from service import logs, offspring, server, settings
-from service.clock import SteadyClock
+from service.bootstrap import Service, open_service
+from service.clock import Reading, SteadyClock
+from service.clock_sync import keeping
 from service.line import Line
-from service.parts import Service, open_service
 from service.schedule import delivering
 from service.sender.word import News, Stop, Terms
 from service.store.locks import SendingLock
-from service.timekeeper import keeping
-from service.timekeeping import Reading
 
 NEWS_SECONDS = 1.0
 

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from service.clock import running
-from service.timekeeping import Reading
+from service.clock import Reading, running
 
 _CLOCK = text("select clock_timestamp()")
 

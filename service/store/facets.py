@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, text
 
-from service.catalogue import evidence, windows, words
+from service.catalogue import evidence, search_terms, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Step
 from service.store.instants import FIRST, LAST, MILLISECOND, millis, millis_or
@@ -66,7 +66,8 @@ def derive(event: Event, steps: Sequence[Step], *, number: int, updated: int) ->
     mark = signature([*plain, *phases])
     rows = {Row(name, home, lo, number, hi, mark, updated, home, None) for name in (EVERY, *plain)}
     rows |= {
-        Row(f"q:{token}", home, lo, number, hi, mark, None, home, None) for token in words.event_tokens(event)
+        Row(f"q:{token}", home, lo, number, hi, mark, None, home, None)
+        for token in search_terms.event_tokens(event)
     }
     rows |= {
         Row(name, _phase_shelf(home, lo, ceases), lo, number, ceases, mark, None, home, begins)

@@ -12,7 +12,7 @@ from operator import itemgetter
 import msgspec
 from sqlalchemy import Connection
 
-from service.catalogue import words
+from service.catalogue import search_terms
 from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
 from service.store import route
@@ -129,11 +129,11 @@ def _cursor(position: Position | None) -> tuple[int, int] | None:
 
 def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
     """The exact test of what the index tells roughly: the phase at this instant, and words as a whole."""
-    sought = words.undecided(filters.q) if filters.q else ()
+    sought = search_terms.undecided(filters.q) if filters.q else ()
 
     def right(item: Stored) -> bool:
         return (not filters.phase or item.phase(now) in filters.phase) and (
-            not sought or words.stand_in(sought, _texts(item.document))
+            not sought or search_terms.stand_in(sought, _texts(item.document))
         )
 
     return right
@@ -151,4 +151,4 @@ _TEXTS = msgspec.json.Decoder(_Texts)
 
 def _texts(document: bytes) -> tuple[str, ...]:
     found = _TEXTS.decode(document)
-    return words.searched(found.name, found.summary)
+    return search_terms.searched(found.name, found.summary)

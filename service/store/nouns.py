@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy import delete as remove
 
 from service.catalogue.event import Organization, Program, Series, Source
-from service.catalogue.faults import Fault, refuse
 from service.catalogue.revisions import Change
+from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import locks, names, references, revisions, writing
 from service.store.instants import instant, millis

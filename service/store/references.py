@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from service.catalogue.event import Event, Organization, Participation, Program, Series, Source
-from service.catalogue.rules import Fault
+from service.catalogue.validation import Fault
 from service.errors import Conflict
 from service.store.tables import event, noun, reference
 

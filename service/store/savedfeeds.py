@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
-from service.catalogue.savedfeed import SavedFeed
+from service.catalogue.saved_feed import SavedFeed
 from service.errors import NotFound
 from service.store import feed_addresses
 from service.store.feed_tables import saved_feed

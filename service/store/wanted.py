@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from service.catalogue import words
+from service.catalogue import search_terms
 from service.catalogue.filters import EventFilter
 from service.store.instants import FIRST, LAST, millis, millis_or
 
@@ -100,10 +100,10 @@ def _plain(asked: EventFilter) -> list[Group]:
 
 def _words(asked: EventFilter) -> list[Group]:
     query = asked.q or ""
-    doubted = words.doubtful_tokens(query)
+    doubted = search_terms.doubtful_tokens(query)
     return [
         Group(names=(f"q:{token}",), kind="word", doubtful=token in doubted)
-        for token in sorted(words.query_tokens(query))
+        for token in sorted(search_terms.query_tokens(query))
     ]
 
 

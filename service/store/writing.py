@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue.event import Event
-from service.catalogue.faults import Fault, refuse
 from service.catalogue.revisions import changed, with_previous_dates
+from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import locks, references, revisions, unit
 from service.store.instants import instant, millis

@@ -4,11 +4,11 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from service import seeding, server
+from service import seed_loader, server
 from service.app import build
+from service.bootstrap import open_service
 from service.catalogue import seeds
 from service.clock import SimulatedClock
-from service.parts import open_service
 from service.settings import Settings
 
 
@@ -23,7 +23,7 @@ def main(folder: str, port: str, instant: str) -> None:
         seeds=None,
     )
     service = open_service(settings, clock=SimulatedClock(now))
-    seeding.load(service.store, seeds.parse(seeding.read_folder(seeding.FOLDER)), now=now)
+    seed_loader.load(service.store, seeds.parse(seed_loader.read_folder(seed_loader.FOLDER)), now=now)
     answering = server.serve(
         build(service), host="127.0.0.1", port=settings.port, ready=lambda: print("ready", flush=True)
     )

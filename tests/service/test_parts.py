@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from service.bootstrap import Service, open_service
 from service.clock import SimulatedClock
-from service.parts import Service, open_service
 from service.reminders import rules
 from service.reminders import secrets as signing
 from service.reminders.rules import NewWebhook

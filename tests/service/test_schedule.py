@@ -7,8 +7,8 @@ from ipaddress import ip_network
 
 import pytest
 
+from service.bootstrap import open_service
 from service.clock import SimulatedClock, SystemClock
-from service.parts import open_service
 from service.reminders.deliver import Deliverer
 from service.schedule import Clockwork, Housekeeping, delivering
 from service.settings import Settings

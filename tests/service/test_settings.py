@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import BUNDLED_SEEDS, Settings, SettingsError, environment, read
-from service.spellings import PARSERS
+from service.settings import BUNDLED_SEEDS, PARSERS, Settings, SettingsError, environment, read
 
 
 def test_nothing_set_gives_the_defaults():

@@ -2,7 +2,7 @@
 
 import re
 
-from service.subscribe import WAYS, subscription, subscriptions
+from service.calendar_clients import WAYS, subscription, subscriptions
 
 URL = "https://dday.example/feeds/ko/deadlines.ics?tag=ai"
 

@@ -11,17 +11,16 @@ import pytest
 from litestar.testing import TestClient
 
 from service.app import build
-from service.clock import SteadyClock, running
+from service.bootstrap import open_service
+from service.clock import HOLD, Reading, SteadyClock, running
+from service.clock_sync import keeping, read, steady, tell
 from service.egress import Egress
 from service.metrics import Metrics
-from service.parts import open_service
 from service.reminders.deliver import Deliverer
 from service.schedule import delivering
 from service.settings import Settings
 from service.store import cursors
 from service.store.engine import Store
-from service.timekeeper import keeping, read, steady, tell
-from service.timekeeping import HOLD, Reading
 from tests.reminding import HOUR, LOOPBACK, MASTER, MASTERS, TLS, a_webhook, add, fill
 
 SECOND = timedelta(seconds=1)
@@ -64,7 +63,7 @@ def service(sqlite_url):
 def test_a_jump_is_told_in_log_and_metrics_and_so_is_its_end(caplog):
     metrics, clock = Metrics(), jumping(timedelta(0))
     value = lambda: metrics.registry.get_sample_value("dday_clock_jump_seconds")  # noqa: E731
-    with caplog.at_level(logging.WARNING, logger="service.timekeeper"):
+    with caplog.at_level(logging.WARNING, logger="service.clock_sync"):
         tell(clock, said(clock, off=HOUR), metrics)
         tell(clock, said(clock, off=HOUR, later=SECOND), metrics)
         assert round(value()) == 3600

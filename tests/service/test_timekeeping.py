@@ -6,7 +6,7 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.timekeeping import HOLD, JUMP, Belief, Reading, first, judge
+from service.clock import HOLD, JUMP, Belief, Reading, first, judge
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api import bodies
+from service.api import json_body
 from service.catalogue.event import Event
 from service.errors import Malformed, Problem, TooLarge, Unprocessable, UnsupportedMediaType
 
@@ -15,7 +15,7 @@ EVENT = {"id": "a", "kind": "other", "name": {"ko": "가"}}
 def refusal(body: bytes | dict[str, object]) -> Problem:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(Problem) as caught:
-        bodies.convert(bodies.parse(raw), Event)
+        json_body.convert(json_body.parse(raw), Event)
     return caught.value
 
 
@@ -66,7 +66,7 @@ def test_a_character_no_text_may_hold_is_refused_with_a_pointer_to_it(text: byte
     "text", ["tab\tand\nline", "emoji 🎉", "\u202eright to left", "back\\bslash", "é", "\u2028"]
 )
 def test_other_characters_are_kept(text: str) -> None:
-    assert bodies.parse(json.dumps({"a": text}).encode()) == {"a": text}
+    assert json_body.parse(json.dumps({"a": text}).encode()) == {"a": text}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_value_just_shallow_enough_to_parse_is_refused_as_the_wrong_type() -> 
 )
 def test_only_json_in_utf_8_is_a_body(content_type: str | None) -> None:
     with pytest.raises(UnsupportedMediaType):
-        bodies.check_content_type(content_type)
+        json_body.check_content_type(content_type)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +111,13 @@ def test_only_json_in_utf_8_is_a_body(content_type: str | None) -> None:
     ["application/json", "Application/JSON; charset=UTF-8", 'application/json;charset="utf-8"'],
 )
 def test_json_may_name_its_charset(content_type: str) -> None:
-    bodies.check_content_type(content_type)
+    json_body.check_content_type(content_type)
 
 
 def test_a_body_may_have_as_many_bytes_as_its_limit_and_no_more() -> None:
-    bodies.check_length(bodies.LIMIT, bodies.LIMIT)
+    json_body.check_length(json_body.LIMIT, json_body.LIMIT)
     with pytest.raises(TooLarge):
-        bodies.check_length(bodies.LIMIT + 1, bodies.LIMIT)
+        json_body.check_length(json_body.LIMIT + 1, json_body.LIMIT)
 
 
 JSON = st.recursive(
@@ -129,7 +129,7 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_an_event_or_a_problem_with_a_pointer_into_it(value: object) -> None:
     try:
-        bodies.convert(bodies.parse(json.dumps(value).encode()), Event)
+        json_body.convert(json_body.parse(json.dumps(value).encode()), Event)
     except Unprocessable as problem:
         assert all(fault.pointer is not None for fault in problem.errors)
     except Malformed:
@@ -139,9 +139,9 @@ def test_any_json_is_an_event_or_a_problem_with_a_pointer_into_it(value: object)
 @given(st.binary())
 def test_any_bytes_are_json_or_a_problem(raw: bytes) -> None:
     with suppress(Malformed, Unprocessable):
-        bodies.parse(raw)
+        json_body.parse(raw)
 
 
 def test_a_body_of_too_many_values_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(TooLarge):
-        bodies.parse(b"[" + b"[]," * 200_000 + b"0]")
+        json_body.parse(b"[" + b"[]," * 200_000 + b"0]")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from service.api import bodies, complaints
+from service.api import json_body
 from service.catalogue.event import Event
-from service.catalogue.savedfeed import NewSavedFeed
+from service.catalogue.saved_feed import NewSavedFeed
 from service.errors import Unprocessable
 from service.reminders.rules import NewWebhook
 from tests.service.api.feeds.world import SUMMIT, Client
@@ -57,13 +57,13 @@ SLUG = "It must be lower-case letters and digits, in words joined by hyphens, su
 )
 def test_a_refusal_says_which_values_there_are(kind: Any, body: Any, pointer: str, detail: str) -> None:
     with pytest.raises(Unprocessable) as refused:
-        bodies.convert(body, kind)
+        json_body.convert(body, kind)
     assert [(fault.pointer, fault.detail) for fault in refused.value.errors] == [(pointer, detail)]
 
 
 def test_one_of_several_kinds_is_told_the_kinds_it_may_be() -> None:
     with pytest.raises(Unprocessable) as refused:
-        bodies.convert(HOOK | {"filter": {"kind": "x"}}, NewWebhook)
+        json_body.convert(HOOK | {"filter": {"kind": "x"}}, NewWebhook)
     [fault] = refused.value.errors
     assert fault.detail.startswith("It must be one of ") and "forum" in fault.detail
 
@@ -71,7 +71,7 @@ def test_one_of_several_kinds_is_told_the_kinds_it_may_be() -> None:
 def test_every_pattern_of_a_body_has_words_for_people(shared: Client) -> None:
     schemas = shared.get("/v1/openapi.json").json()["components"]["schemas"]
     patterns = set(_patterns(schemas))
-    assert patterns == set(complaints.FORMS)
+    assert patterns == set(json_body.FORMS)
     assert all(re.compile(pattern) for pattern in patterns)
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from service.api import etags, queries, tokens
 from service.api.etags import Precondition, Version
-from service.api.merge import merged
-from service.api.rates import Rates
+from service.api.event_edits import merged
+from service.api.middleware import Rates
 from service.api.tokens import Box, Cursors
 from service.errors import BadParameters, PreconditionFailed, TokenExpired
 

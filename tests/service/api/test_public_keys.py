@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.api.public_keys import KEPT, PublicKeys
+from service.api.signing_keys import KEPT, PublicKeys
 from service.app import create_app
 from service.clock import SimulatedClock
 from tests.receiver import Received, Receiver

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from feeds.formats import FORMATS
-from service.catalogue import rules, view
+from service.catalogue import validation, view
 from service.catalogue.entries import Around, Named, Style, entries
 from service.catalogue.event import Event, Evidence, Geo, Participation, Place, PreviousDates, Text
 from service.catalogue.view import Document
@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
 
 def document_of(event: Event, *, revision: int = 3) -> Document:
     previous = event.previous_dates if isinstance(event.previous_dates, tuple) else ()
-    checked = rules.check(event)
+    checked = validation.check(event)
     kept = view.document(
         checked, previous_dates=previous, revision=revision, seq=9, created_at=CREATED, updated_at=CHANGED
     )

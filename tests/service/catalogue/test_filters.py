@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.catalogue import dates, filters, windows
 from service.catalogue.event import Event, Participation, Place, Text
 from service.catalogue.filters import EventFilter, FilterBody, matches, parse_filters, read_filter
-from service.catalogue.rules import Fault, Invalid
+from service.catalogue.validation import Fault, Invalid
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 UPDATED = datetime(2026, 2, 1, tzinfo=UTC)

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.catalogue import dates, labels
+from service.catalogue import date_labels, dates
 from service.catalogue.dates import Edtf, EdtfError
 
 
 def label(
     start: str | None, end: str | None = None, *, rule: str | None = None, timezone: str = "Asia/Seoul"
 ):
-    words = labels.label(
+    words = date_labels.label(
         dates.parse(start) if start else None,
         dates.parse_end(end) if end else None,
         timezone=timezone,
@@ -198,7 +198,7 @@ def test_no_label_is_finer_than_its_dates(start, end, rule, timezone):
         dated = [dates.parse(text) if text else None for text in (start, end)]
     except EdtfError:
         assume(False)
-    words = labels.label(*dated, timezone=timezone, rule=rule)
+    words = date_labels.label(*dated, timezone=timezone, rule=rule)
     for text, patterns in ((words.ko, KO), (words.en, EN)):
         printed = {unit for unit, pattern in patterns.items() if re.search(pattern, text)}
         assert printed <= units(*dated), text
@@ -212,5 +212,5 @@ def test_one_date_prints_exactly_the_units_of_its_text(text):
         edtf = dates.parse(text)
     except EdtfError:
         assume(False)
-    for printed, patterns in ((labels.korean(edtf), KO), (labels.english(edtf), EN)):
+    for printed, patterns in ((date_labels.korean(edtf), KO), (date_labels.english(edtf), EN)):
         assert {unit for unit, pattern in patterns.items() if re.search(pattern, printed)} == units(edtf)

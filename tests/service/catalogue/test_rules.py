@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Organization, Program, Series, Source
-from service.catalogue.rules import Fault, Invalid
+from service.catalogue.validation import Fault, Invalid
 
 WINDOW = {
     "id": "startup-challenge-2026-call",
@@ -35,7 +35,7 @@ def pointers(check, noun) -> list[str]:
 
 @pytest.mark.parametrize("fields", [WINDOW, SUMMIT, {**SUMMIT, "start": None, "end": None}])
 def test_a_sound_event_passes(fields):
-    assert rules.check(msgspec.convert(fields, Event)).id == fields["id"]
+    assert validation.check(msgspec.convert(fields, Event)).id == fields["id"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_sound_event_passes(fields):
     ],
 )
 def test_a_fault_is_named_where_it_is(fields, pointer):
-    assert pointers(rules.check, event(**fields)) == [pointer]
+    assert pointers(validation.check, event(**fields)) == [pointer]
 
 
 def test_all_faults_are_told_at_once():
@@ -119,7 +119,7 @@ def test_all_faults_are_told_at_once():
         close_text="\x00",
         url="http://a\n",
     )
-    assert pointers(rules.check, broken) == [
+    assert pointers(validation.check, broken) == [
         "/name",
         "/close_text",
         "/url",
@@ -132,7 +132,7 @@ def test_all_faults_are_told_at_once():
 
 def test_a_fault_reads_as_a_sentence():
     with pytest.raises(Invalid) as caught:
-        rules.check(event(end="2026-03-01"))
+        validation.check(event(end="2026-03-01"))
     detail = "the end 2026-03-01 is before the start 2026-03-02"
     assert caught.value.faults == (Fault(pointer="/end", detail=detail),)
     assert str(caught.value) == f"/end: {detail}"
@@ -155,24 +155,24 @@ def test_a_fault_reads_as_a_sentence():
     ],
 )
 def test_an_end_may_come_with_its_start(start, end):
-    assert rules.check(event(start=start, end=end)).end == end
+    assert validation.check(event(start=start, end=end)).end == end
 
 
 def test_a_day_that_a_zone_left_out_may_still_be_written():
     skipped = event(start="2011-12-30", end="2011-12-30", timezone="Pacific/Apia")
-    assert rules.check(skipped).start == "2011-12-30"
+    assert validation.check(skipped).start == "2011-12-30"
 
 
 @pytest.mark.parametrize(("end", "rule"), [("2026-03-27", "fixed"), (None, "unknown")])
 def test_a_window_gets_the_rule_its_dates_imply(end, rule):
-    assert rules.check(event(end=end)).close_rule == rule
-    assert rules.check(event(end=end, close_rule="varies")).close_rule == "varies"
-    assert rules.check(event(kind="summit", end=end)).close_rule is None
+    assert validation.check(event(end=end)).close_rule == rule
+    assert validation.check(event(end=end, close_rule="varies")).close_rule == "varies"
+    assert validation.check(event(kind="summit", end=end)).close_rule is None
 
 
 def test_texts_are_kept_in_nfc_and_quotes_to_the_letter():
     loose = unicodedata.normalize("NFD", "서울콘")
-    kept = rules.check(
+    kept = validation.check(
         event(
             name={"ko": loose},
             place={"city": loose},
@@ -186,27 +186,27 @@ def test_texts_are_kept_in_nfc_and_quotes_to_the_letter():
 
 def test_a_text_that_grows_too_long_in_nfc_is_refused():
     grows = "\u0958" * 200  # NFC writes it as two code points
-    assert pointers(rules.check, event(place={"city": grows})) == ["/place/city"]
+    assert pointers(validation.check, event(place={"city": grows})) == ["/place/city"]
 
 
 def test_many_lines_and_right_to_left_marks_are_fine_in_prose():
     text = "첫째 줄\n\t둘째 줄 \u200f\u202b"
-    assert rules.check(event(summary={"ko": text})).summary.ko == text
+    assert validation.check(event(summary={"ko": text})).summary.ko == text
 
 
 def test_one_organization_may_play_two_parts():
     parts = [{"id": "mss", "role": "host"}, {"id": "mss", "role": "speaker"}]
-    assert len(rules.check(event(organizations=parts)).organizations) == 2
+    assert len(validation.check(event(organizations=parts)).organizations) == 2
 
 
 @given(ko=st.text(min_size=1, max_size=40))
 def test_what_passes_passes_again_unchanged(ko):
     try:
-        once = rules.check(event(name={"ko": ko}))
+        once = validation.check(event(name={"ko": ko}))
     except Invalid:
         return
-    assert rules.check(once) is not None
-    assert rules.check(once) == once
+    assert validation.check(once) is not None
+    assert validation.check(once) == once
     assert msgspec.json.decode(msgspec.json.encode(once), type=Event) == once
 
 
@@ -228,7 +228,7 @@ def test_what_passes_passes_again_unchanged(ko):
 )
 def test_a_fault_of_another_noun_is_named_where_it_is(kind, fields, pointer):
     noun = msgspec.convert({"id": "n", "name": {"ko": "이름"}, **fields}, kind)
-    assert pointers(rules.check_noun, noun) == [pointer]
+    assert pointers(validation.check_noun, noun) == [pointer]
 
 
 @pytest.mark.parametrize(
@@ -243,13 +243,13 @@ def test_a_fault_of_another_noun_is_named_where_it_is(kind, fields, pointer):
     ],
 )
 def test_a_fault_of_a_source_is_named_where_it_is(fields, pointer):
-    assert pointers(rules.check_noun, msgspec.convert({**SOURCE, **fields}, Source)) == [pointer]
+    assert pointers(validation.check_noun, msgspec.convert({**SOURCE, **fields}, Source)) == [pointer]
 
 
 def test_sound_nouns_pass():
     source = msgspec.convert({**SOURCE, "published": "2025-10-28T15:45", "retrieved": "2026-09-07"}, Source)
-    assert rules.check_noun(source) == source
+    assert validation.check_noun(source) == source
     series = msgspec.convert(
         {"id": "n", "name": {"ko": "서울콘"}, "aliases": [{"text": "A", "until": "2024"}]}, Series
     )
-    assert rules.check_noun(series) == series
+    assert validation.check_noun(series) == series

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from feeds.entry import Entry
-from service.catalogue import dates, entries, evidence, rules, seeds, view, windows, words
+from service.catalogue import dates, entries, evidence, search_terms, seeds, validation, view, windows
 from service.catalogue.entries import Style
 from service.catalogue.event import Event, Evidence, EvidenceField, Source, Text
-from service.catalogue.seedfile import Fault
-from service.seeding import FOLDER, read_folder
+from service.catalogue.seed_yaml import Fault
+from service.seed_loader import FOLDER, read_folder
 
 FILES = read_folder(FOLDER)
 SEEDS = seeds.parse(FILES)
@@ -186,8 +186,8 @@ def test_c9_both_spellings_name_the_same_series(spelling: str) -> None:
     named = [
         one.id
         for one in SEEDS.series
-        if words.normalise(spelling)
-        in map(words.normalise, [one.name.ko or "", *(alias.text for alias in one.aliases)])
+        if search_terms.normalise(spelling)
+        in map(search_terms.normalise, [one.name.ko or "", *(alias.text for alias in one.aliases)])
     ]
     assert named == ["global-super-gap-tech-conference"]
 
@@ -255,7 +255,7 @@ def test_c13_the_date_stamp_of_an_unknown_mirror_moves_nothing() -> None:
 
 
 # One article, two dates: its sub-headline closes the call on the 25th, its body on the 27th.
-TWO_CLOSES = rules.check(
+TWO_CLOSES = validation.check(
     Event(
         id="a-call-2023",
         kind="application_window",

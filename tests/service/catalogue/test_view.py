@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.catalogue import dates, rules, view
+from service.catalogue import dates, validation, view
 from service.catalogue.dates import EdtfError
 from service.catalogue.event import Event, PreviousDates, Text
-from service.catalogue.rules import Invalid
+from service.catalogue.validation import Invalid
 from service.catalogue.view import Label, View, When
 from service.catalogue.windows import Phase
 
@@ -60,7 +60,7 @@ def document(event: Event, **fields) -> bytes:
 
 
 def test_a_document_matches_its_golden_file():
-    sent = view.with_phase(document(rules.check(CALL), previous_dates=PREVIOUS), "upcoming")
+    sent = view.with_phase(document(validation.check(CALL), previous_dates=PREVIOUS), "upcoming")
     assert msgspec.json.format(sent, indent=2) + b"\n" == (GOLDEN / "call.json").read_bytes()
 
 
@@ -183,7 +183,7 @@ TEXTS = st.one_of(
 @given(start=TEXTS, end=TEXTS, kind=st.sampled_from(["summit", "application_window"]))
 def test_a_view_never_knows_more_than_was_written(start, end, kind):
     try:
-        event = rules.check(Event(id="e", kind=kind, name=Text(en="e"), start=start, end=end))
+        event = validation.check(Event(id="e", kind=kind, name=Text(en="e"), start=start, end=end))
     except Invalid:
         assume(False)
     read = [dates.parse(text) if text else None for text in (start, end)]

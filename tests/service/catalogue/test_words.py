@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue import words
+from service.catalogue import search_terms
 from service.catalogue.event import Event, Text
 
 LETTERS = st.text(alphabet="서울콘밋업a1b -·É🎈ßㄱ東京ー", max_size=12)
@@ -28,7 +28,7 @@ def event(ko: str = "x", en: str | None = None, summary: str | None = None) -> E
     ],
 )
 def test_tokens_of_a_text(text, tokens):
-    assert words.tokens(text) == tokens
+    assert search_terms.tokens(text) == tokens
 
 
 @pytest.mark.parametrize(
@@ -54,49 +54,55 @@ def test_tokens_of_a_text(text, tokens):
 )
 def test_every_word_of_a_query_stands_in_some_name_or_summary(query, found):
     one = event("2025 글로벌 벤처투자 서밋 서울콘", "Global Venture Summit in APEC", "Jeju에서")
-    assert words.contains(one, query) == found
+    assert search_terms.contains(one, query) == found
 
 
 def test_a_single_syllable_is_found_where_it_stands_alone():
-    assert words.contains(event("빛 축제"), "빛")
-    assert not words.contains(event("빛고을"), "빛")
+    assert search_terms.contains(event("빛 축제"), "빛")
+    assert not search_terms.contains(event("빛고을"), "빛")
 
 
 @given(ko=LETTERS.filter(len), en=st.none() | LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
 def test_the_index_leads_to_every_event_that_contains_the_query(ko, en, summary, query):
     one = event(ko, en, summary)
-    if words.contains(one, query):
-        assert words.query_tokens(query) <= words.event_tokens(one)
+    if search_terms.contains(one, query):
+        assert search_terms.query_tokens(query) <= search_terms.event_tokens(one)
 
 
 def test_tokens_decide_about_words_that_are_one_token():
-    assert words.undecided("서울 콘 summit 2025") == ()
-    assert [word.letters for word in words.undecided("서울콘2025 " + "x" * 65)] == ["서울콘", "x" * 65]
+    assert search_terms.undecided("서울 콘 summit 2025") == ()
+    assert [word.letters for word in search_terms.undecided("서울콘2025 " + "x" * 65)] == ["서울콘", "x" * 65]
 
 
 @given(ko=LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
 def test_tokens_and_the_words_they_leave_undecided_say_what_contains_says(ko, summary, query):
     one = event(ko, summary=summary)
-    texts = words.searched(one.name, one.summary)
-    by_index = words.query_tokens(query) <= words.event_tokens(one)
-    assert (by_index and words.stand_in(words.undecided(query), texts)) == words.contains(one, query)
+    texts = search_terms.searched(one.name, one.summary)
+    by_index = search_terms.query_tokens(query) <= search_terms.event_tokens(one)
+    assert (
+        by_index and search_terms.stand_in(search_terms.undecided(query), texts)
+    ) == search_terms.contains(one, query)
 
 
 def test_only_tokens_of_words_that_are_looked_at_anyway_are_doubtful():
-    assert words.doubtful_tokens("글로벌 서밋") == {"글로", "로벌"}
-    assert words.doubtful_tokens("글로벌 글로") == {"로벌"}
+    assert search_terms.doubtful_tokens("글로벌 서밋") == {"글로", "로벌"}
+    assert search_terms.doubtful_tokens("글로벌 글로") == {"로벌"}
 
 
 @given(ko=LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
 def test_what_the_index_need_not_say_is_said_by_the_words_themselves(ko, summary, query):
     one = event(ko, summary=summary)
-    texts = words.searched(one.name, one.summary)
-    certain = words.query_tokens(query) - words.doubtful_tokens(query) <= words.event_tokens(one)
-    assert (certain and words.stand_in(words.undecided(query), texts)) == words.contains(one, query)
+    texts = search_terms.searched(one.name, one.summary)
+    certain = search_terms.query_tokens(query) - search_terms.doubtful_tokens(
+        query
+    ) <= search_terms.event_tokens(one)
+    assert (certain and search_terms.stand_in(search_terms.undecided(query), texts)) == search_terms.contains(
+        one, query
+    )
 
 
 @given(text=st.text(max_size=40))
 def test_every_text_is_found_by_itself(text):
-    assert words.contains(event(text or "x"), text)
-    assert words.normalise(words.normalise(text)) == words.normalise(text)
-    assert all(0 < len(token) <= words.LONGEST_TOKEN for token in words.tokens(text))
+    assert search_terms.contains(event(text or "x"), text)
+    assert search_terms.normalise(search_terms.normalise(text)) == search_terms.normalise(text)
+    assert all(0 < len(token) <= search_terms.LONGEST_TOKEN for token in search_terms.tokens(text))

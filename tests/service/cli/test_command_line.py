@@ -8,8 +8,8 @@ import rich_click as click
 from click.testing import CliRunner
 
 from service.cli import main
-from service.cli.arrivals import countdown
-from service.cli.options import ABOUT
+from service.cli.console import ABOUT
+from service.cli.receiver import countdown
 from service.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[3]

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from service.catalogue import seedfile
+from service.catalogue import seed_yaml
 from service.catalogue.event import Event
 from service.cli import main
 from tests.feeds.test_read_ical import calendar, event
@@ -25,7 +25,7 @@ def test_a_draft_is_a_seed_file_that_lacks_its_evidence_only(tmp_path):
     assert (result.exit_code, result.stderr) == (0, "1 draft: no faults.\n")
     _, _, text = result.stdout.partition("---\n")
     path = text.splitlines()[0].removeprefix("# ")
-    seed = seedfile.read(path, text)
+    seed = seed_yaml.read(path, text)
     assert isinstance(seed.noun, Event)
     assert (seed.noun.name.ko, seed.noun.start, seed.noun.end) == ("창업 박람회", "2026-04-10", None)
     assert set(yaml.safe_load(text)) == {"id", "kind", "name", "start", "timezone", "place", "external_ids"}

@@ -9,7 +9,7 @@ from service.catalogue.event import Kind
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import Phase
 from service.cli import main
-from service.cli.wishes import filter_of, rules_of
+from service.cli.arguments import filter_of, rules_of
 from service.reminders.rules import Rule
 
 WEEK = ("--from", "2025-09-01", "--to", "2025-09-08")

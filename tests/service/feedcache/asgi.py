@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from service.api.feeds import Feeds
-from service.catalogue.faults import Invalid
+from service.catalogue.validation import Invalid
 from service.errors import Problem
 from service.store.engine import Store
 

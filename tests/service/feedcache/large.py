@@ -2,14 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Place, Text
 
 NOW = datetime(2026, 3, 1, 3, tzinfo=UTC)
 
 
 def catalogue(size: int) -> list[Event]:
-    return [rules.check(_event(number)) for number in range(size)]
+    return [validation.check(_event(number)) for number in range(size)]
 
 
 def _event(number: int) -> Event:

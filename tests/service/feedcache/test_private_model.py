@@ -13,7 +13,7 @@ import pytest
 
 from service.catalogue.event import Text
 from service.catalogue.filters import FilterBody
-from service.catalogue.savedfeed import FeedOptions, NewSavedFeed, PatchSavedFeed
+from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed
 from service.feedcache import saved
 from service.feedcache.asked import Moved
 from service.feedcache.press import Press

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from service.catalogue.event import Text
-from service.catalogue.savedfeed import NewSavedFeed
+from service.catalogue.saved_feed import NewSavedFeed
 from service.feedcache import asked, saved
 from service.feedcache.asked import Moved
 from service.feedcache.options import Options, Reach

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection
 
-from service.catalogue.savedfeed import NewSavedFeed, PatchSavedFeed
+from service.catalogue.saved_feed import NewSavedFeed, PatchSavedFeed
 from service.feedcache import saved
 from service.feedcache.asked import Asked, Moved
 from service.feedcache.material import OutOfDate

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from service import seeding
+from service import seed_loader
 from service.catalogue import seeds as seedbook
-from service.catalogue.rules import FEED_NAMES
+from service.catalogue.validation import FEED_NAMES
 from service.feedcache import asked
 from service.feedcache.edition import BUDGET, Edition
 from service.feedcache.press import Press
@@ -40,8 +40,8 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seeded(seeded_file):
     store = Store.open(f"sqlite:///{seeded_file}")
-    seeds = seedbook.parse(seeding.read_folder(seeding.FOLDER))
-    seeding.load(store, seeds, now=datetime(2025, 8, 1, tzinfo=UTC))
+    seeds = seedbook.parse(seed_loader.read_folder(seed_loader.FOLDER))
+    seed_loader.load(store, seeds, now=datetime(2025, 8, 1, tzinfo=UTC))
     yield store
     store.close()
 

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 
 from service.api.feeds import Feeds
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Organization, Participation, Series, Text
-from service.catalogue.faults import Invalid
+from service.catalogue.validation import Invalid
 from service.errors import Problem
 from service.feedcache import asked
 from service.feedcache.ahead import Ahead
@@ -97,7 +97,7 @@ class World:
 
     def put(self) -> None:
         event = random_event(self.chance)
-        self.try_write(lambda c: events.put(c, rules.check(event), now=self.clock.now(), cause="model"))
+        self.try_write(lambda c: events.put(c, validation.check(event), now=self.clock.now(), cause="model"))
 
     def delete(self) -> None:
         name = f"e{self.chance.randrange(8)}"

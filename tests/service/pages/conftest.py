@@ -9,14 +9,14 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service import seeding
+from service import seed_loader
 from service.app import create_app
 from service.catalogue import seeds
 from service.clock import SimulatedClock
 from service.settings import Settings
 
 NOW = datetime(2025, 8, 20, 3, 0, tzinfo=UTC)
-SEEDS = seeds.parse(seeding.read_folder(seeding.FOLDER))
+SEEDS = seeds.parse(seed_loader.read_folder(seed_loader.FOLDER))
 ADMIN = "dday_admin000_" + "A" * 43
 
 
@@ -38,7 +38,7 @@ def served(folder: Path, **more: Any) -> Iterator[TestClient[Litestar]]:
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient[Litestar]]:
     """All seeds, for tests that only read."""
     for client in served(tmp_path_factory.mktemp("pages")):
-        seeding.load(client.app.state.service.store, SEEDS, now=NOW)
+        seed_loader.load(client.app.state.service.store, SEEDS, now=NOW)
         yield client
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import Event, Evidence, Text
 from service.catalogue.windows import Phase, phase_at, phase_steps
 from service.pages.copies import turned
@@ -15,7 +15,7 @@ CALL: dict[str, Any] = {"kind": "application_window", "start": "2025-08-01"}
 
 
 def shown(at: str, **written: Any) -> tuple[Phase, Badge]:
-    event = rules.check(Event(**{"id": "x", "kind": "forum", "name": Text(ko="x"), **written}))
+    event = validation.check(Event(**{"id": "x", "kind": "forum", "name": Text(ko="x"), **written}))
     now = datetime.fromisoformat(at).astimezone(UTC)
     phase = phase_at(phase_steps(event, seen=None), now)
     return phase, badge(event, phase, now=now, lang="en")

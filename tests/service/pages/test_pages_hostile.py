@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.catalogue import rules, view, windows
+from service.catalogue import validation, view, windows
 from service.catalogue.event import (
     Alias,
     Edition,
@@ -275,6 +275,6 @@ def test_the_texts_of_this_test_pass_the_rules() -> None:
     passed = 0
     for payload in payloads():
         if "\u2028" not in payload and "\n" not in payload and "\t" not in payload:
-            rules.check(event(payload, related=()))
+            validation.check(event(payload, related=()))
             passed += 1
     assert passed > PAYLOADS / 2

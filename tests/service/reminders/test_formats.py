@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalogue import entry_words
+from service.catalogue import vocabulary
 from service.catalogue.event import Edition, Event, Evidence, Language, Place, Status, Text
 from service.reminders import discord, formats, lengths, message, sample, slack, wording
 from service.reminders.formats import Change
@@ -304,10 +304,10 @@ def test_a_move_to_another_zone_is_told_from_where_to_where(lang: Language, labe
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 def test_the_marks_are_those_of_calendars_and_pages(lang: Language) -> None:
-    marks, phrases = wording.WORDS[lang].marks, entry_words.PHRASES[lang]
+    marks, phrases = wording.WORDS[lang].marks, vocabulary.PHRASES[lang]
     assert (marks["cancelled"], marks["postponed"]) == (phrases.cancelled, phrases.postponed)
     for status in ("cancelled", "postponed"):
-        assert marks[status] == f"[{entry_words.pick(entry_words.STATUSES[status], lang)}] {{}}"
+        assert marks[status] == f"[{vocabulary.pick(vocabulary.STATUSES[status], lang)}] {{}}"
 
 
 def test_a_mark_survives_a_name_that_is_too_long() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.catalogue.faults import Invalid
+from service.catalogue.validation import Invalid
 from service.reminders import rules
 from service.reminders.rules import NewWebhook, PatchWebhook, Webhook
 from tests.service.reminders.making import LONG_AGO, utc, webhook

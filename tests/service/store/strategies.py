@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from service.catalogue import rules
+from service.catalogue import validation
 from service.catalogue.event import (
     Edition,
     Event,
@@ -17,8 +17,8 @@ from service.catalogue.event import (
     Source,
     Text,
 )
-from service.catalogue.faults import Invalid
 from service.catalogue.filters import EventFilter
+from service.catalogue.validation import Invalid
 
 NOW = datetime(2025, 9, 5, 5, tzinfo=UTC)
 WRITES = tuple(datetime(2025, 8, day, 3, tzinfo=UTC) for day in (1, 2, 3))
@@ -70,7 +70,7 @@ def _event(draw: st.DrawFn, index: int) -> Event | None:
         evidence=draw(_evidence),
     )
     try:
-        return rules.check(event)
+        return validation.check(event)
     except Invalid:
         return None
 

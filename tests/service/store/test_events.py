@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from service.catalogue.event import Event, Organization, Related, Series, Text
-from service.catalogue.faults import Fault, Invalid
+from service.catalogue.validation import Fault, Invalid
 from service.errors import Conflict, NotFound, PreconditionFailed
 from service.store import events, nouns, revisions
 from service.store.engine import Store

@@ -11,17 +11,17 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
 
-from service.api import answers, bodies, queries
-from service.api.answers import Answer
-from service.api.edits import Edit
+from service.api import json_body, queries, responses
 from service.api.etags import Precondition
+from service.api.event_edits import Edit
+from service.api.idempotency import Repeats, checked
 from service.api.operations import Operation
 from service.api.queries import Pairs
-from service.api.repeats import Repeats, checked
+from service.api.responses import Answer
 from service.api.tokens import Cursors
+from service.bootstrap import Service
 from service.catalogue.event import Language
 from service.errors import At, BadParameters, Malformed, TooSlow
-from service.parts import Service
 from service.store.engine import Work
 from service.store.keys import Key
 
@@ -116,29 +116,29 @@ class Call(Request[None, Key, State]):
     async def json(self) -> Any:
         """The body, read strictly, before it is anything."""
         raw = await self._raw()
-        if len(raw) <= bodies.SMALL:
-            return bodies.parse(raw)
+        if len(raw) <= json_body.SMALL:
+            return json_body.parse(raw)
         # Megabytes of brackets take long to walk; others are answered meanwhile.
-        return await asyncio.to_thread(bodies.parse, raw)
+        return await asyncio.to_thread(json_body.parse, raw)
 
     async def read(self, kind: type[T]) -> T:
         """The body as `kind`."""
-        return bodies.convert(await self.json(), kind)
+        return json_body.convert(await self.json(), kind)
 
     async def read_if_sent(self, kind: type[T]) -> T:
         """The body as `kind`; no body at all is an empty object."""
         headers = self.headers
         if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-            return bodies.convert({}, kind)
+            return json_body.convert({}, kind)
         return await self.read(kind)
 
     async def _raw(self) -> bytes:
-        bodies.check_content_type(self.headers.get("content-type"))
+        json_body.check_content_type(self.headers.get("content-type"))
         promised: Operation = self.route_handler.opt["operation"]
         announced = self.headers.get("content-length", "")
-        bodies.check_length(int(announced[:19]) if announced[:19].isdecimal() else 0, promised.body_limit)
+        json_body.check_length(int(announced[:19]) if announced[:19].isdecimal() else 0, promised.body_limit)
         try:
-            async with asyncio.timeout(bodies.SECONDS):
+            async with asyncio.timeout(json_body.SECONDS):
                 body = await self._received(promised.body_limit)
         except TimeoutError:
             raise TooSlow from None
@@ -151,17 +151,17 @@ class Call(Request[None, Key, State]):
         received = bytearray()
         async for chunk in self.stream():
             received += chunk
-            bodies.check_length(len(received), limit)
+            json_body.check_length(len(received), limit)
         return bytes(received)
 
     def shown(self, answer: Answer) -> Response[bytes]:
         """A read's answer: 304 if the caller has it already."""
-        return answers.sent(answer, held=self.headers.get("if-none-match"))
+        return responses.sent(answer, held=self.headers.get("if-none-match"))
 
     async def write(self, work: Work[Answer]) -> Response[bytes]:
         """Do `work` in one transaction; a POST with an Idempotency-Key once for all its repetitions."""
         repeats = self.repeats
-        return answers.sent(await self.service.store.writing(repeats.once(work) if repeats else work))
+        return responses.sent(await self.service.store.writing(repeats.once(work) if repeats else work))
 
     @property
     def repeats(self) -> Repeats | None:

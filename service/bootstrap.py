@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from service import timekeeper
+from service import clock_sync
 from service.addresses import Policy
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
@@ -67,7 +67,7 @@ def open_service(
     """
     store = Store.open(settings.database_url, migrate=not beside, exclusive=not beside)
     try:
-        clock = clock or timekeeper.steady(store)
+        clock = clock or clock_sync.steady(store)
         sealing = store.read(sealed.sealing_keys)
         secret = secret_key(settings, has_ciphertext=bool(sealing))
         if not sealing <= {secrets.key_id(secret)}:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from service.catalogue import dates, labels
+from service.catalogue import date_labels, dates
 from service.catalogue.dates import Edtf
-from service.catalogue.entry_shape import Around, Shape, Style
-from service.catalogue.entry_words import PHRASES, ROLES, Phrases, pick
+from service.catalogue.entry_times import Around, Shape, Style
 from service.catalogue.event import Event, Language
 from service.catalogue.view import Document
+from service.catalogue.vocabulary import PHRASES, ROLES, Phrases, pick
 
 MOST_SOURCES = 3
 
@@ -136,8 +136,8 @@ def dates_the_event(field: str, rank: str) -> bool:
 
 
 def _date(edtf: Edtf, lang: Language) -> str:
-    return labels.korean(edtf) if lang == "ko" else labels.english(edtf)
+    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
 
 
 def _range(start: Edtf | None, end: Edtf | None, event: Event, lang: Language) -> str:
-    return pick(labels.label(start, end, timezone=event.timezone), lang)
+    return pick(date_labels.label(start, end, timezone=event.timezone), lang)

@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from service.clock import SteadyClock, SystemClock, running
+from service.clock import HOLD, Reading, SteadyClock, SystemClock, running
 from service.errors import Problem
 from service.metrics import Metrics
 from service.store import database_clock
 from service.store.engine import Store
-from service.timekeeping import HOLD, Reading
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 0.5

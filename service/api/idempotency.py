@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection
 
-from service.api.answers import Answer
+from service.api.responses import Answer
 from service.api.tokens import Box
 from service.errors import At, BadParameters, Conflict, KeyInUse
 from service.store import idempotency

@@ -10,19 +10,19 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from service import seeding
+from service import seed_loader
 from service.app import Service, open_service
 from service.catalogue.filters import FilterBody
+from service.cli.arguments import EVERY_CHANGE
 from service.cli.catalogue import parsed
-from service.cli.wishes import EVERY_CHANGE
 from service.clock import SimulatedClock
 from service.reminders import rules
 from service.reminders import secrets as signing_secrets
 from service.reminders.deliver import Deliverer
 from service.reminders.rules import NewWebhook, Rule, Webhook
-from service.replay import Replay
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store import webhooks
+from service.time_travel import Replay
 
 
 class Season(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ def season(start: datetime, *, seeds: Path | None = None, port: int = 8000) -> I
         )
         service = open_service(settings, clock=clock)
         try:
-            seeding.load(service.store, parsed(seeds or BUNDLED_SEEDS), now=clock.now())
+            seed_loader.load(service.store, parsed(seeds or BUNDLED_SEEDS), now=clock.now())
             yield Season(service=service, clock=clock)
         finally:
             service.close()

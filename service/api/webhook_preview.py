@@ -9,11 +9,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from service.api import answers, queries
-from service.api.answers import Answer
-from service.api.call import Call
+from service.api import queries, responses
 from service.api.deliveries import TAG, AttemptView, owner
 from service.api.operations import Parameter, operation
+from service.api.request import Call
+from service.api.responses import Answer
 from service.catalogue.event import Slug
 from service.errors import At, KeyInUse, Unprocessable
 from service.reminders import formats, horizon, once, sample
@@ -69,7 +69,7 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         return upcoming(_around(c, webhook, now, until), webhook, now=now, until=until)
 
     found = await request.service.store.reading(work)
-    return request.shown(answers.tagged(msgspec.json.encode(found)))
+    return request.shown(responses.tagged(msgspec.json.encode(found)))
 
 
 @post(
@@ -93,7 +93,7 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     wanted, service = await request.read_if_sent(Trial), request.service
     begun = await service.store.writing(lambda c: _begun(c, request, webhook_id, wanted))
     if isinstance(begun, Answer):
-        return answers.sent(begun)
+        return responses.sent(begun)
     delivery = begun.claimed.planned.id
     answer = await once.send(
         service.store,
@@ -103,7 +103,7 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         metrics=service.metrics,
         then=lambda c: _answered(c, request, delivery),
     )
-    return answers.sent(answer)
+    return responses.sent(answer)
 
 
 def _begun(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> Outbound | Answer:
@@ -141,7 +141,7 @@ def _answered(c: Connection, request: Call, delivery_id: str) -> Answer:
     if first.finished_at is None:
         raise KeyInUse
     shown = {name: getattr(first, name) for name in AttemptView.__struct_fields__}
-    answer = answers.value(Tried(delivery=delivery_id, **shown))
+    answer = responses.value(Tried(delivery=delivery_id, **shown))
     if repeats := request.repeats:
         repeats.keep(c, answer)
     return answer

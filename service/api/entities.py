@@ -7,15 +7,14 @@ from litestar import Response, delete, get, put
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from service.api import answers, bodies, echo
-from service.api.answers import Answer
-from service.api.call import Call
-from service.api.echo import Kept
-from service.api.edits import Edit, named
+from service.api import event_edits, json_body, responses
 from service.api.etags import Version
+from service.api.event_edits import Edit, Kept, named
 from service.api.operations import CAUSE_PARAMETER, CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.request import Call
+from service.api.responses import Answer
 from service.api.shapes import BODIES, VIEWS, page_of
-from service.catalogue import rules
+from service.catalogue import validation
 from service.errors import Conflict
 from service.store import locks, nouns
 from service.store.nouns import TYPES, Noun, NounKind, StoredNoun
@@ -56,7 +55,7 @@ def _list(room: Room) -> Any:
             lambda c: nouns.listed(c, room.kind, limit=limit, after=after)
         )
         return request.shown(
-            answers.page((stored.body() for stored in found.items), request.cursor(found.next))
+            responses.page((stored.body() for stored in found.items), request.cursor(found.next))
         )
 
     return listed
@@ -91,9 +90,9 @@ def _replace(room: Room) -> Any:
     )
     async def replace(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """Create (201) or replace (200) it. A write that changes nothing makes no revision."""
-        written = echo.taken_apart(await request.json(), Kept)
+        written = event_edits.taken_apart(await request.json(), Kept)
         edit = request.edit(noun_id, written.derived)
-        noun = rules.check_noun(bodies.convert(named(written.fields, noun_id), TYPES[room.kind]))
+        noun = validation.check_noun(json_body.convert(named(written.fields, noun_id), TYPES[room.kind]))
         return await request.write(lambda c: _save(c, edit, room, noun))
 
     return replace
@@ -123,17 +122,17 @@ def _remove(room: Room) -> Any:
 
 def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
     current = _current(c, edit, room)
-    echo.check_noun(edit.derived, sent=current.body() if current else None)
+    event_edits.check_noun(edit.derived, sent=current.body() if current else None)
     saved = nouns.put(c, noun, now=edit.now, cause=edit.cause)
     if saved.outcome == "created":
-        return answers.located(_shown(saved.stored, status=201), f"{room.path}/{edit.id}")
+        return responses.located(_shown(saved.stored, status=201), f"{room.path}/{edit.id}")
     return _shown(saved.stored)
 
 
 def _delete(c: Connection, edit: Edit, room: Room) -> Answer:
     _current(c, edit, room)
     nouns.delete(c, room.kind, edit.id, now=edit.now, cause=edit.cause)
-    return answers.NOTHING
+    return responses.NOTHING
 
 
 def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
@@ -144,7 +143,7 @@ def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
 
 
 def _shown(stored: StoredNoun, *, status: int = 200) -> Answer:
-    return answers.item(stored.body(), Version(revision=stored.revision, seq=stored.seq), status=status)
+    return responses.item(stored.body(), Version(revision=stored.revision, seq=stored.seq), status=status)
 
 
 HANDLERS = tuple(make(room) for room in ROOMS for make in (_list, _show, _replace, _remove))

@@ -5,10 +5,10 @@ from typing import get_args
 
 import msgspec
 
-from service.catalogue.faults import Invalid
 from service.catalogue.filters import FilterBody, parse_filters
-from service.cli.arrivals import KOREA
+from service.catalogue.validation import Invalid
 from service.cli.console import Misused
+from service.cli.receiver import KOREA
 from service.reminders import offsets
 from service.reminders.rules import Anchor, Change, Rule
 

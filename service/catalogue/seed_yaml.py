@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from service.catalogue import texts
+from service.catalogue import validation
 from service.catalogue.event import Event, Organization, Program, Series, Source
 
 Noun = Event | Program | Series | Organization | Source
@@ -197,7 +197,7 @@ def _convert(path: str, data: Any, *, lines: Mapping[str, int], into: type[Noun]
 
 def _located(error: msgspec.ValidationError) -> tuple[str, list[str], str | None]:
     """The sentence, the steps to the value at fault, and the field it lacks if that is the fault."""
-    fault = texts.fault_of(error)
+    fault = validation.fault_of(error)
     steps = [*takewhile(lambda step: step != "...", (fault.pointer or "").split("/")[1:])]
     field = _NAMED_FIELD.search(fault.detail)
     if field and "unknown field" in fault.detail:

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from service.catalogue.labels import Words
+from service.catalogue.date_labels import Words
 
 Client = Literal[
     "google",

@@ -5,19 +5,19 @@ from datetime import UTC, datetime
 import msgspec
 from litestar import Response, get
 
-from service import subscribe
-from service.api import answers, queries
-from service.api.call import Call
+from service import calendar_clients
+from service.api import queries, responses
 from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.api.request import Call
 from service.api.shapes import page_of
+from service.calendar_clients import Subscription
 from service.catalogue.event import Language
-from service.catalogue.rules import FEED_NAMES
+from service.catalogue.validation import FEED_NAMES
 from service.errors import NotFound
 from service.feedcache import asked
 from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
 from service.store import names
-from service.subscribe import Subscription
 
 LANGUAGES: tuple[Language, ...] = ("ko", "en")
 LANG = Parameter(
@@ -81,7 +81,7 @@ async def listed(request: Call) -> Response[bytes]:
     feeds: FeedCache = request.app.state.feeds
     found = [await _view(feeds, place, request.service.settings.base_url) for place in page]
     bodies = [msgspec.json.encode(view) for view in found if view]
-    return request.shown(answers.page(bodies, request.cursor(page[-1] if len(later) > limit else None)))
+    return request.shown(responses.page(bodies, request.cursor(page[-1] if len(later) > limit else None)))
 
 
 def _places(groups: set[str]) -> list[Place]:
@@ -116,7 +116,7 @@ def _shown(edition: Edition, base_url: str) -> FeedView:
         shortened=edition.short is not None,
         over_budget=edition.over_budget,
         modified=datetime.fromtimestamp(edition.modified, UTC),
-        subscribe=subscribe.subscriptions(f"{address}.ics", title=edition.title),
+        subscribe=calendar_clients.subscriptions(f"{address}.ics", title=edition.title),
     )
 
 

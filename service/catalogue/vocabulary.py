@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from service.catalogue.date_labels import Words
 from service.catalogue.event import Kind, Language, PartRole, Text
-from service.catalogue.labels import Words
 
 
 class Phrases(msgspec.Struct, frozen=True, kw_only=True):

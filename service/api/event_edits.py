@@ -1,0 +1,227 @@
+"""One change to one event, as a unit of work: judge the precondition, apply, check, store, answer."""
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from sqlalchemy import Connection
+
+from service.api import json_body, responses
+from service.api.etags import Precondition, Version
+from service.api.responses import Answer
+from service.catalogue import evidence, validation, view, windows
+from service.catalogue.event import Event, Language
+from service.catalogue.view import When
+from service.catalogue.windows import Phase
+from service.errors import At, NotFound, Unprocessable
+from service.store import events, locks
+from service.store.records import Stored
+
+
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changes which event when and why, and what must be true for it."""
+
+    id: str
+    derived: Mapping[str, Any] = {}
+    now: datetime
+    cause: str
+    precondition: Precondition = Precondition()
+
+
+def named(fields: Any, identifier: str) -> Any:
+    """A body under the id of its path; it may repeat it, but not contradict it."""
+    if not isinstance(fields, dict):
+        return fields
+    if fields.get("id", identifier) != identifier:
+        raise Unprocessable(errors=[At(detail=f"The path says {identifier!r}.", pointer="/id")])
+    return {"id": identifier, **fields}
+
+
+def save(c: Connection, edit: Edit, event: Event) -> Answer:
+    """Create the event or put it in the place of the stored one."""
+    return _store(c, edit, event, current=_current(c, edit))
+
+
+def apply(c: Connection, edit: Edit, patch: Any) -> Answer:
+    """Merge a patch into the stored event; what comes out is held to the same rules as any other."""
+    current = _current(c, edit)
+    if current is None:
+        raise NotFound("event", edit.id)
+    if not isinstance(patch, dict):
+        raise Unprocessable(errors=[At(detail="A patch is an object.", pointer="")])
+    _refuse_unknown(patch)
+    before = current.event if "previous_dates" in patch else _without_previous_dates(current.event)
+    event = json_body.convert(merged(msgspec.to_builtins(before), patch), Event)
+    return _store(c, edit, event, current=current)
+
+
+def remove(c: Connection, edit: Edit) -> Answer:
+    """Delete the event."""
+    _current(c, edit)
+    events.delete(c, edit.id, now=edit.now, cause=edit.cause)
+    return responses.NOTHING
+
+
+def shown(stored: Stored, *, now: datetime, lang: Language | None = None, status: int = 200) -> Answer:
+    """The event as an answer, with its tag."""
+    version = Version(revision=stored.revision, seq=stored.seq)
+    return responses.item(stored.body(now), version, status=status, lang=lang)
+
+
+def _current(c: Connection, edit: Edit) -> Stored | None:
+    """The stored event, nobody else's to change until the commit, if it is the one the caller means."""
+    locks.catalogue(c)
+    try:
+        current = events.get(c, edit.id)
+    except NotFound:
+        edit.precondition.check(None)
+        return None
+    edit.precondition.check(Version(revision=current.revision, seq=current.seq))
+    return current
+
+
+def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -> Answer:
+    checked = validation.check(event)
+    sent = current.body(edit.now) if current else None
+    check(edit.derived, checked, sent=sent, now=edit.now)
+    new = without_history(checked, sent=sent)
+    saved = events.put(c, new, now=edit.now, cause=edit.cause)
+    if saved.outcome == "created":
+        return responses.located(shown(saved.stored, now=edit.now, status=201), f"/v1/events/{edit.id}")
+    return shown(saved.stored, now=edit.now)
+
+
+def _refuse_unknown(patch: dict[str, Any]) -> None:
+    """A null takes a field away; of one that does not exist it would be a misspelling nobody notices."""
+    unknown = [name for name in patch if name not in Event.__struct_fields__]
+    if unknown:
+        places = (f"/{json_body.escaped(name)}" for name in unknown)
+        raise Unprocessable(errors=[At(detail="Object contains unknown field.", pointer=p) for p in places])
+
+
+def _without_previous_dates(event: Event) -> Event:
+    return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
+
+
+# FOLDED service/api/echo.py: Derived fields on input: a GET can be PUT back, but nobody sets what only follows.
+# FOLDED service/api/echo.py:
+# FOLDED service/api/echo.py: `when`, `phase`, `disputed`, `revision`, `seq`, `created_at` and `updated_at` are ignored if they are what the
+# FOLDED service/api/echo.py: service sends for the stored event, or what follows from the new one; anything else is a 422.
+class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The derived fields of every noun, as they may come along."""
+
+    revision: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
+    created_at: datetime | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+class Derived(Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those of an event."""
+
+    when: When | UnsetType = UNSET
+    phase: Phase | UnsetType = UNSET
+    disputed: bool | UnsetType = UNSET
+
+
+DERIVED = Derived.__struct_fields__
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A body taken apart: what a curator writes, and the derived fields that came with it."""
+
+    fields: dict[str, Any]
+    derived: Mapping[str, Any]
+
+
+def taken_apart(body: Any, kind: type[Kept] = Derived, *, below: str = "") -> Written:
+    """A body that is not an object is left to the decoder, which says so."""
+    if not isinstance(body, dict):
+        return Written(fields=body, derived={})
+    names = kind.__struct_fields__
+    derived = {name: body[name] for name in names if name in body}
+    json_body.convert(derived, kind, below=below)
+    return Written(fields={name: value for name, value in body.items() if name not in names}, derived=derived)
+
+
+def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: datetime) -> None:
+    """Refuse derived fields that neither `sent` (the stored event, as a GET answers) nor `event` has."""
+    if derived:
+        _refuse_others(derived, [*_as_sent(sent), _as_follows(event, now)])
+
+
+def check_noun(derived: Mapping[str, Any], *, sent: bytes | None) -> None:
+    """The same for a series, program, organization or source."""
+    if derived:
+        _refuse_others(derived, [] if sent is None else [msgspec.json.decode(sent)])
+
+
+def _refuse_others(derived: Mapping[str, Any], right: Iterable[Mapping[str, Any]]) -> None:
+    wrong = [name for name in derived if all(derived[name] != known.get(name, _NEVER) for known in right)]
+    if wrong:
+        detail = "It follows from other fields and cannot be set; leave it out or send it as it was."
+        raise Unprocessable(errors=[At(detail=detail, pointer=f"/{name}") for name in wrong])
+
+
+def without_history(event: Event, *, sent: bytes | None) -> Event:
+    """Previous dates that only repeat the stored ones say nothing, so the store may add to them."""
+    if sent is None or event.previous_dates is msgspec.UNSET:
+        return event
+    stored = msgspec.json.decode(sent)["previous_dates"]
+    if msgspec.json.decode(msgspec.json.encode(event.previous_dates)) != stored:
+        return event
+    return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
+
+
+_NEVER = object()
+
+
+def _as_sent(sent: bytes | None) -> Iterator[dict[str, Any]]:
+    if sent is not None:
+        for body in (sent, view.with_language(sent, "ko"), view.with_language(sent, "en")):
+            yield msgspec.json.decode(body)
+
+
+def _as_follows(event: Event, now: datetime) -> dict[str, Any]:
+    steps = windows.phase_steps(event, seen=None)
+    return {
+        "when": msgspec.json.decode(msgspec.json.encode(view.when(event))),
+        "disputed": evidence.disputed(event),
+        "phase": windows.phase_at(steps, now),
+    }
+
+
+# FOLDED service/api/merge.py: JSON Merge Patch (RFC 7396): null removes, an object merges, anything else replaces.
+def merged(target: Any, patch: Any) -> Any:
+    """`target` with `patch` applied; neither is changed."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
+def whole(patch: dict[str, Any], current: msgspec.Struct, names: tuple[str, ...]) -> dict[str, Any]:
+    """`patch` with the objects under these `names` as they are after it, by what `current` has there."""
+    found = dict(patch)
+    for name in names:
+        if name in patch:
+            before = msgspec.to_builtins(getattr(current, name))
+            found[name] = {} if patch[name] is None else merged(before, patch[name])
+    return found
+
+
+# FOLDED service/api/identifiers.py: Names for things their maker did not name.
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def new_event_id() -> str:
+    """A slug nobody can guess and nobody else gets: 100 random bits."""
+    return "evt-" + "".join(secrets.choice(_ALPHABET) for _ in range(20))

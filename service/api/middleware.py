@@ -1,0 +1,194 @@
+"""The outermost layer: HEAD wherever GET, complete OPTIONS, CORS on public reads, safe headers everywhere.
+
+It sits in front of Litestar's router because a 404 and a 405 are answers too.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict
+from math import ceil
+from typing import Any, cast
+
+from litestar import Litestar
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api import queries
+from service.api.operations import IDENTIFIER, Operation
+from service.api.problems import allowed
+from service.bootstrap import Service
+from service.errors import At, Forbidden, NoRoute, TooManyRequests, Unauthorized, Unprocessable
+from service.store import keys
+from service.store.keys import Key
+
+_SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    # hyper would name the server's software here.
+    (b"server", b"dday"),
+)
+_CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_READABLE = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Last-Modified, Retry-After, X-Dday-Ignored"),
+)
+_PREFLIGHT = (
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since, Accept, Content-Type"),
+    (b"access-control-max-age", b"86400"),
+)
+
+
+class Door:
+    """Wraps the app's ASGI handler."""
+
+    def __init__(self, inner: ASGIApp, app: Litestar, *, https: bool) -> None:
+        self.inner = inner
+        self.app = app
+        self.always = (*_SAFE, (b"strict-transport-security", b"max-age=31536000")) if https else _SAFE
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self.inner(scope, receive, send)
+            return
+        method = str(scope.get("method"))
+        if method == "HEAD":
+            scope = cast(Scope, {**scope, "method": "GET"})
+
+        async def finish(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._headers(scope, method, list(message.get("headers", [])))
+            elif message["type"] == "http.response.body" and method == "HEAD":
+                if message.get("more_body"):
+                    return
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await self.inner(scope, receive, finish)
+
+    def _headers(self, scope: Scope, method: str, headers: list[tuple[bytes, bytes]]) -> Any:
+        if not any(name == _CLOSED[0] for name, _ in headers):
+            headers.append(_CLOSED)
+        headers.extend(self.always)
+        if method in ("GET", "HEAD") and _is_public(scope.get("route_handler")):
+            headers.extend(_READABLE)
+        elif method == "OPTIONS":
+            headers = [*(pair for pair in headers if pair[0] != b"allow"), *self._options(scope)]
+        return headers
+
+    def _options(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """What may be asked of this address. Litestar knows only the methods of one of its handlers."""
+        template = scope.get("path_template")
+        routes = (route for route in self.app.routes if route.path_format == template)
+        handlers = [handler for route in routes for handler in getattr(route, "route_handlers", ())]
+        if not handlers:
+            return []
+        methods = {method for handler in handlers for method in handler.http_methods}
+        found = [(b"allow", allowed(",".join(methods)).encode())]
+        readable = any("GET" in handler.http_methods and _is_public(handler) for handler in handlers)
+        if readable and header(scope, b"access-control-request-method") in ("GET", "HEAD"):
+            found += [*_READABLE, *_PREFLIGHT]
+        return found
+
+
+def _is_public(handler: Any) -> bool:
+    """No handler at all is a 404, which a page of another origin may as well read."""
+    promised: Operation | None = handler.opt.get("operation") if handler else None
+    return promised is None or promised.scope is None
+
+
+# FOLDED service/api/access.py: The one middleware: who asks, how often, and whether the question is one the operation knows.
+_IDENTIFIER = re.compile(IDENTIFIER)
+
+
+# FOLDED service/api/rates.py: How often one caller may ask: a token bucket a caller, in this process.
+_CALLERS = 10_000
+
+
+class Rates:
+    """`per_minute` requests a caller, all at once if they like; 0 counts nothing.
+
+    Only the latest 10,000 callers are remembered: a flood of addresses costs bounded memory.
+    """
+
+    def __init__(self, per_minute: int) -> None:
+        self._capacity = float(per_minute)
+        self._per_second = per_minute / 60
+        self._callers: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait(self, caller: str, *, now: float) -> int:
+        """Count one request; 0 if it may pass, else after how many seconds to try again."""
+        if not self._capacity:
+            return 0
+        left, since = self._callers.pop(caller, (self._capacity, now))
+        left = min(self._capacity, left + (now - since) * self._per_second)
+        passes = left >= 1
+        self._callers[caller] = (left - 1 if passes else left, now)
+        if len(self._callers) > _CALLERS:
+            self._callers.popitem(last=False)
+        return 0 if passes else max(1, ceil((1 - left) / self._per_second))
+
+
+class Access:
+    """Reads what the handler's `Operation` promises and holds the request to it.
+
+    A stack of guards would cost 17 µs each (notes/performance.md 2), a middleware 5.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, rates: Rates) -> None:
+        self.app = app
+        self.service = service
+        self.rates = rates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        promised: Operation | None = scope["route_handler"].opt.get("operation")
+        if promised is not None:
+            _check_path(scope["path_params"], method=str(scope.get("method")))
+            key = await self._key(scope) if promised.scope else None
+            if promised.limited:
+                self._count(scope, key)
+            if promised.scope:
+                _authorize(key, promised.scope)
+            pairs = queries.pairs_of(scope["query_string"]) if promised.parameters is not None else ()
+            if pairs:
+                queries.check(pairs, single=promised.single, many=promised.many)
+            scope["auth"] = key
+            scope["state"]["pairs"] = pairs
+        await self.app(scope, receive, send)
+
+    async def _key(self, scope: Scope) -> Key | None:
+        scheme, _, token = header(scope, b"authorization").strip().partition(" ")
+        if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
+            return None
+        now = self.service.clock.now()
+        return await self.service.store.glancing(lambda c: keys.find(c, token.strip(), now=now))
+
+    def _count(self, scope: Scope, key: Key | None) -> None:
+        """Wrong keys count against the address, so that guessing is slow whatever key is tried."""
+        client = scope.get("client")
+        caller = f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
+        if wait := self.rates.wait(caller, now=asyncio.get_running_loop().time()):
+            raise TooManyRequests(wait)
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """The header's value, "" if it is missing."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def _authorize(key: Key | None, needed: str) -> None:
+    """One answer for missing, unknown, expired and revoked: it tells a guesser nothing."""
+    if key is None:
+        raise Unauthorized
+    if needed not in key.scopes and "admin" not in key.scopes:
+        raise Forbidden(f"The key has no scope {needed!r}.")
+
+
+def _check_path(parameters: dict[str, Any], *, method: str) -> None:
+    """No identifier of ours has other characters; PostgreSQL would fail on a NUL alone."""
+    if all(_IDENTIFIER.fullmatch(str(value)) for value in parameters.values()):
+        return
+    if method in ("PUT", "PATCH"):
+        fault = "An id has lower-case letters, digits and single hyphens between them."
+        raise Unprocessable(errors=[At(detail=fault, pointer="/id")])
+    raise NoRoute("No id has such characters.")
