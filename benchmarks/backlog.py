@@ -17,11 +17,11 @@ from sqlalchemy import update
 from benchmarks.store import number_on, urls
 from benchmarks.webhooks_dday import MASTER
 from service.catalogue.event import Event, Text
-from service.reminders import fanout, secrets
-from service.reminders.rules import NewWebhook, Rule, created
+from service.reminders import fanout, signing
+from service.reminders.webhook import NewWebhook, Rule, created
 from service.store import events, webhooks
 from service.store.engine import Store
-from service.store.reminder_tables import delivery
+from service.store.tables import delivery
 
 # Planned for this much later, and brought forward once the service is there.
 LATER = timedelta(minutes=20)
@@ -76,8 +76,8 @@ def _subscribe(
     rules = tuple(Rule(anchor="start", before=f"PT{int((start - at).total_seconds())}S") for at in due)
     body = NewWebhook(url=url, name="sink", reminders=rules)
     hook = created(body, webhook_id=key, owner="bench", now=now)
-    secret = secrets.generate("v1", randomness=os.urandom)
-    sealed = secrets.seal(secret, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
+    secret = signing.generate("v1", randomness=os.urandom)
+    sealed = signing.seal(secret, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
     store.write(lambda c: webhooks.create(c, hook, sealed=[sealed], now=now))
 
 

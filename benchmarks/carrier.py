@@ -17,9 +17,9 @@ import uvloop
 from benchmarks.processes import cpu_seconds
 from benchmarks.webhooks import Process
 from benchmarks.webhooks_contenders import BODY, KEY
-from service.addresses import Policy
 from service.carrier.carrier import Carrier
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
 from service.outward import Outward
 from service.reminders import signing
 

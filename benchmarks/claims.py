@@ -24,13 +24,12 @@ from sqlalchemy import Connection, func, select
 from benchmarks.webhooks import Process, fresh_store, measure, postgres
 from benchmarks.webhooks_contenders import Task
 from benchmarks.webhooks_dday import Share, measured, prepare
-from service.reminders.answers import Answer
-from service.reminders.retry import Verdict
+from service.reminders.retry import Answer, Verdict
 from service.store import claims, results, waiting
 from service.store.claims import Armed, Claimed
 from service.store.engine import Store
-from service.store.reminder_tables import delivery
 from service.store.results import Result
+from service.store.tables import delivery
 
 LEASE = timedelta(minutes=1)
 OK = Answer(outcome="2xx", status=200, milliseconds=3, bytes=2, excerpt="ok")

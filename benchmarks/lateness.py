@@ -25,8 +25,7 @@ from sqlalchemy import select, update
 from benchmarks import backlog, processes
 from benchmarks.webhooks import Process
 from service.store.engine import Store
-from service.store.reminder_tables import attempt, delivery
-from service.store.tables import event
+from service.store.tables import attempt, delivery, event
 
 PATIENCE = 60.0
 YEARS = timedelta(days=3653)

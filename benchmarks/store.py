@@ -35,11 +35,11 @@ from service.catalogue.filters import EventFilter
 from service.store import events as store_events
 from service.store import facets
 from service.store.engine import Store
-from service.store.instants import millis
-from service.store.records import encode_steps
+from service.store.stored_event import encode_steps
 from service.store.tables import counter
 from service.store.tables import event as event_table
 from service.store.tables import facet as facet_table
+from service.store.timestamps import millis
 
 NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2021, 1, 1), 6 * 365

@@ -20,8 +20,8 @@ import msgspec
 import uvloop
 from httpx_aiohttp import AiohttpTransport
 
-from service.addresses import Policy
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
 from service.reminders import signing
 
 BODY = b'{"type":"event.reminder","data":"' + b"x" * 560 + b'"}'

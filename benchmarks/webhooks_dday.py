@@ -14,16 +14,16 @@ from benchmarks import processes
 from benchmarks.store import UNIT, copying, number_on, rows
 from benchmarks.webhooks_contenders import Task, say, wait_for_start
 from service import server
-from service.addresses import Policy
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Event, Text
 from service.clock import SystemClock
-from service.egress import Egress
+from service.egress.client import Egress
+from service.egress.policy import Policy
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import deliver, fanout, outbox, secrets
-from service.reminders.rules import NewWebhook, Rule, created
+from service.reminders import deliver, fanout, outbox, signing
 from service.reminders.tempo import Tempo
+from service.reminders.webhook import NewWebhook, Rule, created
 from service.store import claims, events, results, waiting, webhooks
 from service.store.claims import Claimed
 from service.store.engine import Store
@@ -66,8 +66,8 @@ def prepare(store: Store, task: Task) -> datetime:
     for n in range(task.destinations):
         body = NewWebhook(url=task.target(n), name="sink", reminders=(Rule(anchor="start", before="PT10M"),))
         hook = created(body, webhook_id=f"whk_{n:05}", owner="bench", now=now - 2 * KNOWN)
-        key = secrets.generate("v1", randomness=os.urandom)
-        sealed = secrets.seal(key, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
+        key = signing.generate("v1", randomness=os.urandom)
+        sealed = signing.seal(key, webhook_id=hook.id, master=MASTER, randomness=os.urandom)
         store.write(lambda c, hook=hook, sealed=sealed: webhooks.create(c, hook, sealed=[sealed], now=now))
     due = (now + timedelta(minutes=1)).replace(second=0, microsecond=0)
     many = max(1, task.count // task.destinations)
@@ -158,7 +158,7 @@ class Handed:
 
 async def send(store: Store, task: Task, due: datetime) -> None:
     egress, metrics = await outward(task), Metrics()
-    masters = {secrets.key_id(MASTER): MASTER}
+    masters = {signing.key_id(MASTER): MASTER}
     shares, handed = Shares(store), Handed()
     sender = deliver.Deliverer(
         store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=tempo(task)

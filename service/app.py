@@ -39,7 +39,7 @@ from service.feedcache.cache import FeedCache
 from service.feedcache.private import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
-from service.pages.copies import Copies
+from service.pages.answers import Copies
 from service.schedule import delivering
 from service.sender.apart import sending_apart
 from service.settings import Settings

@@ -5,18 +5,18 @@ from datetime import datetime
 import msgspec
 
 from service import clock_sync
-from service.addresses import Policy
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
 from service.clock import Clock
-from service.egress import Egress
+from service.egress.client import Egress
+from service.egress.policy import Policy
 from service.keyfile import secret_key
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import secrets
+from service.reminders import signing
 from service.settings import Settings, SettingsError
-from service.store import keys
-from service.store import secrets as sealed
+from service.store import api_keys
+from service.store import webhook_secrets as sealed
 from service.store.engine import Store
 
 WRONG_KEY = (
@@ -39,7 +39,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def masters(self) -> dict[str, bytes]:
         """The keys that open signing secrets, by name."""
-        return {secrets.key_id(self.secret): self.secret}
+        return {signing.key_id(self.secret): self.secret}
 
     def page(self, event_id: str, lang: Language) -> str | None:
         """The address of an event's own page, if the service has one that others can reach."""
@@ -70,7 +70,7 @@ def open_service(
         clock = clock or clock_sync.steady(store)
         sealing = store.read(sealed.sealing_keys)
         secret = secret_key(settings, has_ciphertext=bool(sealing))
-        if not sealing <= {secrets.key_id(secret)}:
+        if not sealing <= {signing.key_id(secret)}:
             raise SettingsError(WRONG_KEY)
         if settings.admin_key and not beside:
             adopt_admin(store, settings.admin_key, now=clock.now())
@@ -93,4 +93,4 @@ def open_service(
 
 def adopt_admin(store: Store, plaintext: str, *, now: datetime) -> None:
     """DDAY_ADMIN_KEY works from the first start on; revoked once, it stays revoked."""
-    store.write(lambda c: keys.adopt(c, plaintext, name="DDAY_ADMIN_KEY", scopes=("admin",), now=now))
+    store.write(lambda c: api_keys.adopt(c, plaintext, name="DDAY_ADMIN_KEY", scopes=("admin",), now=now))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from service.clock import HOLD, Reading, SteadyClock, SystemClock, running
 from service.errors import Problem
 from service.metrics import Metrics
-from service.store import database_clock
+from service.store import engine
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def steady(store: Store, *, wall: Wall | None = None) -> SteadyClock:
 
 def read(store: Store, *, wall: Wall | None = None) -> Reading:
     if store.dialect == "postgresql":
-        return store.read(database_clock.read)
+        return store.read(engine.read)
     told = wall or SystemClock().now
     return Reading(said=told(), running=timedelta(seconds=running()))
 

@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from service.destinations import Destination
-from service.egress import Request
-from service.reminders.answers import Answer
+from service.egress.client import Request
+from service.egress.urls import Destination
+from service.reminders.retry import Answer
 
 
 class Outward(Protocol):

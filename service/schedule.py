@@ -16,7 +16,7 @@ from service.clock import Clock
 from service.reminders import fanout, logbook
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
-from service.store import deliveries, idempotency, secrets
+from service.store import deliveries, idempotency, webhook_secrets
 
 log = logging.getLogger(__name__)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -95,8 +95,8 @@ class Housekeeping:
     async def forget_secrets(self) -> None:
         """Secrets whose overlap is over sign nothing any more."""
         now = self._service.clock.now()
-        if await self._service.store.reading(lambda c: secrets.any_expired(c, now=now)):
-            await self._service.store.writing(lambda c: secrets.forget_expired(c, now=now))
+        if await self._service.store.reading(lambda c: webhook_secrets.any_expired(c, now=now)):
+            await self._service.store.writing(lambda c: webhook_secrets.forget_expired(c, now=now))
 
     async def forget_answers(self) -> None:
         """An Idempotency-Key is remembered for a week."""

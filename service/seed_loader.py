@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from service.catalogue.seeds import Seeds
-from service.store import events, nouns
+from service.store import entities, events
 from service.store.engine import Store
 
 # Beside the `service` package in a checkout and in the wheel alike.
@@ -48,8 +48,13 @@ def load(store: Store, seeds: Seeds, *, now: datetime) -> LoadReport:
     """Write what differs, all in one transaction; what is in the store beside the seeds stays as it is."""
 
     def work(c: Connection) -> LoadReport:
-        small: tuple[nouns.Noun, ...] = (*seeds.sources, *seeds.organizations, *seeds.series, *seeds.programs)
-        outcomes = Counter(nouns.put(c, noun, now=now, cause=CAUSE).outcome for noun in small)
+        small: tuple[entities.Noun, ...] = (
+            *seeds.sources,
+            *seeds.organizations,
+            *seeds.series,
+            *seeds.programs,
+        )
+        outcomes = Counter(entities.put(c, noun, now=now, cause=CAUSE).outcome for noun in small)
         written = events.put_many(c, seeds.events, now=now, cause=CAUSE)
         outcomes.update(saved.outcome for saved in written)
         return LoadReport(

@@ -8,8 +8,8 @@ import asyncio
 import socket
 import subprocess
 
-from service.addresses import Policy
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
 from tests.spellings import forbidden, urls
 
 PORTS = (22, 80, 443, 8443)

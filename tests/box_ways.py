@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from itertools import cycle
 from pathlib import Path
 
-from service.addresses import Policy
+from service.egress.policy import Policy
 from tests.box import PORTS, PUBLIC, become_everyone
 from tests.spellings import forbidden, hosts
 from tests.ways_out import WaysOut, ways_out

@@ -13,8 +13,8 @@ import tempfile
 from ipaddress import ip_network
 from pathlib import Path
 
-from service.addresses import Policy
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
 
 LOOPBACK = Policy(allow=(ip_network("127.0.0.0/8"),))
 ANSWER = bytes.fromhex("c00c 0001 0001 0000003c 0004 7f000001")  # the name asked for, A, IN, 60 s, 127.0.0.1

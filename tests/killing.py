@@ -18,11 +18,11 @@ from typing import Any
 
 from sqlalchemy import select, text
 
-from service.reminders import identity, offsets
-from service.reminders.rules import Rule
-from service.store import cursors, revisions
+from service.reminders import delivery_id, offsets
+from service.reminders.webhook import Rule
+from service.store import planner_position, revisions
 from service.store.engine import Store
-from service.store.reminder_tables import attempt, delivery
+from service.store.tables import attempt, delivery
 from tests.forked import CONTEXT
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
@@ -142,7 +142,7 @@ class Campaign:
         last = max(starts) - timedelta(seconds=min(offsets.parse(rule.before).seconds for rule in self.rules))
 
         def look(c: Any) -> bool:
-            seen = cursors.position(c)
+            seen = planner_position.position(c)
             planned = seen.planned_until is not None and seen.planned_until >= last
             followed = seen.revision >= revisions.head(c)
             return planned and followed and c.execute(UNSENT).one_or_none() is None
@@ -159,11 +159,13 @@ class Campaign:
             event, start, written = line.split()
             begins = datetime.fromisoformat(f"{start}:00+00:00")
             for n, rule in enumerate(self.rules):
-                ids.add(identity.notice(f"whk_{n}", event, revision=1))
+                ids.add(delivery_id.notice(f"whk_{n}", event, revision=1))
                 offset = offsets.parse(rule.before)
                 if begins.timestamp() - offset.seconds > datetime.fromisoformat(written).timestamp():
                     ids.add(
-                        identity.reminder(f"whk_{n}", event, anchor="start", anchor_at=begins, offset=offset)
+                        delivery_id.reminder(
+                            f"whk_{n}", event, anchor="start", anchor_at=begins, offset=offset
+                        )
                     )
         return ids
 

@@ -11,22 +11,22 @@ from ipaddress import ip_network
 
 from msgspec.structs import replace
 
-from service.addresses import Policy
 from service.catalogue import validation as catalogue_rules
 from service.catalogue.event import Event, Text
 from service.clock import Clock, SimulatedClock, SystemClock
-from service.egress import Egress
+from service.egress.client import Egress
+from service.egress.policy import Policy
 from service.metrics import Metrics
-from service.reminders import fanout, secrets
+from service.reminders import fanout, signing
 from service.reminders.deliver import Deliverer
-from service.reminders.planned import Planned
-from service.reminders.rules import Change, NewWebhook, Rule, Webhook, created
+from service.reminders.plan import Planned
 from service.reminders.tempo import Tempo
+from service.reminders.webhook import Change, NewWebhook, Rule, Webhook, created
 from service.store import deliveries, events, webhooks
 from service.store.engine import Store
 
 MASTER = bytes(range(32))
-MASTERS = {secrets.key_id(MASTER): MASTER}
+MASTERS = {signing.key_id(MASTER): MASTER}
 LOOPBACK = Policy(allow=(ip_network("127.0.0.0/8"),))
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TLS = ssl.create_default_context()  # making one costs more than a small test
@@ -45,10 +45,10 @@ def a_webhook(url: str, *, key: str = "whk_1", before: str = "PT1H", **fields: o
 
 def add(store: Store, webhook: Webhook, *, now: datetime = NOON) -> str:
     """Store it; returns its secret as a person would see it."""
-    key = secrets.generate("v1", randomness=os.urandom)
-    sealed = secrets.seal(key, webhook_id=webhook.id, master=MASTER, randomness=os.urandom)
+    key = signing.generate("v1", randomness=os.urandom)
+    sealed = signing.seal(key, webhook_id=webhook.id, master=MASTER, randomness=os.urandom)
     store.write(lambda c: webhooks.create(c, webhook, sealed=[sealed], now=now))
-    return secrets.spelt(key)
+    return signing.spelt(key)
 
 
 def an_event(key: str, start: datetime, **fields: object) -> Event:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 
-from service.addresses import Address
+from service.egress.policy import Address
 
 REGISTRIES = Path(__file__).parent / "data" / "iana-special-registries.csv"
 FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")

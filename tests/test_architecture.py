@@ -44,9 +44,9 @@ SQL = {"sqlalchemy", "sqlite3", "psycopg", "alembic"}
 
 # Each exception says why. A new one needs a reason as good.
 MAY_OPEN_CONNECTIONS = {
-    "service/egress.py",  # the only way out
-    "service/gates.py",  # the gates it goes through
-    "service/lookups.py",  # asks the system's resolver for them
+    "service/egress/client.py",  # the only way out
+    "service/egress/resolver.py",  # the gates it goes through
+    "service/egress/resolver.py",  # asks the system's resolver for them
     "service/carrier/child.py",  # a pair of sockets with its own child
     "service/carrier/program.py",  # the child's end of that pair
     "service/offspring.py",  # passes a child its end of a pair

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from service.carrier.carrier import Carrier
 from service.clock import SystemClock
-from service.egress import Egress
+from service.egress.client import Egress
 from service.errors import Unavailable
 from service.reminders import fanout
 from service.reminders.deliver import Deliverer
-from service.reminders.rules import Rule
 from service.reminders.tempo import Tempo
+from service.reminders.webhook import Rule
 from service.store import events
 from service.store.engine import Store
 from tests.reminding import LOOPBACK, MASTERS, TLS, an_event

@@ -16,12 +16,12 @@ from litestar.testing import TestClient
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from service.addresses import Policy
 from service.app import build, open_service
 from service.clock import SimulatedClock
-from service.egress import Egress
-from service.lookups import LookUp
-from service.reminders import secrets
+from service.egress.client import Egress
+from service.egress.policy import Policy
+from service.egress.resolver import LookUp
+from service.reminders import signing
 from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.settings import Settings
@@ -106,9 +106,9 @@ def _delivery(webhook: str) -> str:
     return webhook.replace("whk", "dlv")
 
 
-def _secret(webhook: str) -> secrets.Sealed:
-    key = secrets.generate("v1", randomness=os.urandom)
-    return secrets.seal(key, webhook_id=webhook, master=MASTER, randomness=os.urandom)
+def _secret(webhook: str) -> signing.Sealed:
+    key = signing.generate("v1", randomness=os.urandom)
+    return signing.seal(key, webhook_id=webhook, master=MASTER, randomness=os.urandom)
 
 
 def _told(attempt: dict[str, Any]) -> Told:

@@ -22,8 +22,8 @@ from service.catalogue.validation import Invalid
 from service.errors import At, Conflict, Located, Problem, Unprocessable
 from service.store import events, locks
 from service.store.events import Delete, Operation, Put
-from service.store.records import Saved, Stored
 from service.store.revisions import Revision
+from service.store.stored_event import Saved, Stored
 
 MOST = 1000
 SHOWN = 100

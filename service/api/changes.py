@@ -16,8 +16,8 @@ from service.catalogue import view, windows
 from service.catalogue.view import View
 from service.errors import NotFound, TokenExpired
 from service.store import events, revisions
-from service.store.records import Stored
 from service.store.revisions import Revision
+from service.store.stored_event import Stored
 
 TAG = "Changes"
 SINCE_PARAMETER = Parameter(

@@ -16,12 +16,12 @@ from service.api.request import Call
 from service.api.responses import Answer, Page
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.errors import At, BadParameters, Conflict, Unprocessable
-from service.reminders.answers import Outcome
-from service.reminders.planned import Kind
+from service.reminders.plan import MessageType
 from service.reminders.prepare import MADE_ANEW, is_told
-from service.reminders.rules import Anchor, Webhook
-from service.store import deliveries, events, redelivery, webhooks
-from service.store.delivery_records import Attempt, Delivery, State, Why
+from service.reminders.retry import Outcome
+from service.reminders.webhook import Anchor, Webhook
+from service.store import deliveries, events, results, webhooks
+from service.store.deliveries import Attempt, Delivery, State, Why
 
 TAG = "Webhooks"
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -44,7 +44,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     id: str
     webhook: str
     event: str | None
-    type: Kind
+    type: MessageType
     anchor: Anchor | None
     before: str | None
     anchor_at: datetime | None
@@ -71,7 +71,7 @@ def _listed_in(name: str, words: str, values: Sequence[str]) -> Parameter:
 
 PARAMETERS = (
     _listed_in("state", "Only these states.", get_args(State)),
-    _listed_in("type", "Only these types.", get_args(Kind)),
+    _listed_in("type", "Only these types.", get_args(MessageType)),
     Parameter(
         name="since",
         description="Only what fell due from here on.",
@@ -97,7 +97,7 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Everything sent or to be sent to this webhook, newest first, with every attempt."""
     states, types, since, (limit, after) = queries.together(
         lambda: _chosen(request, "state", get_args(State)),
-        lambda: _chosen(request, "type", get_args(Kind)),
+        lambda: _chosen(request, "type", get_args(MessageType)),
         lambda: _since(request),
         lambda: request.paging(Place),
     )
@@ -214,7 +214,7 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
         found, _ = deliveries.get(c, delivery_id, owner=owner(request))
         _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
         _refuse_untold(c, found)
-        redelivery.one(c, delivery_id, owner=owner(request), now=request.now)
+        results.redeliver(c, delivery_id, owner=owner(request), now=request.now)
         return responses.value(view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
 
     return await request.write(work)
@@ -246,7 +246,7 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
         _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
         until = span.until or now + timedelta(seconds=1)
         within = {"since": span.since, "until": until}
-        count = redelivery.many(c, webhook_id, **within, states=span.states, now=now)
+        count = results.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
         return responses.value(Requeued(redelivered=count), status=202)
 
     return await request.write(work)

@@ -16,8 +16,8 @@ from service.api.responses import Answer
 from service.api.shapes import BODIES, VIEWS, page_of
 from service.catalogue import validation
 from service.errors import Conflict
-from service.store import locks, nouns
-from service.store.nouns import TYPES, Noun, NounKind, StoredNoun
+from service.store import entities, locks
+from service.store.entities import TYPES, Noun, NounKind, StoredNoun
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def _list(room: Room) -> Any:
         """All of them in order of id, one page at a time."""
         limit, after = request.paging(str)
         found = await request.service.store.reading(
-            lambda c: nouns.listed(c, room.kind, limit=limit, after=after)
+            lambda c: entities.listed(c, room.kind, limit=limit, after=after)
         )
         return request.shown(
             responses.page((stored.body() for stored in found.items), request.cursor(found.next))
@@ -69,7 +69,7 @@ def _show(room: Room) -> Any:
     async def show(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """One of them, as it was written, with its revision."""
         return request.shown(
-            _shown(await request.service.store.reading(lambda c: nouns.get(c, room.kind, noun_id)))
+            _shown(await request.service.store.reading(lambda c: entities.get(c, room.kind, noun_id)))
         )
 
     return show
@@ -123,7 +123,7 @@ def _remove(room: Room) -> Any:
 def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
     current = _current(c, edit, room)
     event_edits.check_noun(edit.derived, sent=current.body() if current else None)
-    saved = nouns.put(c, noun, now=edit.now, cause=edit.cause)
+    saved = entities.put(c, noun, now=edit.now, cause=edit.cause)
     if saved.outcome == "created":
         return responses.located(_shown(saved.stored, status=201), f"{room.path}/{edit.id}")
     return _shown(saved.stored)
@@ -131,13 +131,13 @@ def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
 
 def _delete(c: Connection, edit: Edit, room: Room) -> Answer:
     _current(c, edit, room)
-    nouns.delete(c, room.kind, edit.id, now=edit.now, cause=edit.cause)
+    entities.delete(c, room.kind, edit.id, now=edit.now, cause=edit.cause)
     return responses.NOTHING
 
 
 def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
     locks.catalogue(c)
-    current = nouns.find(c, room.kind, edit.id)
+    current = entities.find(c, room.kind, edit.id)
     edit.precondition.check(Version(revision=current.revision, seq=current.seq) if current else None)
     return current
 

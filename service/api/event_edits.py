@@ -18,7 +18,7 @@ from service.catalogue.view import When
 from service.catalogue.windows import Phase
 from service.errors import At, NotFound, Unprocessable
 from service.store import events, locks
-from service.store.records import Stored
+from service.store.stored_event import Stored
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):

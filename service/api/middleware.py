@@ -18,8 +18,8 @@ from service.api.operations import IDENTIFIER, Operation
 from service.api.problems import allowed
 from service.bootstrap import Service
 from service.errors import At, Forbidden, NoRoute, TooManyRequests, Unauthorized, Unprocessable
-from service.store import keys
-from service.store.keys import Key
+from service.store import api_keys
+from service.store.api_keys import Key
 
 _SAFE = (
     (b"x-content-type-options", b"nosniff"),
@@ -161,7 +161,7 @@ class Access:
         if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
             return None
         now = self.service.clock.now()
-        return await self.service.store.glancing(lambda c: keys.find(c, token.strip(), now=now))
+        return await self.service.store.glancing(lambda c: api_keys.find(c, token.strip(), now=now))
 
     def _count(self, scope: Scope, key: Key | None) -> None:
         """Wrong keys count against the address, so that guessing is slow whatever key is tried."""

@@ -13,8 +13,8 @@ from litestar.routes import BaseRoute, HTTPRoute
 from service import errors
 from service.api.operations import IDENTIFIER, Media, Operation, Parameter
 from service.catalogue.view import View
-from service.reminders.payload import DisabledData, Reminder, TestData
-from service.reminders.planned import Notice
+from service.reminders.messages.standard import DisabledData, Reminder, TestData
+from service.reminders.plan import Notice
 
 REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -250,7 +250,7 @@ def problem(status: int, kinds: Sequence[type[errors.Problem]]) -> dict[str, Any
 
 # FOLDED service/api/messages.py: What receivers are sent in the format `standard`, for the `webhooks` of the OpenAPI document.
 # FOLDED service/api/messages.py:
-# FOLDED service/api/messages.py: `service.reminders.payload` makes the bodies; a test holds them to these schemas.
+# FOLDED service/api/messages.py: `service.reminders.messages.standard` makes the bodies; a test holds them to these schemas.
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """`timestamp`: when it was due, or when what it tells of happened."""
 

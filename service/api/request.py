@@ -22,8 +22,8 @@ from service.api.tokens import Cursors
 from service.bootstrap import Service
 from service.catalogue.event import Language
 from service.errors import At, BadParameters, Malformed, TooSlow
+from service.store.api_keys import Key
 from service.store.engine import Work
-from service.store.keys import Key
 
 T = TypeVar("T")
 

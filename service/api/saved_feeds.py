@@ -36,9 +36,8 @@ from service.feedcache.cache import FeedCache
 from service.feedcache.edition import Edition
 from service.feedcache.material import OutOfDate
 from service.reminders import offsets
-from service.store import feed_addresses, savedfeeds
-from service.store.feed_addresses import Address
-from service.store.savedfeeds import Kept
+from service.store import saved_feeds
+from service.store.saved_feeds import Address, Kept
 
 TAG = "Saved feeds"
 # Each is a feed to render; one key must not make work for all.
@@ -100,10 +99,10 @@ async def create(request: Call) -> Response[bytes]:
     made = saved.created(wanted, feed_id=f"fed_{token_hex(12)}", owner=request.key.id, now=now)
 
     def work(c: Connection) -> Answer:
-        if savedfeeds.count(c, made.owner) >= MOST:
+        if saved_feeds.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} saved feeds, which is the most there can be.")
-        kept = savedfeeds.create(c, made)
-        token = feed_addresses.create(c, made.id, now=now)
+        kept = saved_feeds.create(c, made)
+        token = saved_feeds.create_address(c, made.id, now=now)
         answer = _shown(c, kept, now=now, urls=urls(request, made, token), status=201)
         return responses.located(answer, f"/v1/saved-feeds/{made.id}")
 
@@ -130,8 +129,8 @@ async def listed(request: Call) -> Response[bytes]:
 
     def work(c: Connection) -> tuple[tuple[SavedFeed, ...], dict[str, tuple[Address, ...]]]:
         place = (after.created_at, after.id) if after else None
-        found = savedfeeds.listed(c, owner=owner(request), limit=limit + 1, after=place)
-        return found, feed_addresses.live(c, [feed.id for feed in found], now=now)
+        found = saved_feeds.listed(c, owner=owner(request), limit=limit + 1, after=place)
+        return found, saved_feeds.live_addresses(c, [feed.id for feed in found], now=now)
 
     found, addresses = await request.service.store.reading(work)
     last = found[limit - 1] if len(found) > limit else None
@@ -148,7 +147,7 @@ async def show(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     """One saved feed: its selection and which addresses lead to it, without the addresses themselves."""
 
     def work(c: Connection) -> Answer:
-        return _shown(c, savedfeeds.get(c, feed_id, owner=owner(request)), now=request.now)
+        return _shown(c, saved_feeds.get(c, feed_id, owner=owner(request)), now=request.now)
 
     return request.shown(await request.service.store.reading(work))
 
@@ -173,12 +172,12 @@ async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     json_body.convert(patch, SavedFeedPatch)
 
     def work(c: Connection) -> Answer:
-        kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
+        kept = saved_feeds.get(c, feed_id, owner=owner(request), locked=True)
         precondition(request).check(version_of(kept))
         news = json_body.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
         after = saved.patched(kept.feed, news, now=request.now)
         if after is not kept.feed:
-            kept = savedfeeds.replace(c, kept, after)
+            kept = saved_feeds.replace(c, kept, after)
         return _shown(c, kept, now=request.now)
 
     return await request.write(work)
@@ -193,9 +192,9 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     """Delete it. Each of its addresses answers 410 from now on, for good."""
 
     def work(c: Connection) -> Answer:
-        kept = savedfeeds.get(c, feed_id, owner=owner(request), locked=True)
+        kept = saved_feeds.get(c, feed_id, owner=owner(request), locked=True)
         precondition(request).check(version_of(kept))
-        savedfeeds.remove(c, feed_id, now=request.now)
+        saved_feeds.remove(c, feed_id, now=request.now)
         return responses.NOTHING
 
     return await request.write(work)
@@ -233,7 +232,7 @@ def _shown(
     c: Connection, kept: Kept, *, now: datetime, urls: Formats | None = None, status: int = 200
 ) -> Answer:
     feed = kept.feed
-    shown = view(feed, feed_addresses.live(c, [feed.id], now=now)[feed.id])
+    shown = view(feed, saved_feeds.live_addresses(c, [feed.id], now=now)[feed.id])
     if urls is not None:
         shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls))
     return responses.item(msgspec.json.encode(shown), version_of(kept), status=status)
@@ -285,14 +284,14 @@ async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     overlap, now = _overlap(await request.read_if_sent(Move)), request.now
 
     def work(c: Connection) -> Answer:
-        feed = savedfeeds.get(c, feed_id, owner=owner(request), locked=True).feed
-        feed_addresses.end(c, feed_id, now=now, at=now + overlap)
-        if len(feed_addresses.live(c, [feed_id], now=now)[feed_id]) >= MOST_ADDRESSES:
+        feed = saved_feeds.get(c, feed_id, owner=owner(request), locked=True).feed
+        saved_feeds.end_addresses(c, feed_id, now=now, at=now + overlap)
+        if len(saved_feeds.live_addresses(c, [feed_id], now=now)[feed_id]) >= MOST_ADDRESSES:
             detail = (
                 f"{MOST_ADDRESSES} addresses lead to this feed. Rotate with overlap PT0S to end them all."
             )
             raise Conflict(detail)
-        shown = urls(request, feed, feed_addresses.create(c, feed_id, now=now))
+        shown = urls(request, feed, saved_feeds.create_address(c, feed_id, now=now))
         ways = subscriptions(feed, shown)
         return responses.value(MovedFeed(urls=shown, subscribe=ways, previous_until=now + overlap))
 
@@ -327,7 +326,7 @@ async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> Edition:
 
 
 async def _asked(request: Call, feed_id: str) -> Asked:
-    kept = await request.service.store.reading(lambda c: savedfeeds.get(c, feed_id, owner=owner(request)))
+    kept = await request.service.store.reading(lambda c: saved_feeds.get(c, feed_id, owner=owner(request)))
     document = msgspec.json.encode(kept.feed)
     return saved.asked(document, "json", feed=feed_id, version=kept.version, moved=None)
 

@@ -19,8 +19,8 @@ from service.catalogue.event import Event, Line, Organization, Program, Series, 
 from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, PatchSavedFeed
 from service.catalogue.view import View
-from service.reminders.rules import PatchWebhook
-from service.store.nouns import NounKind
+from service.reminders.webhook import PatchWebhook
+from service.store.entities import NounKind
 
 Fields = list[tuple[str, Any] | tuple[str, Any, Any]]
 _ABOUT = " Derived fields are ignored if they are as the service sent them, else refused."

@@ -20,12 +20,12 @@ from service.api.request import Call
 from service.api.responses import Answer
 from service.api.webhooks import sealed
 from service.errors import At, Conflict, Unprocessable
-from service.reminders import offsets, secrets
+from service.reminders import offsets, signing
 from service.reminders.signing import SigningKey
 from service.reminders.subscribers import Subscribers
-from service.store import secrets as kept
+from service.store import webhook_secrets as kept
 from service.store import webhooks
-from service.store.secrets import Secret
+from service.store.webhook_secrets import Secret
 
 LONGEST_OVERLAP = timedelta(days=7)
 # Each signs, so each makes the header longer; receivers take 8 KiB of one.
@@ -71,7 +71,7 @@ async def rotate(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         webhook = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         if overlap:
             _refuse_an_eleventh(kept.of(c, [webhook_id]), now=now)
-        fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in webhook.signing)
+        fresh = tuple(signing.generate(version, randomness=token_bytes) for version in webhook.signing)
         kept.rotate(c, webhook_id, sealed(request.service, webhook_id, fresh), overlap=overlap, now=now)
         return responses.value(_rotated(fresh, previous_until=now + overlap))
 
@@ -102,8 +102,8 @@ def _rotated(fresh: Sequence[SigningKey], *, previous_until: datetime) -> Rotate
     by_version = {key.version: key for key in fresh}
     pair = by_version.get("v1a")
     return Rotated(
-        secret=secrets.spelt(by_version["v1"]),
-        public_key=UNSET if pair is None else secrets.public_key(pair),
+        secret=signing.spelt(by_version["v1"]),
+        public_key=UNSET if pair is None else signing.public_key(pair),
         previous_until=previous_until,
     )
 
@@ -187,7 +187,7 @@ async def jwks(request: Call) -> Response[bytes]:
 
 
 def public(key: SigningKey, *, webhook: str) -> PublicKey:
-    x = _base64url(secrets.public_bytes(key))
+    x = _base64url(signing.public_bytes(key))
     # RFC 7638: the required members in lexicographic order, without spaces.
     thumbprint = sha256(f'{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}'.encode()).digest()
     return PublicKey(kid=f"{webhook}.{_base64url(thumbprint)}", x=x)

@@ -16,12 +16,14 @@ from service.api.request import Call
 from service.api.responses import Answer
 from service.catalogue.event import Slug
 from service.errors import At, KeyInUse, Unprocessable
-from service.reminders import formats, horizon, once, sample
-from service.reminders.planned import Candidate, Planned
+from service.reminders import due_window, once
+from service.reminders import preview as sample
+from service.reminders.messages import formats
+from service.reminders.plan import Candidate, Planned
 from service.reminders.prepare import Outbound
-from service.reminders.rules import Webhook
-from service.reminders.upcoming import MOST_ROWS, Upcoming, spoken_of, upcoming
-from service.store import deliveries, events, history, webhooks
+from service.reminders.preview import MOST_ROWS, Upcoming, spoken_of, upcoming
+from service.reminders.webhook import Webhook
+from service.store import deliveries, event_history, events, webhooks
 
 MOST_DAYS = 400
 DAYS_PARAMETER = Parameter(
@@ -127,7 +129,7 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
         planned = sample.message(webhook, "webhook.test", nonce=nonce, now=now)
         return planned, formats.test(webhook, now=now)
     stored = events.get(c, wanted.event)
-    chosen = sample.reminder(webhook, history.candidate(stored), nonce=nonce, now=now)
+    chosen = sample.reminder(webhook, event_history.candidate(stored), nonce=nonce, now=now)
     if chosen is None:
         detail = "There is no reminder of it: no day of it is known, or it is internal."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
@@ -150,7 +152,7 @@ def _answered(c: Connection, request: Call, delivery_id: str) -> Answer:
 def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> Sequence[Candidate]:
     """The events these days are about: their moments lie up to the longest offset later, or nobody knows."""
     ahead = max((rule.offset.longest for rule in webhook.reminders), default=timedelta(0))
-    after, before = now - horizon.SLACK, until + ahead + horizon.SLACK
+    after, before = now - due_window.SLACK, until + ahead + due_window.SLACK
     found = {
         stored.id: stored
         for anchor in ("start", "end")
@@ -160,7 +162,7 @@ def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> 
     # One more than is shown, for that tells that there are more.
     dateless = events.undated(c, asked, now=now, limit=MOST_ROWS + 1) if asked else ()
     found |= {stored.id: stored for stored in dateless}
-    return [history.candidate(stored) for stored in found.values()]
+    return [event_history.candidate(stored) for stored in found.values()]
 
 
 HANDLERS = (preview, test)

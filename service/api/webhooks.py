@@ -13,7 +13,6 @@ from litestar import Response, delete, get, patch, post
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
-from service.addresses import DestinationNotAllowed
 from service.api import json_body, responses
 from service.api.deliveries import TAG, owner
 from service.api.etags import Precondition, Version
@@ -23,13 +22,14 @@ from service.api.request import Call
 from service.api.responses import Answer, Page
 from service.api.shapes import WebhookPatch
 from service.bootstrap import Service
+from service.egress.policy import DestinationNotAllowed
 from service.errors import At, Conflict
-from service.reminders import rules, secrets
-from service.reminders.rules import NewWebhook, PatchWebhook, Webhook, WebhookView
-from service.reminders.secrets import Sealed
-from service.reminders.signing import SigningKey
-from service.store import keys, webhooks
-from service.store import secrets as kept
+from service.reminders import signing
+from service.reminders import webhook as rules
+from service.reminders.signing import Sealed, SigningKey
+from service.reminders.webhook import NewWebhook, PatchWebhook, Webhook, WebhookView
+from service.store import api_keys, webhooks
+from service.store import webhook_secrets as kept
 
 # The planner looks at every webhook; one key must not make work for all.
 MOST = 1000
@@ -65,10 +65,10 @@ async def create(request: Call) -> Response[bytes]:
     made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
 
     def work(c: Connection) -> Answer:
-        keys.hold(c, request.key.id)
+        api_keys.hold(c, request.key.id)
         if webhooks.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
-        fresh = tuple(secrets.generate(version, randomness=token_bytes) for version in made.signing)
+        fresh = tuple(signing.generate(version, randomness=token_bytes) for version in made.signing)
         webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
         body = msgspec.json.encode(with_secrets(rules.view(made), fresh))
         answer = responses.item(body, Version(revision=1, seq=0), status=201)
@@ -139,7 +139,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         check_url(service, wanted.url)
 
     def work(c: Connection) -> Answer:
-        keys.hold(c, request.key.id)
+        api_keys.hold(c, request.key.id)
         current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
         precondition(request).check(_version(c, webhook_id))
         news = json_body.convert(whole(patch, current, ("filter",)), PatchWebhook)
@@ -184,7 +184,7 @@ def check_url(service: Service, url: str) -> None:
 
 def sealed(service: Service, webhook_id: str, keys: Iterable[SigningKey]) -> tuple[Sealed, ...]:
     return tuple(
-        secrets.seal(key, webhook_id=webhook_id, master=service.secret, randomness=token_bytes)
+        signing.seal(key, webhook_id=webhook_id, master=service.secret, randomness=token_bytes)
         for key in keys
     )
 
@@ -193,9 +193,9 @@ def with_secrets(view: WebhookView, fresh: Iterable[SigningKey]) -> WebhookView:
     """The one time a webhook is shown with its new secret, or with the public key of its new pair."""
     for key in fresh:
         if key.version == "v1":
-            view = msgspec.structs.replace(view, secret=secrets.spelt(key))
+            view = msgspec.structs.replace(view, secret=signing.spelt(key))
         else:
-            view = msgspec.structs.replace(view, public_key=secrets.public_key(key))
+            view = msgspec.structs.replace(view, public_key=signing.public_key(key))
     return view
 
 
@@ -212,7 +212,7 @@ def _is_another_try(before: Webhook, after: Webhook) -> bool:
 def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:
     there = {secret.sealed.version for secret in kept.of(c, [after.id])}
     missing = (version for version in after.signing if version not in there)
-    return tuple(secrets.generate(version, randomness=token_bytes) for version in missing)
+    return tuple(signing.generate(version, randomness=token_bytes) for version in missing)
 
 
 def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> Answer:

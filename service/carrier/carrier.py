@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from service import offspring
 from service.carrier.child import Child
-from service.destinations import Destination
-from service.egress import Egress, Request
-from service.reminders.answers import Answer
+from service.egress.client import Egress, Request
+from service.egress.urls import Destination
+from service.reminders.retry import Answer
 
 log = logging.getLogger(__name__)
 END_SECONDS = 2.0

@@ -11,9 +11,9 @@ import msgspec
 
 from service import offspring
 from service.carrier.word import Receipt, Terms
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
 from service.line import Line
-from service.reminders.answers import Answer
+from service.reminders.retry import Answer
 from service.settings import foreign_environment
 
 log = logging.getLogger(__name__)

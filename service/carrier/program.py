@@ -14,11 +14,11 @@ import msgspec
 import uvloop
 
 from service import logs, offspring, server
-from service.addresses import Policy
 from service.carrier.word import Parcel, Terms
-from service.egress import Egress, Request
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
 from service.line import Line
-from service.reminders.answers import Answer
+from service.reminders.retry import Answer
 
 log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from service.egress import Request
-from service.reminders.answers import Answer
+from service.egress.client import Request
+from service.reminders.retry import Answer
 
 # Numbered by the parent, so that a receipt finds its parcel.
 Parcel = tuple[int, Request]

@@ -10,7 +10,7 @@ from service.catalogue.validation import Invalid
 from service.cli.console import Misused
 from service.cli.receiver import KOREA
 from service.reminders import offsets
-from service.reminders.rules import Anchor, Change, Rule
+from service.reminders.webhook import Anchor, Change, Rule
 
 DAYS = ("P7D", "P1D", "PT0S")
 ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from service.cli.console import DATABASE, Misused, err, out, settings_flags, show_json, show_table
 from service.clock_sync import steady
 from service.settings import Settings
-from service.store import keys as key_store
+from service.store import api_keys as key_store
 from service.store.engine import Store
 
 T = TypeVar("T")

@@ -14,7 +14,7 @@ from service.cli.arguments import COUNTDOWN, EVERY_CHANGE
 from service.cli.console import Misused, Refused, err, out, show_json
 from service.cli.receiver import Arrival, Receiver, Reply, for_machine, line
 from service.cli.remote import Api, path_of
-from service.reminders.rules import NewWebhook, WebhookView
+from service.reminders.webhook import NewWebhook, WebhookView
 from service.settings import listen_secret
 
 # A closed terminal and a supervisor end it like Ctrl-C: its webhook must not outlive it.

@@ -1,7 +1,7 @@
 """The client of a running Dday: `dday webhooks`, `dday feeds` and `dday listen` use its public API.
 
 A SQLite file belongs to the service that runs on it, so these commands ask the service. This goes where the
-operator points (DDAY_URL), never where a subscriber does; deliveries leave by `service.egress` only.
+operator points (DDAY_URL), never where a subscriber does; deliveries leave by `service.egress.client` only.
 """
 
 import re

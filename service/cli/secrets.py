@@ -8,9 +8,9 @@ from sqlalchemy import Connection
 
 from service.cli.console import Misused, err, settings_flags
 from service.keyfile import begin_change
-from service.reminders import secrets as signing_secrets
+from service.reminders import signing as signing_secrets
 from service.settings import Settings, secret_key_of
-from service.store import secrets as secret_store
+from service.store import webhook_secrets as secret_store
 from service.store.engine import Store
 
 

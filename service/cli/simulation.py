@@ -16,10 +16,10 @@ from service.catalogue.filters import FilterBody
 from service.cli.arguments import EVERY_CHANGE
 from service.cli.catalogue import parsed
 from service.clock import SimulatedClock
-from service.reminders import rules
-from service.reminders import secrets as signing_secrets
+from service.reminders import signing as signing_secrets
+from service.reminders import webhook
 from service.reminders.deliver import Deliverer
-from service.reminders.rules import NewWebhook, Rule, Webhook
+from service.reminders.webhook import NewWebhook, Rule, Webhook
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store import webhooks
 from service.time_travel import Replay
@@ -58,7 +58,9 @@ def subscribe(service: Service, url: str, *, reminders: tuple[Rule, ...], filter
     asked = NewWebhook(
         url=url, name="simulated time", reminders=reminders, changes=EVERY_CHANGE, filter=filter
     )
-    made: Webhook = rules.created(asked, webhook_id=f"whk_{secrets.token_hex(8)}", owner="simulated", now=now)
+    made: Webhook = webhook.created(
+        asked, webhook_id=f"whk_{secrets.token_hex(8)}", owner="simulated", now=now
+    )
     sealed = signing_secrets.seal(
         key, webhook_id=made.id, master=service.secret, randomness=secrets.token_bytes
     )

@@ -11,8 +11,8 @@ from service.cli.arguments import filter_of, rules_of
 from service.cli.console import Misused, Refused, err, out, show_json, show_table
 from service.cli.receiver import KOREA, countdown
 from service.cli.remote import Api, on_service, path_of
-from service.reminders.rules import Change, Format, Signing, WebhookView
-from service.reminders.upcoming import Upcoming
+from service.reminders.preview import Upcoming
+from service.reminders.webhook import Change, Format, Signing, WebhookView
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,8 +12,8 @@ from service.feedcache.asked import Asked
 from service.feedcache.edition import Edition, Layer
 from service.feedcache.material import Material, OutOfDate
 from service.feedcache.reach import Season
-from service.store import feedstate, locks
-from service.store.feedstate import Content, FeedState
+from service.store import feed_state, locks
+from service.store.feed_state import Content, FeedState
 
 
 class Overtaken(Exception):
@@ -57,7 +57,7 @@ def note(c: Connection, drafts: Sequence[Draft], *, now: datetime) -> Mapping[st
     # In our turn, so that no later selection can have been dated before this one.
     locks.catalogue(c)
     out = material.out_of_date(c, [draft.asked for draft in drafts], now=now)
-    states = feedstate.note(c, [one.content for one in drafts if one.asked.path not in out], now=now)
+    states = feed_state.note(c, [one.content for one in drafts if one.asked.path not in out], now=now)
     return {**states, **out}
 
 

@@ -13,7 +13,7 @@ from service.catalogue.view import Document
 from service.feedcache.asked import Asked
 from service.feedcache.options import Options
 from service.feedcache.reach import Season, extent
-from service.store.records import Stored
+from service.store.stored_event import Stored
 
 # Google reads no more than 1 MB and says nothing about the rest.
 BUDGET = 900_000

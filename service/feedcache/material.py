@@ -19,10 +19,10 @@ from service.errors import NotFound
 from service.feedcache.asked import Asked, narrowed
 from service.feedcache.edition import document_of
 from service.feedcache.reach import limited
-from service.store import events, feedstate, names, news, savedfeeds
-from service.store.feedstate import FeedState
-from service.store.names import Group
-from service.store.records import Stored
+from service.store import entity_names, events, feed_state, saved_feeds
+from service.store.entity_names import Group
+from service.store.feed_state import FeedState
+from service.store.stored_event import Stored
 
 PAGE = 2000
 
@@ -74,7 +74,7 @@ def read(
 def out_of_date(c: Connection, asked: Iterable[Asked], *, now: datetime) -> dict[str, OutOfDate]:
     """Those that are not what is stored, by their paths: what is dated is what is kept."""
     saved = {one.path: (one, one.saved.id) for one in asked if one.saved is not None}
-    versions = savedfeeds.versions(c, {feed for _, feed in saved.values()}) if saved else {}
+    versions = saved_feeds.versions(c, {feed for _, feed in saved.values()}) if saved else {}
     return {
         path: OutOfDate(one.version)
         for path, (one, feed) in saved.items()
@@ -87,11 +87,11 @@ class _Snapshot:
 
     def __init__(self, c: Connection, wanted: Sequence[Wanted], *, uid_domain: str, now: datetime) -> None:
         self._c, self._uid_domain, self._now = c, uid_domain, now
-        self._ends = news.ends(c)
+        self._ends = feed_state.ends(c)
         self._out = out_of_date(c, [one.asked for one in wanted], now=now)
-        self._states = feedstate.get_many(c, [one.asked.path for one in wanted])
+        self._states = feed_state.get_many(c, [one.asked.path for one in wanted])
         groups = {one.asked.name for one in wanted if not one.asked.single} - set(FEED_NAMES)
-        self._groups = names.called(c, sorted(groups)) if groups else {}
+        self._groups = entity_names.called(c, sorted(groups)) if groups else {}
         self._news = {
             since: self._since(since) for since in {one.since for one in wanted} if since is not None
         }
@@ -109,14 +109,14 @@ class _Snapshot:
             return missing
 
     def _since(self, since: int) -> News | None:
-        touched = news.touched(self._c, since, ends=self._ends)
+        touched = feed_state.touched(self._c, since, ends=self._ends)
         if touched is None:
             return None
         stored = events.get_many(self._c, sorted(touched))
         documents = {name: document_of(one) for name, one in stored.items()}
         used: set[tuple[NounName, str]] = set()
         used.update(*map(names_used, documents.values()))
-        around = names.named(self._c, sorted(used), uid_domain=self._uid_domain)
+        around = entity_names.named(self._c, sorted(used), uid_domain=self._uid_domain)
         return News(touched=touched, stored=stored, documents=documents, around=around)
 
     def _many(self, wanted: Wanted) -> Material:

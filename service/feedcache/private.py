@@ -13,9 +13,9 @@ from service.clock import Clock
 from service.errors import Gone, NoSuchFeed
 from service.feedcache import saved
 from service.feedcache.asked import Asked, Moved, Suffix
-from service.store import feed_addresses
+from service.store import saved_feeds
 from service.store.engine import Store
-from service.store.feed_addresses import Lead
+from service.store.saved_feeds import Lead
 
 FOLDER = "/feeds/p/"
 MOST_DEAD = 10_000
@@ -56,7 +56,7 @@ class Addresses:
     async def asked(self, key: Key, query: bytes) -> Asked:
         """The feed it leads to. Gone once it is dead, NoSuchFeed where there never was one."""
         token, now = key.token, self._clock.now()
-        lead = await self._store.glancing(lambda c: feed_addresses.find(c, token, now=now))
+        lead = await self._store.glancing(lambda c: saved_feeds.find_address(c, token, now=now))
         if lead is None:
             raise NoSuchFeed
         if lead.ended:

@@ -9,9 +9,9 @@ from service.feedcache import edition
 from service.feedcache.asked import Asked
 from service.feedcache.edition import Rendered, document_of
 from service.feedcache.material import News
-from service.store import names
+from service.store import entity_names
 from service.store.engine import Store
-from service.store.records import Stored
+from service.store.stored_event import Stored
 
 # About 100 MB of rendered events; beyond it they are rendered again when next asked for.
 MOST_RENDERED = 60_000
@@ -58,7 +58,7 @@ class Shelves:
         used.update(*map(names_used, fresh), *(one.used for one in known if one))
         if not used:
             return {}
-        return self._store.read(lambda c: names.named(c, sorted(used), uid_domain=self._uid_domain))
+        return self._store.read(lambda c: entity_names.named(c, sorted(used), uid_domain=self._uid_domain))
 
     def _shelf(self, style: Style, asked: Asked) -> Shelf:
         if self._count > MOST_RENDERED:

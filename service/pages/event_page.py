@@ -1,24 +1,37 @@
 """The page of one event, put into words."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import msgspec
 
-from service.catalogue import date_labels, dates
-from service.catalogue.entries import Style, has_a_day
+from feeds import jsonld
+from feeds.entry import Entry
+from service.catalogue import date_labels, dates, entry_times
+from service.catalogue.dates import Edtf
+from service.catalogue.entries import STATES, Around, Style, entries, has_a_day
 from service.catalogue.entry_text import when_label
-from service.catalogue.event import Language, Place, PreviousDates
+from service.catalogue.event import Event, Language, Place, PreviousDates
 from service.catalogue.view import Document
 from service.catalogue.vocabulary import KINDS, pick
-from service.pages import evidence_box, linked_data, words
-from service.pages.countdown import Badge, badge
+from service.pages import evidence_box, words
+from service.pages.components import (
+    Badge,
+    Frame,
+    Line,
+    Link,
+    Said,
+    badge,
+    feed_box,
+    line,
+    link,
+    outside,
+    said,
+)
+from service.pages.components import found as text_of
+from service.pages.components import words as ours
 from service.pages.evidence_box import Field
-from service.pages.frame import Frame, feed_box
-from service.pages.reading import EventMaterial
-from service.pages.shown import Line, Link, Said, line, link, outside, said
-from service.pages.shown import found as text_of
-from service.pages.shown import words as ours
+from service.pages.queries import EventMaterial
 
 COARSE = ("month", "year", "decade", "century", "unknown")
 
@@ -86,7 +99,7 @@ def page(found: EventMaterial, *, now: datetime, lang: Language, base_url: str) 
         previous=tuple(_previous(document, one, frame) for one in document.previous_dates),
         groups=tuple(_groups(found, frame, now)),
         updated=frame.say.updated.format(_day(document.updated_at, lang), document.revision),
-        jsonld=linked_data.node(
+        jsonld=node(
             document,
             uid=found.uid,
             around=found.around,
@@ -242,3 +255,42 @@ def _groups(found: EventMaterial, frame: Frame, now: datetime) -> Iterator[Ties]
 
 def _relation(relation: str, backward: bool, lang: Language) -> str:
     return pick((words.RELATED_BY if backward else words.RELATIONS)[relation], lang)
+
+
+# FOLDED service/pages/linked_data.py: The schema.org node of an event page: the calendar entry, with nothing in it that nobody stated.
+# FOLDED service/pages/linked_data.py:
+# FOLDED service/pages/linked_data.py: A calendar shows a block where no end is known and a half hour for a deadline; a search engine must not.
+DAY = timedelta(days=1)
+
+
+def node(
+    document: Document, *, uid: str, around: Around, parent: Document | None, lang: Language, base_url: str
+) -> str:
+    """JSON that is safe inside a <script>."""
+    entry = _entry(document, uid=uid, around=around, lang=lang, base_url=base_url)
+    above = _entry(parent, uid=uid, around={}, lang=lang, base_url=base_url) if parent else None
+    return jsonld.render(entry, super_event=above).decode()
+
+
+def _entry(document: Document, *, uid: str, around: Around, lang: Language, base_url: str) -> Entry:
+    style = Style(lang=lang, base_url=base_url, windows="bar")
+    entry = entries(document, uid=uid, around=around, style=style)[0]
+    dated = entry_times.last_dates(document) if document.status in STATES else document
+    start, end = entry_times.start_of(dated), entry_times.end_of(dated)
+    last = _moment(dated, end)
+    return msgspec.structs.replace(
+        entry,
+        title=pick(document.name, lang),
+        description=pick(document.summary, lang) if document.summary else "",
+        start=_moment(dated, start),
+        # A day that ends an entry lies within it here, and without it there.
+        end=last + DAY if last is not None and not isinstance(last, datetime) else last,
+        zone=document.timezone,
+    )
+
+
+def _moment(event: Event, edtf: Edtf | None) -> date | None:
+    """A day, or a minute as an instant; nothing coarser."""
+    if edtf is None or not entry_times.is_exact(edtf):
+        return None
+    return edtf.first if edtf.minute is None else dates.bounds(edtf, dates.zone(event.timezone)).latest

@@ -9,8 +9,8 @@ from service.catalogue.event import Evidence, EvidenceField, Language, Rank, Sou
 from service.catalogue.view import Document
 from service.catalogue.vocabulary import pick
 from service.pages import words
+from service.pages.components import Said, found, outside
 from service.pages.phrases import PHRASES
-from service.pages.shown import Said, found, outside
 
 DATED: tuple[EvidenceField, ...] = ("start", "end", "contains")
 

@@ -12,14 +12,13 @@ from service.catalogue.event import Language, Organization, Program, Series
 from service.catalogue.filters import EventFilter
 from service.catalogue.vocabulary import pick
 from service.errors import NotFound
-from service.pages import reading, words
+from service.pages import queries, words
+from service.pages.components import Frame, Link, Noun, Said, Seen, feed_box, line, link, outside, said
+from service.pages.components import found as text_of
+from service.pages.components import words as ours
 from service.pages.event_page import Fact, Ties
-from service.pages.frame import Frame, feed_box
-from service.pages.reading import MOST
-from service.pages.shown import Link, Noun, Said, Seen, line, link, outside, said
-from service.pages.shown import found as text_of
-from service.pages.shown import words as ours
-from service.store import names, nouns, references
+from service.pages.queries import MOST
+from service.store import entities, entity_names, references
 
 Kind = Literal["series", "program", "organization"]
 NOUNS: dict[str, Noun] = {"series": "series", "program": "programs", "organization": "organizations"}
@@ -49,18 +48,18 @@ class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(c: Connection, kind: Kind, identifier: str, *, now: datetime) -> GroupMaterial:
-    noun = nouns.get(c, kind, identifier).noun
+    noun = entities.get(c, kind, identifier).noun
     if not isinstance(noun, Series | Program | Organization):
         raise NotFound(kind, identifier)
-    group = names.group(c, identifier)
+    group = entity_names.group(c, identifier)
     chosen = msgspec.structs.replace(EventFilter(), **{kind: (identifier,)})
     bodies = [one.id for one in noun.organizations] if not isinstance(noun, Organization) else []
     return GroupMaterial(
         kind=kind,
         noun=noun,
         has_feed=group is not None and group[0] == kind,
-        seen=reading.listed(c, chosen, now=now, sort="-start"),
-        organizations=reading.organizations(c, bodies),
+        seen=queries.listed(c, chosen, now=now, sort="-start"),
+        organizations=queries.organizations(c, bodies),
         above=_above(c, kind, noun),
         below=tuple(_below(c, kind, identifier)),
     )
@@ -69,7 +68,7 @@ def read(c: Connection, kind: Kind, identifier: str, *, now: datetime) -> GroupM
 def _above(c: Connection, kind: Kind, noun: Series | Program | Organization) -> Program | Organization | None:
     if isinstance(noun, Series) or noun.part_of is None:
         return None
-    found = nouns.find(c, kind, noun.part_of)
+    found = entities.find(c, kind, noun.part_of)
     return found.noun if found and isinstance(found.noun, Program | Organization) else None
 
 
@@ -80,7 +79,7 @@ def _below(
     naming = references.named_by(c, kind, identifier)
     for by, noun in NOUNS.items():
         ids = [name for kind_of, name in naming if kind_of == by]
-        for name, stored in nouns.get_many(c, by, ids[:MOST]).items():  # type: ignore[arg-type]
+        for name, stored in entities.get_many(c, by, ids[:MOST]).items():  # type: ignore[arg-type]
             if isinstance(stored.noun, Series | Program | Organization):
                 yield noun, name, stored.noun
 

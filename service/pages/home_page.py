@@ -9,11 +9,10 @@ from sqlalchemy import Connection
 from service.catalogue.event import Kind, Language, Organization, Program, Series
 from service.catalogue.filters import EventFilter
 from service.catalogue.windows import Phase
-from service.pages import reading
-from service.pages.frame import Frame, feed_box
+from service.pages import queries
+from service.pages.components import Frame, Line, Link, Noun, Seen, feed_box, line, link
 from service.pages.phrases import PHRASES
-from service.pages.shown import Line, Link, Noun, Seen, line, link
-from service.store import nouns, revisions
+from service.store import entities, revisions
 from service.store.listing import Sort
 from service.store.revisions import Revision
 
@@ -60,7 +59,7 @@ def read(c: Connection, *, now: datetime) -> HomeMaterial:
     def listed(
         phases: tuple[Phase, ...], kinds: tuple[Kind, ...], sort: Sort, limit: int
     ) -> tuple[Seen, ...]:
-        return reading.listed(c, EventFilter(phase=phases, kind=kinds), now=now, sort=sort, limit=limit)
+        return queries.listed(c, EventFilter(phase=phases, kind=kinds), now=now, sort=sort, limit=limit)
 
     return HomeMaterial(
         closing=listed(("closing_soon",), (), "end", LONG),
@@ -93,14 +92,14 @@ def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, Seen], ...]:
     newest: dict[str, Revision] = {}
     for revision in reversed(log):
         newest.setdefault(revision.id, revision)
-    found = reading.many(c, list(newest), now=now)
+    found = queries.many(c, list(newest), now=now)
     kept = [(revision, found[name]) for name, revision in newest.items() if name in found]
     news = [(log, seen) for log, seen in kept if log.revision > 1 or seen.phase not in PAST]
     return tuple(news[:SHORT])
 
 
-def _all(c: Connection, kind: nouns.NounKind) -> tuple[Series | Program | Organization, ...]:
-    found = (one.noun for one in nouns.listed(c, kind, limit=NAMES).items)
+def _all(c: Connection, kind: entities.NounKind) -> tuple[Series | Program | Organization, ...]:
+    found = (one.noun for one in entities.listed(c, kind, limit=NAMES).items)
     return tuple(one for one in found if isinstance(one, Series | Program | Organization))
 
 

@@ -13,7 +13,7 @@ from service.api.operations import Media, operation
 from service.api.request import Call
 from service.catalogue.event import SLUG_PATTERN
 from service.errors import NotFound, Problem
-from service.pages import answers, assets, event_page, group_page, home_page, reading
+from service.pages import answers, event_page, group_page, home_page, queries, templating
 from service.pages.group_page import Kind
 from service.pages.templating import render
 
@@ -46,7 +46,7 @@ async def event(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     return await _answer(
         request,
         "event.html",
-        lambda c: reading.event(c, event_id, now=request.now, uid_domain=domain),
+        lambda c: queries.event(c, event_id, now=request.now, uid_domain=domain),
         event_page.page,
     )
 
@@ -71,10 +71,10 @@ def _group(kind: Kind) -> Any:
 @get("/static/{name:str}")
 async def static(name: FromPath[str]) -> Response[bytes]:
     """The style sheet and the icon. A name is of one content, so it is never asked for twice."""
-    asset = assets.BY_NAME.get(name)
+    asset = templating.BY_NAME.get(name)
     if asset is None:
         raise NotFound("file", name[:60])
-    return Response(asset.body, media_type=asset.media_type, headers={"cache-control": assets.FOREVER})
+    return Response(asset.body, media_type=asset.media_type, headers={"cache-control": templating.FOREVER})
 
 
 def _check(noun: str, identifier: str) -> None:

@@ -8,12 +8,11 @@ from sqlalchemy import Connection
 
 from service.reminders import looks
 from service.reminders.prepare import Dropped, Outbound
-from service.reminders.rules import Webhook
 from service.reminders.switchoff import switch_off
-from service.store import claims, deliveries, recovery, results, waiting
+from service.reminders.webhook import Webhook
+from service.store import claims, deliveries, results, waiting
 from service.store.claims import Claimed
-from service.store.recovery import Recovered
-from service.store.results import Result
+from service.store.results import Recovered, Result
 from service.store.waiting import Due, Found
 
 
@@ -93,7 +92,7 @@ def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping
     """All of it or nothing; run again after a failure it comes to the same."""
     done = _settle(c, todo, who)
     looking = housekeeping or bool(todo.forsaken)
-    recovered = recovery.recover(c, now=who.now, chance=who.chance) if looking else ()
+    recovered = results.recover(c, now=who.now, chance=who.chance) if looking else ()
     outlived = claims.expire(c, now=who.now) if housekeeping else 0
     found = _due(c, wish, who) if wish else Found()
     chosen = wish.choose(found.due) if wish else []

@@ -24,7 +24,7 @@ from service.reminders.outbox import Means, Outbox
 from service.reminders.prepare import Page
 from service.reminders.subscribers import Subscribers
 from service.reminders.tempo import Tempo
-from service.store import recovery
+from service.store import results
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Deliverer:
             return 0
         # The file's lock says that nobody else can be sending.
         now, chance = means.clock.now(), means.chance()
-        recover = partial(recovery.recover, now=now, chance=chance, everything=True)
+        recover = partial(results.recover, now=now, chance=chance, everything=True)
         found = await means.store.writing(recover)
         done = Turn(recovered=found, superseded=taken_back(found))
         self._count(done)

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 
 from service.reminders import passes
 from service.reminders.passes import Decision
-from service.reminders.planned import Planned
-from service.store import cursors, deliveries, former_webhooks, webhooks
-from service.store.cursors import Position
+from service.reminders.plan import Planned
+from service.store import deliveries, planner_position, webhooks
 from service.store.engine import Store
+from service.store.planner_position import Position
 
 LOOK_AHEAD = timedelta(minutes=10)
 # The time cursor moves in strides: looking up what is due costs much the same for a second as for a minute.
@@ -58,14 +58,14 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
             break
         try:
             total += _carry_out(store, decision, now=now)
-        except cursors.Overtaken:
+        except planner_position.Overtaken:
             continue
     return total
 
 
 def lag(c: Connection, *, now: datetime) -> timedelta:
     """How long ago the last planned instant passed; zero while planning is ahead of time."""
-    until = cursors.position(c).planned_until
+    until = planner_position.position(c).planned_until
     return max(timedelta(0), now - until) if until else timedelta(0)
 
 
@@ -83,14 +83,14 @@ def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:
 
 
 def _insert(c: Connection, *, rows: tuple[Planned, ...], seen: Position, now: datetime) -> None:
-    cursors.take_turn(c, seen)
+    planner_position.take_turn(c, seen)
     deliveries.insert(c, _existing(c, rows), now=now)
 
 
 def _finish(
     c: Connection, *, decision: Decision, rows: tuple[Planned, ...], seen: Position, now: datetime
 ) -> Pass:
-    cursors.take_turn(c, seen)
+    planner_position.take_turn(c, seen)
     # Superseded first: a reminder that moved to another hour is one row, a moved event's are two.
     gone = deliveries.supersede(c, decision.supersede, now=now)
     deliveries.stand_by(c, decision.stand)
@@ -98,8 +98,8 @@ def _finish(
     deliveries.insert(c, _existing(c, rows), now=now)
     for kept in decision.in_step:
         webhooks.replanned(c, kept)
-    cursors.move(c, planned_until=decision.planned_until, revision=decision.revision)
-    former_webhooks.forget_followed(c)
+    planner_position.move(c, planned_until=decision.planned_until, revision=decision.revision)
+    webhooks.forget_followed(c)
     return Pass(
         planned=sum(row.state == "pending" for row in decision.insert),
         expired=sum(row.state == "expired" for row in decision.insert),

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Iterable
 
 from service.reminders.cycle import Turn
-from service.reminders.rules import Webhook
-from service.store.delivery_records import GIVEN_UP
+from service.reminders.webhook import Webhook
+from service.store.deliveries import GIVEN_UP
 
 log = logging.getLogger(__name__)
 

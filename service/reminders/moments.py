@@ -24,7 +24,7 @@ from msgspec import Struct
 from service.catalogue import dates, evidence
 from service.catalogue.event import Event
 from service.reminders.offsets import Offset
-from service.reminders.rules import Anchor
+from service.reminders.webhook import Anchor
 
 GRACE = timedelta(hours=1)
 # Zones are at most 26 hours apart, and a zone may leave out a whole day once (Apia, 2011-12-30).

@@ -12,11 +12,11 @@ from service.clock import Clock
 from service.metrics import Metrics
 from service.outward import Outward
 from service.reminders import logbook, sending
-from service.reminders.planned import Planned
+from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
-from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscribers
 from service.reminders.switchoff import switch_off
+from service.reminders.webhook import Webhook
 from service.store import claims, deliveries, results
 from service.store.claims import TESTING
 from service.store.engine import Store

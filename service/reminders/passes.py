@@ -8,13 +8,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from service.reminders import changes, horizon, lateness
-from service.reminders.plan import plan
-from service.reminders.planned import Candidate, Planned
+from service.reminders import due_window, notices
+from service.reminders import replan as lateness
+from service.reminders.plan import Candidate, Planned, plan
 from service.reminders.replan import Replan, Withdrawal, changed, replan
-from service.reminders.rules import Webhook
-from service.store import cursors, deliveries, events, history, revisions, webhooks
-from service.store.cursors import Position
+from service.reminders.webhook import Webhook
+from service.store import deliveries, event_history, events, planner_position, revisions, webhooks
+from service.store.planner_position import Position
 from service.store.webhooks import Kept
 
 # After a long stop the past is planned piece by piece.
@@ -37,7 +37,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 
 
 def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) -> Decision | None:
-    seen = cursors.position(c)
+    seen = planner_position.position(c)
     if seen.planned_until is None:
         return Decision(seen=seen, planned_until=now)
     if stale := webhooks.to_replan(c, WEBHOOKS):
@@ -55,7 +55,7 @@ def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, 
     hooks = [kept.webhook for kept in webhooks.every(c)]
     candidates = _anchored(c, hooks, after=after, until=until)
     if after < now:  # planning has stood still: what changed meanwhile may have been past when it did
-        candidates = history.with_past(c, candidates, since=after, after=seen.revision)
+        candidates = event_history.with_past(c, candidates, since=after, after=seen.revision)
     due = _due(candidates, hooks, after=after, until=until)
     found = [
         planned
@@ -67,14 +67,14 @@ def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, 
 
 def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: datetime) -> Decision:
     """Notices of what changed, and the reminders of the changed events brought in step."""
-    rows = history.revised(c, after=seen.revision, limit=LOG_ROWS)
+    rows = event_history.revised(c, after=seen.revision, limit=LOG_ROWS)
     if not rows:  # the log went on with nouns other than events
         return Decision(seen=seen, revision=revisions.head(c))
     hooks = [kept.webhook for kept in webhooks.every(c)]
     pending = _by_webhook(deliveries.unsent_of_events(c, sorted({row.event for row in rows})))
     # With all of their changes there are, not only these: what they were in between is not planned for.
     news = {candidate.event.id: candidate for candidate in changed(rows)}
-    news = history.with_past(c, news, after=seen.revision) if len(rows) >= LOG_ROWS else news
+    news = event_history.with_past(c, news, after=seen.revision) if len(rows) >= LOG_ROWS else news
     concerned = _concerned(news, hooks, until=until)
     plans = [
         replan(
@@ -87,7 +87,7 @@ def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: date
         for hook in hooks
         if concerned[hook.id] or pending[hook.id]
     ]
-    told = changes.notices(rows, hooks)
+    told = notices.notices(rows, hooks)
     last = rows[-1].seq if len(rows) >= LOG_ROWS else max(rows[-1].seq, revisions.head(c))
     return _of(seen, plans, told=told, revision=last)
 
@@ -115,12 +115,12 @@ def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, n
     since = min(until, *(each.since for each in unplanned))
     # What is already past and still of use was due at most the longest offset ago.
     longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
-    after = min(since, now - longest - horizon.SLACK) if hook.late == "send_now" else since
+    after = min(since, now - longest - due_window.SLACK) if hook.late == "send_now" else since
     candidates = _anchored(c, [hook], after=after, until=until)
     stored = events.get_many(c, sorted({row.event for row in (*pending, *held)} - candidates.keys()))
-    candidates |= {each.id: history.candidate(each) for each in stored.values()}
+    candidates |= {each.id: event_history.candidate(each) for each in stored.values()}
     unread = min(seen.revision, *(each.from_seq for each in unplanned))
-    candidates = history.with_past(c, candidates, since=until if until < now else None, after=unread)
+    candidates = event_history.with_past(c, candidates, since=until if until < now else None, after=unread)
     return replan(pending, candidates.values(), [hook], until=until, now=now, held=held)
 
 
@@ -130,8 +130,8 @@ def _caught_up(c: Connection, hook: Webhook, *, until: int, now: datetime) -> tu
     after = min(each.from_seq for each in unplanned)
     if after >= until or hook.state == "disabled" or not any(each.changes for each in unplanned):
         return ()
-    rows = history.revised_lately(c, after=after, until=until, since=now - changes.USEFUL)
-    return changes.notices(rows, [hook])
+    rows = event_history.revised_lately(c, after=after, until=until, since=now - notices.USEFUL)
+    return notices.notices(rows, [hook])
 
 
 def _of(
@@ -157,24 +157,24 @@ def _of(
 def _anchored(
     c: Connection, hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, Candidate]:
-    rules = {rule for hook in hooks for rule in horizon.asked(hook)}
+    rules = {rule for hook in hooks for rule in due_window.asked(hook)}
     found = {
         stored.id: stored
-        for stretch in horizon.stretches(rules, after=after, until=until)
+        for stretch in due_window.stretches(rules, after=after, until=until)
         for stored in events.anchored(
             c, "start" if stretch.opening else "end", after=stretch.after, until=stretch.until
         )
     }
-    return {key: history.candidate(stored) for key, stored in found.items()}
+    return {key: event_history.candidate(stored) for key, stored in found.items()}
 
 
 def _due(
     candidates: Mapping[str, Candidate], hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, set[str]]:
     """By webhook, the events its rules are due for; each distinct rule is computed once."""
-    rules = {hook.id: horizon.asked(hook) for hook in hooks}
+    rules = {hook.id: due_window.asked(hook) for hook in hooks}
     computed = {
-        rule: horizon.due_between(candidates.values(), rule, after=after, until=until)
+        rule: due_window.due_between(candidates.values(), rule, after=after, until=until)
         for rule in {rule for own in rules.values() for rule in own}
     }
     return {key: {event for rule in own for event in computed[rule]} for key, own in rules.items()}
@@ -184,12 +184,12 @@ def _concerned(
     news: Mapping[str, Candidate], hooks: Iterable[Webhook], *, until: datetime
 ) -> dict[str, set[str]]:
     """By webhook, the changed events that some rule of it may have to be planned for by `until`."""
-    rules = {hook.id: horizon.asked(hook) for hook in hooks}
+    rules = {hook.id: due_window.asked(hook) for hook in hooks}
     computed = {
         rule: {
             key
             for key, candidate in news.items()
-            if horizon.of_use(candidate, rule, until=until, since=candidate.past[0].until)
+            if due_window.of_use(candidate, rule, until=until, since=candidate.past[0].until)
         }
         for rule in {rule for own in rules.values() for rule in own}
     }

@@ -6,19 +6,105 @@ at that time.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from functools import lru_cache
+from typing import Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from service.catalogue import dates, filters
-from service.reminders import identity, moments
-from service.reminders.moments import Moment
-from service.reminders.planned import DAWN, DUSK, Candidate, NotPlanned, Planned, Reason, Withheld
-from service.reminders.rules import Anchor, Rule, Webhook
+from service.catalogue.event import Event
+from service.catalogue.windows import Step
+from service.reminders import delivery_id, moments
+from service.reminders.moments import Moment, Untimed
+from service.reminders.webhook import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
 Stretch = tuple[datetime, datetime]
+
+
+# FOLDED service/reminders/planned.py: What is planned, and from what: the values that planner, preview and sender share.
+DAWN = datetime.min.replace(tzinfo=UTC)
+DUSK = datetime.max.replace(tzinfo=UTC)
+
+Withheld = Literal[
+    "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
+]
+Reason = Untimed | Withheld
+Notice = Literal[
+    "event.created",
+    "event.updated",
+    "event.rescheduled",
+    "event.postponed",
+    "event.cancelled",
+    "event.deleted",
+]
+MessageType = Literal["event.reminder", Notice, "webhook.test", "webhook.disabled"]
+Dropped = Literal["too_late", "tighter", "flood"]
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """An event as it was until a change; None where it did not exist."""
+
+    until: datetime
+    was: "Candidate | None"
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """An event as the planner needs it.
+
+    `past` are the versions that the changes not yet seen by the planner have replaced, oldest first. A
+    reminder that came due before the change that asks for it "was already past": see `Webhook.late`.
+    """
+
+    event: Event
+    revision: int
+    seq: int
+    steps: tuple[Step, ...]
+    disputed: bool
+    updated_at: datetime
+    past: tuple[Version, ...] = ()
+
+
+class Planned(Struct, frozen=True, kw_only=True):
+    """One message to send. For a notice of change anchor, before, anchor_at and tighter_at are None.
+
+    `tighter_at` is when the next reminder of the same moment is due: once that is so, a late one says
+    nothing new.
+    """
+
+    id: str
+    webhook: str
+    event: str
+    type: MessageType
+    anchor: Anchor | None
+    before: str | None
+    anchor_at: datetime | None
+    due_at: datetime
+    valid_until: datetime
+    tighter_at: datetime | None
+    revision: int
+    seq: int
+    state: Literal["pending", "expired"] = "pending"
+    reason: Dropped | None = None
+
+
+class NotPlanned(Struct, frozen=True, kw_only=True):
+    """A reminder that a rule asks for and that will not be sent.
+
+    `due_at` is None where no instant can be named.
+    """
+
+    webhook: str
+    event: str
+    anchor: Anchor
+    before: str
+    reason: Reason
+    due_at: datetime | None
+    useful_until: datetime | None
+
+
 Era = tuple[datetime, datetime, Candidate, Webhook]
 
 
@@ -184,7 +270,7 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
 
 
 def _name(candidate: Candidate, webhook: Webhook, moment: Moment, rule: Rule) -> str:
-    return identity.reminder(
+    return delivery_id.reminder(
         webhook.id, candidate.event.id, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset
     )
 

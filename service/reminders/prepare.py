@@ -11,18 +11,19 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.catalogue.event import Language
-from service.reminders import formats, lateness
+from service.reminders import replan
 from service.reminders.looks import Look
-from service.reminders.planned import Dropped as Outlived
-from service.reminders.planned import Notice
+from service.reminders.messages import formats
+from service.reminders.plan import Dropped as Outlived
+from service.reminders.plan import Notice
 from service.reminders.replan import check
-from service.reminders.rules import Webhook
 from service.reminders.subscribers import Subscriber, Subscribers
-from service.store import events, history, revisions
+from service.reminders.webhook import Webhook
+from service.store import event_history, events, revisions
 from service.store.claims import Armed, Claimed
-from service.store.instants import millis
-from service.store.records import Stored
 from service.store.revisions import Revision
+from service.store.stored_event import Stored
+from service.store.timestamps import millis
 
 Page = Callable[[str, Language], str | None]
 EXPIRES = frozenset(get_args(Outlived))
@@ -145,7 +146,7 @@ def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
     return Sources(
         head=revisions.head(c),
         events=events.get_many(c, sorted(concerned)),
-        log=history.at(c, sorted(told)),
+        log=event_history.at(c, sorted(told)),
     )
 
 
@@ -174,8 +175,8 @@ def _outdated(each: Claimed, subscriber: Subscriber, sources: Sources, *, now: d
         return "withdrawn" if untold or webhook.state == "disabled" else None
     same_event = stored is not None and stored.seq == planned.seq
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= each.created_at:
-        return lateness.overtaken(planned, now=now)
-    candidate = None if stored is None else history.candidate(stored)
+        return replan.overtaken(planned, now=now)
+    candidate = None if stored is None else event_history.candidate(stored)
     return check(planned, candidate, webhook, now=now)
 
 
@@ -205,7 +206,7 @@ def _notice(
 ) -> bytes | None:
     """None when the log no longer reaches back to the change."""
     told = each.planned.type
-    document = None if row is None else history.document(c, row, gone=told == "event.deleted", now=now)
+    document = None if row is None else event_history.document(c, row, gone=told == "event.deleted", now=now)
     if row is None or document is None:
         return None
     # What is new to those outside had nothing before, also where it was internal until now.

@@ -1,18 +1,27 @@
 """What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service.reminders import flood
-from service.reminders.changes import Revised
-from service.reminders.lateness import overtaken, settle
-from service.reminders.plan import plan, reminders
-from service.reminders.planned import DAWN, DUSK, Candidate, Dropped, NotPlanned, Planned, Reason, Version
-from service.reminders.rules import Webhook
+from service.reminders import notices
+from service.reminders.notices import Revised
+from service.reminders.plan import (
+    DAWN,
+    DUSK,
+    Candidate,
+    Dropped,
+    NotPlanned,
+    Planned,
+    Reason,
+    Version,
+    plan,
+    reminders,
+)
+from service.reminders.webhook import Webhook
 
 Withdrawn = Literal["moved", "withdrawn", "deleted"] | Reason
 
@@ -80,7 +89,7 @@ def replan(
     ]
     gone = [row for row in pending if kept[row.id] is None]
     return Replan(
-        insert=flood.made_up(settle(news, now=now), past),
+        insert=notices.made_up(settle(news, now=now), past),
         revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
         supersede=tuple(Withdrawal(id=row.id, reason=_why(row, events, hooks)) for row in gone),
         stand=tuple(key for key, new in kept.items() if new is not None),
@@ -184,3 +193,32 @@ def _before(
 
 def _differs(row: Planned, new: Planned) -> bool:
     return (row.due_at, row.valid_until, row.tighter_at) != (new.due_at, new.valid_until, new.tighter_at)
+
+
+# FOLDED service/reminders/lateness.py: What becomes of a reminder that was not sent when it was due. Late is honest: said, or not sent at all.
+# Sent this long after it was due, a reminder counts as late; less is the tick of the loops.
+LATE = timedelta(seconds=60)
+
+
+def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
+    """Why this is no longer worth sending, if so: it is over, or late while a tighter one is due as well."""
+    if now >= planned.valid_until:
+        return "too_late"
+    late = now - planned.due_at > LATE
+    if late and planned.tighter_at is not None and planned.tighter_at <= now:
+        return "tighter"
+    return None
+
+
+def settle(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
+    """Mark what must not be sent any more as expired: rows that are kept, to be seen."""
+    return tuple(
+        replace(each, state="expired", reason=dropped) if (dropped := overtaken(each, now=now)) else each
+        for each in planned
+    )
+
+
+def late_seconds(planned: Planned, *, now: datetime) -> int:
+    """How late a reminder goes out; the tick of the loops is not lateness."""
+    late = now - planned.due_at
+    return int(late.total_seconds()) if late > LATE else 0

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from service.clock import Clock
-from service.egress import Request
+from service.egress.client import Request
 from service.outward import Outward
 from service.reminders import retry, signing
-from service.reminders.answers import Answer
 from service.reminders.prepare import Outbound
+from service.reminders.retry import Answer
 from service.store.results import Result
 
 

@@ -7,11 +7,10 @@ from datetime import datetime
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from service.reminders.rules import Webhook
-from service.reminders.secrets import Unsealable, unseal
-from service.reminders.signing import SigningKey
-from service.store import secrets, webhooks
-from service.store.secrets import Secret
+from service.reminders.signing import SigningKey, Unsealable, unseal
+from service.reminders.webhook import Webhook
+from service.store import webhook_secrets, webhooks
+from service.store.webhook_secrets import Secret
 
 log = logging.getLogger(__name__)
 # Nobody has so many at work at once; an attacker who makes more only costs us the keeping.
@@ -57,7 +56,7 @@ class Subscribers:
     def _read(self, c: Connection, ids: list[str]) -> None:
         found = webhooks.many(c, ids)
         keys: dict[str, list[Key]] = {}
-        for secret in secrets.of(c, ids):
+        for secret in webhook_secrets.of(c, ids):
             if (key := self._opened(secret)) is not None:
                 keys.setdefault(secret.webhook_id, []).append(key)
         for webhook_id, kept in found.items():

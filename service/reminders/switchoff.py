@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.reminders import formats, identity, retry
-from service.reminders.changes import USEFUL
-from service.reminders.planned import Planned
-from service.reminders.rules import Webhook
+from service.reminders import delivery_id, retry
+from service.reminders.messages import formats
+from service.reminders.notices import USEFUL
+from service.reminders.plan import Planned
+from service.reminders.webhook import Webhook
 from service.store import deliveries, webhooks
 from service.store.results import Failing, Result
 
@@ -37,7 +38,7 @@ def _one(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webho
 
 def _word(other: Webhook, off: Webhook, *, now: datetime) -> Planned:
     return Planned(
-        id=identity.message(other.id, "webhook.disabled", nonce=f"{off.id} {off.updated_at.isoformat()}"),
+        id=delivery_id.message(other.id, "webhook.disabled", nonce=f"{off.id} {off.updated_at.isoformat()}"),
         webhook=other.id,
         event="",
         type="webhook.disabled",

@@ -11,8 +11,8 @@ import msgspec
 
 from service.store.asking import Params
 from service.store.facets import EVERY, LONGEST, OPEN_START, SPANS, UNDATED, signature
-from service.store.instants import FIRST, LAST
-from service.store.records import COLUMNS
+from service.store.stored_event import COLUMNS
+from service.store.timestamps import FIRST, LAST
 from service.store.wanted import Group, Sort, Wanted
 from service.store.way import DATED, Part, Statement, Way
 

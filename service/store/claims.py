@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, delete, exists, select, update
 
-from service.reminders.planned import Planned
+from service.reminders.plan import Planned
 from service.store import among, onetext
 from service.store.bulk import Bulk, inserting, many, once
-from service.store.delivery_records import PLANNED, planned_of
-from service.store.instants import millis
-from service.store.reminder_tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
+from service.store.deliveries import PLANNED, planned_of
+from service.store.tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
+from service.store.timestamps import millis
 
 # After this many lost attempts in a row a delivery is sent alone.
 QUARANTINE = 5

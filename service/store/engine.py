@@ -1,19 +1,23 @@
 """One store on SQLite or PostgreSQL: units of work, run whole, in one thread hop."""
 
 import asyncio
+import logging
+import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NoReturn, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from service.store import dialects, durability, glance, rebuild, revisions, schema
+from service.clock import Reading, running
+from service.store import dialects, glance, rebuild, revisions, schema
 from service.store.asking import SNAPSHOT
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
 from service.store.watch import Watch
@@ -158,7 +162,7 @@ class Store:
                 c.commit()
             except DBAPIError as error:
                 if dialects.unsynced(error):
-                    durability.lost(error)
+                    lost(error)
                 c.rollback()
                 raise dialects.commit_problem(error) from error
             self._count()
@@ -222,3 +226,39 @@ class _Locks:
                 case WriteLock():
                     lock.close()
         self._service = self._write = None
+
+
+# FOLDED service/store/durability.py: The end of a process whose disk did not keep what was committed.
+log = logging.getLogger(__name__)
+LAST_WORDS = (
+    "The disk did not write what was committed (%s). Nothing after this could be believed, so the service "
+    "ends. What it has acknowledged before is safe. Look at the disk before starting it again."
+)
+
+
+def lost(error: Exception) -> NoReturn:
+    """Say so and end at once, with EX_IOERR.
+
+    A kernel that failed to write may have dropped the data and calls the next fsync a success. An exception
+    would be one caller's 500 and another loop's next try; here nobody may go on.
+    """
+    log.critical(LAST_WORDS, error)
+    logging.shutdown()
+    os._exit(os.EX_IOERR)
+
+
+# FOLDED service/store/database_clock.py: The database's clock: on PostgreSQL the one that all its services go by.
+_CLOCK = text("select clock_timestamp()")
+
+
+def read(c: Connection) -> Reading:
+    """Said at some moment between asking and hearing: the middle, give or take half of it."""
+    c.execute(_CLOCK)  # the first statement of a transaction takes a round trip more
+    asked = running()
+    said = c.execute(_CLOCK).scalar_one()
+    heard = running()
+    return Reading(
+        said=said,
+        running=timedelta(seconds=(asked + heard) / 2),
+        within=timedelta(seconds=(heard - asked) / 2),
+    )

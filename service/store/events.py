@@ -9,20 +9,20 @@ from sqlalchemy import Connection, bindparam, select
 from service.catalogue.event import Event
 from service.catalogue.filters import EventFilter as EventFilter
 from service.errors import NotFound
-from service.store import among, writing
+from service.store import among, event_writes
 from service.store.bulk import once
-from service.store.instants import millis
+from service.store.event_writes import Delete as Delete
+from service.store.event_writes import Operation as Operation
+from service.store.event_writes import Put as Put
 from service.store.listing import Listed as Listed
 from service.store.listing import Position as Position
 from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
 from service.store.listing import undated as undated
-from service.store.records import COLUMNS, Saved, Stored, stored
 from service.store.revisions import Revision
+from service.store.stored_event import COLUMNS, Saved, Stored, stored
 from service.store.tables import event as events
-from service.store.writing import Delete as Delete
-from service.store.writing import Operation as Operation
-from service.store.writing import Put as Put
+from service.store.timestamps import millis
 
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
@@ -81,7 +81,7 @@ def apply(
     c: Connection, operations: Sequence[Operation], *, now: datetime, cause: str
 ) -> tuple[Saved | Revision, ...]:
     """A batch of puts and deletes, all or nothing: Saved for each put, the tombstone for each delete."""
-    return writing.apply(c, operations, now=now, cause=cause)
+    return event_writes.apply(c, operations, now=now, cause=cause)
 
 
 def seqs(c: Connection, event_ids: Sequence[str]) -> dict[str, int]:

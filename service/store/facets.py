@@ -20,8 +20,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, text
 from service.catalogue import evidence, search_terms, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Step
-from service.store.instants import FIRST, LAST, MILLISECOND, millis, millis_or
 from service.store.tables import facet
+from service.store.timestamps import FIRST, LAST, MILLISECOND, millis, millis_or
 
 __all__ = ["EVERY", "OPEN_START", "SPANS", "UNDATED", "Row", "derive", "replace", "signature"]
 

@@ -19,7 +19,7 @@ from service.store import route
 from service.store.asking import answers
 from service.store.candidates import statement
 from service.store.facets import UNDATED
-from service.store.records import Stored, stored
+from service.store.stored_event import Stored, stored
 from service.store.wanted import Sort as Sort
 from service.store.wanted import wanted
 from service.store.way import Part, Statement, parts

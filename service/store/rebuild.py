@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 
 from service.catalogue import view
 from service.store import facets, locks
-from service.store.records import decode_steps
+from service.store.stored_event import decode_steps
 from service.store.tables import event, facet, meta
 
 AT_ONCE = 500

@@ -2,19 +2,20 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Integer, Row, Text, bindparam, case, func, select, update
+from sqlalchemy import Connection, Integer, Row, Text, bindparam, case, exists, func, select, update
 
-from service.reminders.answers import Answer
-from service.reminders.retry import Verdict
-from service.store import among
+from service.errors import Conflict
+from service.reminders.retry import Answer, Verdict
+from service.store import among, deliveries
 from service.store.bulk import Bulk, many, once
-from service.store.delivery_records import GIVEN_UP
-from service.store.instants import instant, millis
-from service.store.reminder_tables import IS_LEASED, attempt, delivery, webhook
+from service.store.claims import MINE, TESTING, THIS_ATTEMPT, UNOWNED
+from service.store.deliveries import GIVEN_UP, Delivery, State
+from service.store.tables import IS_LEASED, attempt, delivery, webhook
+from service.store.timestamps import instant, millis
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,3 +233,130 @@ _ILL = (
         failing_since=func.coalesce(webhook.c.failing_since, bindparam("now")),
     )
 )
+
+
+# FOLDED service/store/recovery.py: What a dead worker held, T3 and T10 of docs/reliability.md: found, and freed to be claimed again.
+# After this many lost attempts in a row a delivery is not sent any more.
+POISON = 10
+
+
+def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
+    """Deliveries whose lease ran out, and which were begun; `everything` where no other sender can hold any.
+
+    A test is sent by whoever answers its owner, maybe beside the sender: it is lost only with its lease.
+    """
+    names = ("id", "webhook_id", "fence", "abandons", "drop_flag", "reason", "next_at")
+    query = select(*(delivery.c[name] for name in names), _BEGUN.label("begun")).where(IS_LEASED)
+    over = delivery.c.lease_until <= millis(now)
+    if everything:
+        over |= delivery.c.owner.not_like(f"{TESTING}%")
+    else:
+        query = query.limit(limit)
+    return tuple(c.execute(query.where(over).with_for_update(skip_locked=True)))
+
+
+class Recovered(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that a dead worker held, and what it is now."""
+
+    delivery: str
+    webhook: str
+    state: State
+    reason: str | None
+
+
+def recover(
+    c: Connection, *, now: datetime, chance: float, everything: bool = False
+) -> tuple[Recovered, ...]:
+    """T3, T10: what a dead worker held may be claimed again.
+
+    What it had begun only later, the more often this happens, and at last not at all: it may be what kills.
+    """
+    rows = lost(c, now=now, everything=everything)
+    made = [_recovered(row, now=now, chance=chance) for row in rows]
+    many(c, _ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
+    many(c, _RECOVER, made)
+    return tuple(
+        Recovered(delivery=row.id, webhook=row.webhook_id, state=its["state"], reason=its["reason"])
+        for row, its in zip(rows, made, strict=True)
+    )
+
+
+def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]:
+    abandons = row.abandons + row.begun
+    state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
+    if row.drop_flag:
+        state, reason = "superseded", row.reason
+    pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
+    next_at = millis(now + pause) if row.begun else row.next_at
+    return {
+        "the_id": row.id,
+        "my": row.fence,
+        "state": state,
+        "reason": reason,
+        "abandons": abandons,
+        "next_at": next_at,
+        "finished_at": None if state == "pending" else millis(now),
+    }
+
+
+_RECOVER = (
+    update(delivery)
+    .where(MINE, IS_LEASED)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        abandons=bindparam("abandons"),
+        next_at=bindparam("next_at"),
+        finished_at=bindparam("finished_at"),
+        drop_flag=0,
+        **UNOWNED,
+    )
+)
+_BEGUN = exists().where(
+    attempt.c.delivery_id == delivery.c.id,
+    attempt.c.fence == delivery.c.fence,
+    attempt.c.finished_at.is_(None),
+)
+_ABANDON = (
+    update(attempt)
+    .where(THIS_ATTEMPT, attempt.c.finished_at.is_(None))
+    .values(outcome="abandoned", finished_at=bindparam("now"))
+)
+
+
+# FOLDED service/store/redelivery.py: Sending again what is finished (T9). Who asks for it gets it: the planner leaves such deliveries alone.
+# Who sends something again wants it sent, however old it is.
+REDELIVERY_USEFUL = timedelta(days=1)
+
+
+def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: datetime) -> Delivery:
+    """T9: send a finished redeliver again, under the same id and with the same body."""
+    current, _ = deliveries.get(c, delivery_id, owner=owner)
+    if _again(c, delivery.c.id == delivery_id, now=now) != 1:
+        raise Conflict(f"The delivery is {current.state}; only a finished redeliver can be sent again.")
+    return deliveries.get(c, delivery_id, owner=owner)[0]
+
+
+def redeliver_many(
+    c: Connection, webhook_id: str, *, since: datetime, until: datetime, states: Sequence[str], now: datetime
+) -> int:
+    """The same for everything due in [since, until) in these states; returns how many."""
+    within = (delivery.c.due_at >= millis(since)) & (delivery.c.due_at < millis(until))
+    its = (delivery.c.webhook_id == webhook_id) & within & delivery.c.state.in_(states)
+    return _again(c, its, now=now)
+
+
+def _again(c: Connection, which: Any, *, now: datetime) -> int:
+    finished = delivery.c.state.in_(("dead", "expired", "succeeded"))
+    again = {
+        "state": "pending",
+        "reason": None,
+        "replay": delivery.c.replay + 1,
+        "tries": 0,
+        "abandons": 0,
+        "drop_flag": 0,
+        "next_at": millis(now),
+        "valid_until": millis(now + REDELIVERY_USEFUL),
+        "finished_at": None,
+    }
+    return c.execute(update(delivery).where(which, finished).values(**again)).rowcount

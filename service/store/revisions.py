@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from service.catalogue.revisions import Change
 from service.store.bulk import once
-from service.store.instants import instant, millis
 from service.store.references import Noun
 from service.store.tables import counter, revision
+from service.store.timestamps import instant, millis
 
 _CHANGES = msgspec.json.Decoder(tuple[Change, ...])
 

@@ -5,8 +5,8 @@ from sqlalchemy import Connection
 from service.store import candidates
 from service.store.asking import answers
 from service.store.facets import EVERY
-from service.store.instants import FIRST, LAST
 from service.store.sizes import sizes
+from service.store.timestamps import FIRST, LAST
 from service.store.wanted import LIVE, Group, Sort, Wanted
 from service.store.way import Way
 

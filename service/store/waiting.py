@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from service.store import among
 from service.store.bulk import once
 from service.store.claims import QUARANTINE
-from service.store.instants import millis
+from service.store.timestamps import millis
 
 # Differs from the locks in service.store.locks; held until the claim is committed.
 CLAIM_LOCK = 0x44646179_0003

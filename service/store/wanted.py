@@ -7,7 +7,7 @@ import msgspec
 
 from service.catalogue import search_terms
 from service.catalogue.filters import EventFilter
-from service.store.instants import FIRST, LAST, millis, millis_or
+from service.store.timestamps import FIRST, LAST, millis, millis_or
 
 Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
 SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-updated")

@@ -6,7 +6,7 @@ import msgspec
 
 from service.store.asking import Params
 from service.store.facets import LONGEST, OPEN_START, UNDATED
-from service.store.instants import FIRST, LAST
+from service.store.timestamps import FIRST, LAST
 from service.store.wanted import Group, Sort, Wanted
 
 Cursor = tuple[int, int]

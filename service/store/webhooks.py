@@ -8,12 +8,12 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from service.errors import NotFound
-from service.reminders.rules import Former, Webhook
-from service.reminders.secrets import Sealed
-from service.store import among, cursors, deliveries, former_webhooks, revisions, secrets
+from service.reminders.signing import Sealed
+from service.reminders.webhook import Former, Webhook
+from service.store import among, deliveries, planner_position, revisions, webhook_secrets
 from service.store.bulk import once
-from service.store.instants import instant, millis
-from service.store.reminder_tables import TO_REPLAN, webhook
+from service.store.tables import TO_REPLAN, cursor, former_webhook, webhook
+from service.store.timestamps import instant, millis
 
 _WEBHOOK = msgspec.json.Decoder(Webhook)
 
@@ -42,7 +42,7 @@ def create(c: Connection, made: Webhook, *, sealed: Iterable[Sealed], now: datet
             "created_at": millis(made.created_at),
         },
     )
-    secrets.add(c, made.id, sealed, now=now)
+    webhook_secrets.add(c, made.id, sealed, now=now)
 
 
 def get(c: Connection, webhook_id: str, *, owner: str | None, locked: bool = False) -> Webhook:
@@ -83,8 +83,8 @@ def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = 
     from_seq = before.from_seq
     if before.since != changed.since:
         switched_off = changed.state == "disabled" != before.state
-        from_seq = cursors.position(c).revision if switched_off else revisions.head(c)
-        former_webhooks.keep(c, row, until=changed.since, seq=from_seq)
+        from_seq = planner_position.position(c).revision if switched_off else revisions.head(c)
+        keep(c, row, until=changed.since, seq=from_seq)
     news = _encode(msgspec.structs.replace(changed, from_seq=from_seq))
     values: dict[str, Any] = {"document": news, "state": changed.state}
     if anew:
@@ -99,8 +99,8 @@ def remove(c: Connection, webhook_id: str, *, owner: str | None, now: datetime) 
     """Forget the webhook and its secrets; what was still to be sent is superseded. Returns how many were."""
     get(c, webhook_id, owner=owner)
     superseded = deliveries.withdraw(c, webhook_id, now=now)
-    secrets.forget(c, webhook_id)
-    former_webhooks.forget(c, webhook_id)
+    webhook_secrets.forget(c, webhook_id)
+    forget(c, webhook_id)
     c.execute(delete(webhook).where(webhook.c.id == webhook_id))
     return superseded
 
@@ -149,7 +149,7 @@ def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> We
     if row is None:
         return None
     current = _WEBHOOK.decode(row.document)
-    since = min(now, cursors.position(c).planned_until or now)
+    since = min(now, planner_position.position(c).planned_until or now)
     off = msgspec.structs.replace(
         current, state="disabled", disabled_reason=reason, since=since, updated_at=now
     )
@@ -188,7 +188,7 @@ def _encode(made: Webhook) -> str:
 
 
 def _with_past(c: Connection, rows: Sequence[Row[Any]]) -> tuple[Kept, ...]:
-    past = former_webhooks.every(c)
+    past = former(c)
     return tuple(_kept(row, past.get(row.id, ())) for row in rows)
 
 
@@ -203,3 +203,56 @@ def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> Kept:
 
 
 _VERSIONS = among.prepared(webhook.c.id, lambda chosen: select(webhook.c.id, webhook.c.version).where(chosen))
+
+
+# FOLDED service/store/former_webhooks.py: Webhooks as they were before their last changes, kept until the planner has followed them.
+# FOLDED service/store/former_webhooks.py:
+# FOLDED service/store/former_webhooks.py: A change of a webhook holds from then on. What it asked for until then is owed, also where the planner has not
+# FOLDED service/store/former_webhooks.py: come that far: it may be down, or the clock in doubt.
+_DECODER = msgspec.json.Decoder(Webhook)
+
+
+def keep(c: Connection, row: Row[Any], *, until: datetime, seq: int) -> None:
+    """Keep the webhook of this row as it is, for what was due by `until` and the log up to `seq`."""
+    c.execute(
+        insert(former_webhook),
+        {
+            "webhook_id": row.id,
+            "version": row.version,
+            "document": row.document,
+            "in_step": 1 - row.replan,
+            "until": millis(until),
+            "seq": seq,
+        },
+    )
+
+
+def former(c: Connection) -> dict[str, tuple[Former, ...]]:
+    """By webhook, oldest first. They are few: those of the last second, or of a stop of the planner."""
+    found: dict[str, tuple[Former, ...]] = {}
+    ordered = select(former_webhook).order_by(former_webhook.c.webhook_id, former_webhook.c.version)
+    for row in c.execute(ordered):
+        was = msgspec.structs.replace(_DECODER.decode(row.document), in_step=bool(row.in_step))
+        former = Former(until=instant(row.until), seq=row.seq, was=was)
+        found[row.webhook_id] = (*found.get(row.webhook_id, ()), former)
+    return found
+
+
+def forget_followed(c: Connection) -> None:
+    """Those that both cursors have passed, of webhooks that are in step."""
+    stale = select(webhook.c.id).where(TO_REPLAN)
+    c.execute(
+        delete(former_webhook).where(
+            former_webhook.c.until <= _cursor("planned_until"),
+            former_webhook.c.seq <= _cursor("revision"),
+            former_webhook.c.webhook_id.not_in(stale),
+        )
+    )
+
+
+def forget(c: Connection, webhook_id: str) -> None:
+    c.execute(delete(former_webhook).where(former_webhook.c.webhook_id == webhook_id))
+
+
+def _cursor(name: str) -> Any:
+    return select(cursor.c.value).where(cursor.c.name == name).scalar_subquery()

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from service.reminders.rules import Rule
+from service.reminders.webhook import Rule
 from tests.carrying import children, dialled
 from tests.killing import Campaign, warm
 from tests.victims import TEMPO, orderly

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from service.store.engine import Store
-from service.store.reminder_tables import attempt, delivery
+from service.store.tables import attempt, delivery
 from tests.carrying import children, dialled, environment, files, gone, until
 from tests.e2e.ports import free_port
 from tests.e2e.served import Served

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from service.reminders.rules import Rule
+from service.reminders.webhook import Rule
 from service.store.engine import Store
-from service.store.reminder_tables import attempt, delivery
+from service.store.tables import attempt, delivery
 from tests.e2e.ports import free_port
 from tests.e2e.served import Served
 from tests.receiver import Receiver, Reply

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.addresses import Policy, is_public
+from service.egress.policy import Policy, is_public
 
 REGISTRIES = Path(__file__).parents[1] / "data" / "iana-special-registries.csv"
 SPECIAL = [

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from service.addresses import DestinationNotAllowed, Policy
-from service.destinations import check, parse
+from service.egress.policy import DestinationNotAllowed, Policy
+from service.egress.urls import check, parse
 
 REFUSED = [
     "",

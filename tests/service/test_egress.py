@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service.addresses import Policy
-from service.egress import Egress, Request
-from service.gates import Gate, Refused
-from service.lookups import LookUp
+from service.egress.client import Egress, Request
+from service.egress.policy import Policy
+from service.egress.resolver import Gate, LookUp, Refused
 from tests.dials import recorded
 from tests.receiver import Receiver, Reply
 from tests.spellings import forbidden, urls

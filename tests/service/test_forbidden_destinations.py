@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from service.addresses import Policy
+from service.egress.policy import Policy
 from tests.receiver import Receiver, Reply
 from tests.spellings import hosts
 from tests.unshared import needs_namespaces

@@ -20,7 +20,7 @@ from service.reminders.deliver import Deliverer
 from service.reminders.tempo import Tempo
 from service.store import deliveries
 from service.store.engine import Store
-from service.store.reminder_tables import attempt, delivery
+from service.store.tables import attempt, delivery
 from tests.carrying import carrying
 from tests.hostile import EXPECTED
 from tests.reminding import MASTERS, a_webhook, add, message

@@ -7,8 +7,8 @@ from ipaddress import ip_network
 import psutil
 import pytest
 
-from service.addresses import Policy
-from service.egress import BODY_LIMIT, Egress, Request
+from service.egress.client import BODY_LIMIT, Egress, Request
+from service.egress.policy import Policy
 from tests.hostile import EXPECTED, endless_body, endless_early_hints
 from tests.receiver import Receiver, Reply
 

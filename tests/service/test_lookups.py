@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.lookups import LookUps, Unknown
+from service.egress.resolver import LookUps, Unknown
 from tests.unshared import needs_namespaces
 
 ORDINARY_SECONDS = 0.25

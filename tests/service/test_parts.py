@@ -8,9 +8,8 @@ import pytest
 
 from service.bootstrap import Service, open_service
 from service.clock import SimulatedClock
-from service.reminders import rules
-from service.reminders import secrets as signing
-from service.reminders.rules import NewWebhook
+from service.reminders import signing, webhook
+from service.reminders.webhook import NewWebhook
 from service.settings import Settings, SettingsError
 from service.store import webhooks
 
@@ -23,7 +22,7 @@ def opened(folder: Path, *, key: str) -> Service:
 
 
 def keep_a_secret(service: Service) -> None:
-    hook = rules.created(
+    hook = webhook.created(
         NewWebhook(url="https://a.example/", name="a"), webhook_id="whk_1", owner="key_1", now=NOW
     )
     kept = signing.seal(

@@ -14,12 +14,12 @@ from service.app import build
 from service.bootstrap import open_service
 from service.clock import HOLD, Reading, SteadyClock, running
 from service.clock_sync import keeping, read, steady, tell
-from service.egress import Egress
+from service.egress.client import Egress
 from service.metrics import Metrics
 from service.reminders.deliver import Deliverer
 from service.schedule import delivering
 from service.settings import Settings
-from service.store import cursors
+from service.store import planner_position
 from service.store.engine import Store
 from tests.reminding import HOUR, LOOPBACK, MASTER, MASTERS, TLS, a_webhook, add, fill
 
@@ -139,7 +139,7 @@ def test_ready_says_what_has_to_wait(service):
 
 
 def test_nothing_is_planned_or_forgotten_while_the_clock_is_in_doubt(service):
-    planned = lambda: service.store.read(cursors.position).planned_until  # noqa: E731
+    planned = lambda: service.store.read(planner_position.position).planned_until  # noqa: E731
 
     async def run():
         async with delivering(service):

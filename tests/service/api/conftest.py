@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.egress import Egress
+from service.egress.client import Egress
 from service.reminders.deliver import Deliverer
 from service.settings import Settings
 from service.store.engine import Store

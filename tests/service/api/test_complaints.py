@@ -10,7 +10,7 @@ from service.api import json_body
 from service.catalogue.event import Event
 from service.catalogue.saved_feed import NewSavedFeed
 from service.errors import Unprocessable
-from service.reminders.rules import NewWebhook
+from service.reminders.webhook import NewWebhook
 from tests.service.api.feeds.world import SUMMIT, Client
 
 HOOK = {"url": "https://example.org/", "name": "x"}

@@ -4,9 +4,8 @@ from datetime import timedelta
 import pytest
 
 from service.reminders import fanout
-from service.reminders.answers import Answer
-from service.reminders.retry import Verdict
-from service.store import claims, keys, results
+from service.reminders.retry import Answer, Verdict
+from service.store import api_keys, claims, results
 from service.store.results import Result
 from tests.reminding import HOUR, a_webhook, add, an_event, put
 
@@ -21,7 +20,7 @@ def sent(client, clock):
 
 def a_dead_delivery(store, *, now):
     """A webhook of a new key with one delivery that failed for good; its id, and the key as a header."""
-    key, plaintext = store.write(lambda c: keys.create(c, "mine", scopes=("webhooks",), now=now))
+    key, plaintext = store.write(lambda c: api_keys.create(c, "mine", scopes=("webhooks",), now=now))
     hook = a_webhook("http://127.0.0.1:9/", now=now, owner=key.id)
     fanout.run_once(store, now=now)
     add(store, hook, now=now)
@@ -48,7 +47,7 @@ def a_dead_delivery(store, *, now):
 
 def stranger(client, clock):
     store = client.app.state.service.store
-    _, plaintext = store.write(lambda c: keys.create(c, "other", scopes=("webhooks",), now=clock.now()))
+    _, plaintext = store.write(lambda c: api_keys.create(c, "other", scopes=("webhooks",), now=clock.now()))
     return {"authorization": f"Bearer {plaintext}"}
 
 

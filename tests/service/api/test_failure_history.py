@@ -8,8 +8,7 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Connection
 
-from service.reminders.answers import Answer
-from service.reminders.retry import Verdict
+from service.reminders.retry import Answer, Verdict
 from service.store import claims, deliveries, results, webhooks
 from service.store.results import Result
 from service.store.webhooks import Kept

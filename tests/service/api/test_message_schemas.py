@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from service.app import create_app
 from service.clock import SimulatedClock
 from service.reminders import fanout
-from service.reminders.rules import Change
+from service.reminders.webhook import Change
 from tests.receiver import Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, send, settings_in
 

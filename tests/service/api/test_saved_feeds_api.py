@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.store import savedfeeds
+from service.store import saved_feeds
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, settings_in
 from tests.service.api.feeds.world import SUMMIT, fetch, put
 
@@ -202,11 +202,11 @@ def test_feeds_are_listed_by_pages(client: Client, key: dict[str, str]) -> None:
 def test_one_key_cannot_make_work_without_end(client: Client, key: dict[str, str]) -> None:
     feed = made(client, key)
     store = client.app.state.service.store
-    kept = store.read(lambda c: savedfeeds.get(c, feed["id"], owner=None)).feed
+    kept = store.read(lambda c: saved_feeds.get(c, feed["id"], owner=None)).feed
 
     def fill(c: Connection) -> None:
         for number in range(999):
-            savedfeeds.create(c, msgspec.structs.replace(kept, id=f"fed_{number}"))
+            saved_feeds.create(c, msgspec.structs.replace(kept, id=f"fed_{number}"))
 
     store.write(fill)
     assert client.post(ROUTE, json=BODY, headers=key).status_code == 409

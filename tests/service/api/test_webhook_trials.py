@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.store import recovery, webhooks
+from service.store import results, webhooks
 from service.store.engine import Store
 from tests.receiver import Received, Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, settings_in
@@ -152,7 +152,7 @@ def test_a_test_whose_service_died_is_answered_for_by_its_repetition(
     )
     store.write(lambda c: [c.exec_driver_sql(statement) for statement in undo])
     assert client.post(f"{hook.path}/test", json={}, headers=once).status_code == 409
-    store.write(lambda c: recovery.recover(c, now=clock.now(), chance=0.0))
+    store.write(lambda c: results.recover(c, now=clock.now(), chance=0.0))
     answers = [client.post(f"{hook.path}/test", json={}, headers=once).json() for _ in range(2)]
     assert [(each["delivery"], each["outcome"]) for each in answers] == [(died, "abandoned")] * 2
     assert len(receiver.requests) == 1

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from service.bootstrap import open_service
 from service.carrier.carrier import Carrier
 from service.clock import SimulatedClock
-from service.egress import Egress
+from service.egress.client import Egress
 from service.reminders.deliver import Deliverer
 from service.schedule import Clockwork
 from service.settings import Settings

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from service.reminders import once
 from service.reminders.deliver import Deliverer
-from service.reminders.sample import message
+from service.reminders.preview import message
 from service.store import deliveries
 from tests.carrying import carrying, until
 from tests.receiver import Reply

@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.clock import SystemClock
-from service.store import keys
+from service.store import api_keys
 from service.store.engine import Store
 from tests.reminding import a_webhook, add
 
@@ -23,7 +23,7 @@ def run(database, *args):
 def found(database, plaintext):
     store = Store.open(database, exclusive=False)
     try:
-        return store.read(lambda c: keys.find(c, plaintext, now=SystemClock().now()))
+        return store.read(lambda c: api_keys.find(c, plaintext, now=SystemClock().now()))
     finally:
         store.close()
 

@@ -10,10 +10,10 @@ from click.testing import CliRunner
 
 from service.cli import main
 from service.keyfile import begin_change, secret_key
-from service.reminders import secrets
-from service.reminders.rules import NewWebhook, created
+from service.reminders import signing
+from service.reminders.webhook import NewWebhook, created
 from service.settings import Settings, SettingsError
-from service.store import secrets as secret_store
+from service.store import webhook_secrets as secret_store
 from service.store import webhooks
 from service.store.engine import Store
 
@@ -28,8 +28,8 @@ def settings(tmp_path):
 
 def keep(settings, master):
     """A webhook whose signing key is sealed with `master`; returns the signing key."""
-    key = secrets.generate("v1", randomness=random.token_bytes)
-    sealed = secrets.seal(key, webhook_id=WEBHOOK.id, master=master, randomness=random.token_bytes)
+    key = signing.generate("v1", randomness=random.token_bytes)
+    sealed = signing.seal(key, webhook_id=WEBHOOK.id, master=master, randomness=random.token_bytes)
     store = Store.open(settings.database_url)
     try:
         store.write(lambda c: webhooks.create(c, WEBHOOK, sealed=[sealed], now=NOW))
@@ -44,7 +44,7 @@ def opened(settings, master):
         [kept] = store.read(secret_store.every)
     finally:
         store.close()
-    return secrets.unseal(kept.sealed, webhook_id=WEBHOOK.id, masters={secrets.key_id(master): master})
+    return signing.unseal(kept.sealed, webhook_id=WEBHOOK.id, masters={signing.key_id(master): master})
 
 
 def rotate(settings, *args, **how):
@@ -60,7 +60,7 @@ def test_a_new_key_file_takes_the_place_of_the_old(settings):
     new = secret_key(settings, has_ciphertext=True)
     assert new != old
     assert opened(settings, new).key == key.key
-    with pytest.raises(secrets.Unsealable):
+    with pytest.raises(signing.Unsealable):
         opened(settings, old)
 
 

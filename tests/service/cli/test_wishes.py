@@ -10,7 +10,7 @@ from service.catalogue.filters import FilterBody
 from service.catalogue.windows import Phase
 from service.cli import main
 from service.cli.arguments import filter_of, rules_of
-from service.reminders.rules import Rule
+from service.reminders.webhook import Rule
 
 WEEK = ("--from", "2025-09-01", "--to", "2025-09-08")
 NO_DURATION = (

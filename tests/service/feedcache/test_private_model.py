@@ -18,7 +18,7 @@ from service.feedcache import saved
 from service.feedcache.asked import Moved
 from service.feedcache.press import Press
 from service.feedcache.private import address
-from service.store import feed_addresses, savedfeeds
+from service.store import saved_feeds
 from tests.service.feedcache.asgi import get
 from tests.service.feedcache.test_validators_model import (
     DOMAIN,
@@ -54,8 +54,8 @@ class PrivateWorld(World):
     def begin(self) -> None:
         body = NewSavedFeed(name="팀", filter=FilterBody(), options=FeedOptions())
         feed = saved.created(body, feed_id=FEED, owner="key", now=self.clock.now())
-        self.store.write(lambda c: savedfeeds.create(c, feed))
-        token = self.store.write(lambda c: feed_addresses.create(c, FEED, now=self.clock.now()))
+        self.store.write(lambda c: saved_feeds.create(c, feed))
+        token = self.store.write(lambda c: saved_feeds.create_address(c, FEED, now=self.clock.now()))
         self.known = [Known(token)]
         self.told_gone = 0
 
@@ -77,10 +77,10 @@ class PrivateWorld(World):
         )
 
         def work(c: Any) -> None:
-            kept = savedfeeds.get(c, FEED, owner=None, locked=True)
+            kept = saved_feeds.get(c, FEED, owner=None, locked=True)
             after = saved.patched(kept.feed, body, now=self.clock.now())
             if after is not kept.feed:
-                savedfeeds.replace(c, kept, after)
+                saved_feeds.replace(c, kept, after)
 
         self.try_write(work)
 
@@ -94,8 +94,8 @@ class PrivateWorld(World):
         made = Known("")
 
         def work(c: Any) -> None:
-            feed_addresses.end(c, FEED, now=now, at=end)
-            made.token = feed_addresses.create(c, FEED, now=now)
+            saved_feeds.end_addresses(c, FEED, now=now, at=end)
+            made.token = saved_feeds.create_address(c, FEED, now=now)
 
         self.try_write(work)
         self.known.append(made)
@@ -118,7 +118,7 @@ class PrivateWorld(World):
             assert self.held[place, reader].body == self.truth(known, suffix, place[1], now), (known, reader)
 
     def truth(self, known: Known, suffix: str, query: bytes, now: datetime) -> bytes:
-        kept = self.store.read(lambda c: savedfeeds.get(c, FEED, owner=None))
+        kept = self.store.read(lambda c: saved_feeds.get(c, FEED, owner=None))
         moved = Moved(since=known.since, until=known.until) if known.since and known.until else None
         found = saved.asked(
             msgspec.json.encode(kept.feed), suffix, query, feed=FEED, version=kept.version, moved=moved

@@ -14,7 +14,7 @@ from service.feedcache.asked import Asked, Moved
 from service.feedcache.material import OutOfDate
 from service.feedcache.press import Order, Press
 from service.feedcache.private import address
-from service.store import feed_addresses, feedstate, savedfeeds
+from service.store import feed_state, saved_feeds
 from service.store.engine import Store
 from tests.service.feedcache.asgi import get, write
 from tests.service.feedcache.large import NOW
@@ -26,25 +26,25 @@ TEAM, OTHER = "fed_team", "fed_other"
 def keep(store: Store, feed_id: str) -> tuple[str, bytes]:
     """The address of a new saved feed."""
     made = saved.created(NewSavedFeed(name="팀"), feed_id=feed_id, owner="key", now=NOW)
-    store.write(lambda c: savedfeeds.create(c, made))
-    return address(store.write(lambda c: feed_addresses.create(c, feed_id, now=NOW)), "team", "ics"), b""
+    store.write(lambda c: saved_feeds.create(c, made))
+    return address(store.write(lambda c: saved_feeds.create_address(c, feed_id, now=NOW)), "team", "ics"), b""
 
 
 def renamed(c: Connection) -> None:
-    kept = savedfeeds.get(c, TEAM, owner=None, locked=True)
-    savedfeeds.replace(c, kept, saved.patched(kept.feed, PatchSavedFeed(name="새 팀"), now=NOW))
+    kept = saved_feeds.get(c, TEAM, owner=None, locked=True)
+    saved_feeds.replace(c, kept, saved.patched(kept.feed, PatchSavedFeed(name="새 팀"), now=NOW))
 
 
 def removed(c: Connection) -> None:
-    savedfeeds.remove(c, TEAM, now=NOW)
+    saved_feeds.remove(c, TEAM, now=NOW)
 
 
 def ended(c: Connection) -> None:
-    feed_addresses.end(c, TEAM, now=NOW)
+    saved_feeds.end_addresses(c, TEAM, now=NOW)
 
 
 def asked(store: Store, feed_id: str, *, moved: Moved | None = None) -> Asked:
-    kept = store.read(lambda c: savedfeeds.get(c, feed_id, owner=None))
+    kept = store.read(lambda c: saved_feeds.get(c, feed_id, owner=None))
     document = msgspec.json.encode(kept.feed)
     return saved.asked(document, "ics", feed=feed_id, version=kept.version, moved=moved)
 
@@ -143,7 +143,7 @@ def test_a_selection_that_changes_before_the_dates_are_noted_is_not_dated(store:
     store.write(renamed)
     made = press.finish(drafts, now=NOW).made
     assert isinstance(made[first.path], OutOfDate)
-    states = store.read(lambda c: feedstate.get_many(c, [first.path, second.path]))
+    states = store.read(lambda c: feed_state.get_many(c, [first.path, second.path]))
     assert list(states) == [second.path]
     assert made[second.path].modified == states[second.path].modified  # type: ignore[union-attr]
 
@@ -158,6 +158,6 @@ def test_a_replaced_address_says_so_when_it_is_made_with_others_and_is_dated_lat
     before, after = made[plain.path], made[moved.path]
     assert b"UID:moved-" in after.body and b"UID:moved-" not in before.body  # type: ignore[union-attr]
     assert after.modified > before.modified  # type: ignore[union-attr]
-    assert after.modified == int(NOW.timestamp()) + feedstate.BEYOND  # type: ignore[union-attr]
+    assert after.modified == int(NOW.timestamp()) + feed_state.BEYOND  # type: ignore[union-attr]
     over = press.draft([Order(moved)], now=end).made[moved.path]
     assert isinstance(over, OutOfDate)

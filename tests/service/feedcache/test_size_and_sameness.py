@@ -17,9 +17,10 @@ from service.catalogue.validation import FEED_NAMES
 from service.feedcache import asked
 from service.feedcache.edition import BUDGET, Edition
 from service.feedcache.press import Press
-from service.store import events, feedstate
+from service.store import events
+from service.store import feed_state as feedstate
 from service.store.engine import Store
-from service.store.feed_tables import feed_state
+from service.store.tables import feed_state
 from tests.service.feedcache.large import NOW, catalogue
 
 ROOT = Path(__file__).parents[3]

@@ -23,7 +23,7 @@ from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.press import Press
 from service.feedcache.private import Addresses
-from service.store import events, nouns
+from service.store import entities, events
 from service.store.engine import Store
 from tests.service.feedcache.asgi import Door, get, write
 
@@ -86,8 +86,8 @@ class World:
         self.store.close()
 
     async def run(self, steps: int) -> None:
-        self.store.write(lambda c: nouns.put(c, SERIES, now=self.clock.now(), cause="model"))
-        self.store.write(lambda c: nouns.put(c, HOST, now=self.clock.now(), cause="model"))
+        self.store.write(lambda c: entities.put(c, SERIES, now=self.clock.now(), cause="model"))
+        self.store.write(lambda c: entities.put(c, HOST, now=self.clock.now(), cause="model"))
         for _ in range(steps):
             self.chance.choices(
                 (self.put, self.delete, self.rename, self.pass_time, self.restart), (8, 3, 1, 6, 0.3)
@@ -106,7 +106,7 @@ class World:
     def rename(self) -> None:
         noun = self.chance.choice((SERIES, HOST))
         named = msgspec.structs.replace(noun, name=Text(ko=f"이름 {self.chance.randrange(3)}"))
-        self.try_write(lambda c: nouns.put(c, named, now=self.clock.now(), cause="model"))
+        self.try_write(lambda c: entities.put(c, named, now=self.clock.now(), cause="model"))
 
     def try_write(self, work: Any) -> None:
         self.work = work

@@ -8,8 +8,8 @@ import pytest
 from service.catalogue import validation
 from service.catalogue.event import Event, Evidence, Text
 from service.catalogue.windows import Phase, phase_at, phase_steps
-from service.pages.copies import turned
-from service.pages.countdown import Badge, badge
+from service.pages.answers import turned
+from service.pages.components import Badge, badge
 
 CALL: dict[str, Any] = {"kind": "application_window", "start": "2025-08-01"}
 

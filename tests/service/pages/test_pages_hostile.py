@@ -26,10 +26,10 @@ from service.catalogue.event import (
     Text,
 )
 from service.pages import event_page, group_page, home_page
+from service.pages.components import Seen
 from service.pages.group_page import GroupMaterial
 from service.pages.home_page import HomeMaterial
-from service.pages.reading import EventMaterial, Tie
-from service.pages.shown import Seen
+from service.pages.queries import EventMaterial, Tie
 from service.pages.templating import render
 from service.store.revisions import Revision
 from tests.service.pages.html_reader import read

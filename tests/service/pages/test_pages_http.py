@@ -13,8 +13,8 @@ from litestar.testing import TestClient
 
 from service.catalogue.event import Language
 from service.pages import words
+from service.pages.components import local
 from service.pages.phrases import PHRASES
-from service.pages.shown import local
 from tests.service.pages.conftest import ADMIN, SEEDS
 from tests.service.pages.html_reader import Read, read
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from service.pages.assets import FOLDER
+from service.pages.templating import FOLDER
 
 STYLE = (FOLDER / "style.css").read_text("utf-8")
 LIGHT, DARK = (

@@ -14,14 +14,12 @@ from msgspec.structs import replace
 from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_steps
-from service.reminders import rules
-from service.reminders.changes import USEFUL, Revised, notices
-from service.reminders.lateness import settle
-from service.reminders.plan import plan
-from service.reminders.planned import Candidate, Planned
-from service.reminders.replan import changed, check, replan
-from service.reminders.rules import Former, PatchWebhook, Rule, Webhook
-from service.reminders.rules import check as checked
+from service.reminders import webhook as rules
+from service.reminders.notices import USEFUL, Revised, notices
+from service.reminders.plan import Candidate, Planned, plan
+from service.reminders.replan import changed, check, replan, settle
+from service.reminders.webhook import Former, PatchWebhook, Rule, Webhook
+from service.reminders.webhook import check as checked
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent
 
 EXPIRES = ("too_late", "tighter", "flood")

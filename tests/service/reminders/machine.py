@@ -7,10 +7,10 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from service.reminders import rules
-from service.reminders.planned import Planned
+from service.reminders import webhook as rules
+from service.reminders.plan import Planned
 from service.store import deliveries, events, webhooks
-from service.store.delivery_records import Delivery
+from service.store.deliveries import Delivery
 from service.store.engine import Store
 from tests import reminding
 from tests.receiver import Received, Receiver

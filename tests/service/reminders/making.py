@@ -9,10 +9,10 @@ from service.catalogue import evidence, view
 from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_at, phase_steps
-from service.reminders import rules
-from service.reminders.changes import Revised
-from service.reminders.planned import Candidate, Planned
-from service.reminders.rules import NewWebhook, Rule, Webhook
+from service.reminders import webhook as rules
+from service.reminders.notices import Revised
+from service.reminders.plan import Candidate, Planned
+from service.reminders.webhook import NewWebhook, Rule, Webhook
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 LONG_HENCE = datetime(2027, 1, 1, tzinfo=UTC)

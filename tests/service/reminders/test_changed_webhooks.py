@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from service.reminders import rules
-from service.reminders.rules import PatchWebhook, Rule, Webhook
+from service.reminders import webhook
+from service.reminders.webhook import PatchWebhook, Rule, Webhook
 from service.store import deliveries, events, webhooks
 from service.store.engine import Store
 from tests.receiver import Receiver
@@ -21,8 +21,8 @@ def patch(world: World, key: str = "whk_1", **news: object) -> Webhook:
     """What the API does."""
     now, body = world.clock.now(), PatchWebhook(**news)  # type: ignore[arg-type]
     current = world.store.read(partial(webhooks.get, webhook_id=key, owner=None))
-    after = rules.patched(current, body, now=now)
-    world.store.write(lambda c: webhooks.replace(c, after, anew=rules.begins_anew(current, after)))
+    after = webhook.patched(current, body, now=now)
+    world.store.write(lambda c: webhooks.replace(c, after, anew=webhook.begins_anew(current, after)))
     return after
 
 
@@ -195,7 +195,7 @@ def test_a_delivery_taken_back_says_what_became_of_its_event(
     ("news", "reason"),
     [
         ({"reminders": ()}, "withdrawn"),
-        ({"filter": rules.FilterBody(tag=("ai",))}, "filtered"),
+        ({"filter": webhook.FilterBody(tag=("ai",))}, "filtered"),
         ({"reminders": (Rule(anchor="start", before="PT50M"),)}, "withdrawn"),
     ],
 )

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from service.catalogue.filters import FilterBody
-from service.reminders import changes, identity
-from service.reminders.changes import notices
-from service.reminders.flood import AT_ONCE
-from service.reminders.rules import Former
+from service.reminders import delivery_id
+from service.reminders import notices as changes
+from service.reminders.notices import AT_ONCE, notices
+from service.reminders.webhook import Former
 from tests.service.reminders.making import LONG_AGO, event, replace, revised, utc, webhook
 
 AT = utc("2025-08-01 00:00")
@@ -89,7 +89,7 @@ def test_one_revision_is_one_message_and_its_name_never_changes() -> None:
     ]
     found = notices(rows, [webhook(changes=EVERY)])
     assert [each.id for each in found] == [
-        identity.notice("whk_1", "summit", revision=1),
-        identity.notice("whk_1", "summit", revision=2),
+        delivery_id.notice("whk_1", "summit", revision=1),
+        delivery_id.notice("whk_1", "summit", revision=2),
     ]
     assert [(each.due_at, each.valid_until) for each in found] == [(AT, AT + changes.USEFUL)] * 2

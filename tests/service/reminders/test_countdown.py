@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from service.catalogue.event import Event, Language
 from service.catalogue.windows import phase_at, phase_steps
-from service.pages.countdown import badge
-from service.reminders import message, sample, shown, wording
-from service.reminders.countdown import countdown
+from service.pages.components import badge
+from service.reminders import preview
+from service.reminders.messages import chat, words
+from service.reminders.messages.chat import countdown
 from service.reminders.plan import plan
 from tests.service.reminders.making import (
     LONG_AGO,
@@ -33,10 +34,10 @@ NEW_YORK = event(start="2025-09-05", timezone="America/New_York")
 def counted(made: Event, rule: str, at: str, lang: Language = "ko", seen: Event | None = None) -> str:
     """What a message says that is sent at this instant, whenever it was due; `seen` is what it shows."""
     now = datetime.fromisoformat(at)
-    told = sample.reminder(webhook(rule), candidate(made), nonce="n", now=now)
+    told = preview.reminder(webhook(rule), candidate(made), nonce="n", now=now)
     assert told is not None
-    read = shown.read(document(seen or made, now=now))
-    return countdown(told, read, wording.WORDS[lang], now=now)
+    read = chat.read(document(seen or made, now=now))
+    return countdown(told, read, words.WORDS[lang], now=now)
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -83,8 +84,8 @@ def test_the_webhooks_zone_decides_when_and_the_events_zone_which_day(
     hook = webhook(rule, timezone=zone, remind_at=at)
     [told] = plan([candidate(DAY)], [hook], after=LONG_AGO, until=LONG_HENCE)
     assert told.due_at == utc(due)
-    read = shown.read(document(DAY, now=told.due_at))
-    assert countdown(told, read, wording.WORDS["ko"], now=told.due_at) == said
+    read = chat.read(document(DAY, now=told.due_at))
+    assert countdown(told, read, words.WORDS["ko"], now=told.due_at) == said
 
 
 @given(
@@ -99,8 +100,8 @@ def test_a_reminder_on_time_is_never_of_a_day_that_is_past(
     made = replace(DAY, timezone=where)
     hook = webhook(f"start P{days}D", timezone=zone, remind_at=f"{hour:02}:00")
     [told] = plan([candidate(made)], [hook], after=LONG_AGO, until=LONG_HENCE)
-    read = shown.read(document(made, now=told.due_at))
-    assert "+" not in countdown(told, read, wording.WORDS["ko"], now=told.due_at)
+    read = chat.read(document(made, now=told.due_at))
+    assert "+" not in countdown(told, read, words.WORDS["ko"], now=told.due_at)
 
 
 @given(
@@ -123,8 +124,8 @@ def test_what_is_sent_again_is_counted_to_the_date_it_shows() -> None:
 
 def test_without_a_date_any_more_nothing_is_counted() -> None:
     now = utc("2025-09-08 00:00")
-    told = sample.reminder(webhook("start P7D"), candidate(DAY), nonce="n", now=now)
+    told = preview.reminder(webhook("start P7D"), candidate(DAY), nonce="n", now=now)
     assert told is not None
     undated = document(replace(DAY, start=None), now=now)
-    said = message.reminder(told, event=undated, lang="ko", page=None, now=now)
+    said = chat.reminder(told, event=undated, lang="ko", page=None, now=now)
     assert said.headline == "시작 · 서밋"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from service.reminders.replan import Withdrawal
-from service.store import claims, deliveries, recovery, webhooks
+from service.store import claims, deliveries, results, webhooks
 from tests.receiver import Reply
 from tests.reminding import HOUR, MINUTE, NOON, World, a_webhook, add, an_event, message, put
 
@@ -74,7 +74,7 @@ def test_what_killed_its_workers_is_told_once(world, store, caplog):
     caplog.set_level("INFO")
     poison = message("dlv_poison", "whk_1", NOON)
     store.write(lambda c: deliveries.insert(c, [poison], now=NOON, body=b"{}"))
-    store.write(lambda c: c.exec_driver_sql(f"update delivery set abandons = {recovery.POISON - 1}"))
+    store.write(lambda c: c.exec_driver_sql(f"update delivery set abandons = {results.POISON - 1}"))
     [claimed] = store.write(lambda c: claims.claim(c, ["dlv_poison"], worker="w", now=NOON, lease=MINUTE))
     armed = [claims.Armed(delivery="dlv_poison", fence=claimed.fence, body=None, body_sha256="")]
     store.write(lambda c: claims.arm(c, armed, worker="w", now=NOON))

@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from service.catalogue import vocabulary
 from service.catalogue.event import Edition, Event, Evidence, Language, Place, Status, Text
-from service.reminders import discord, formats, lengths, message, sample, slack, wording
-from service.reminders.formats import Change
-from service.reminders.message import Message
-from service.reminders.plan import plan
-from service.reminders.planned import Kind, Planned
+from service.reminders import preview
+from service.reminders.messages import chat, discord, formats, slack
+from service.reminders.messages import chat as message
+from service.reminders.messages import words as wording
+from service.reminders.messages.chat import Message
+from service.reminders.messages.formats import Change
+from service.reminders.plan import MessageType, Planned, plan
 from tests.service.reminders.making import (
     LONG_AGO,
     LONG_HENCE,
@@ -90,7 +92,7 @@ def reminded(made: Event, rule: str, now: datetime, **hook: Any) -> bytes:
     return formats.reminder(planned(made, rule), webhook(rule, **hook), event=shown, page=page, now=now)
 
 
-def noticed(made: Event, kind: Kind, previous: dict[str, object], now: datetime, **hook: Any) -> bytes:
+def noticed(made: Event, kind: MessageType, previous: dict[str, object], now: datetime, **hook: Any) -> bytes:
     told = msgspec.structs.replace(planned(event(made.id), "start P7D"), type=kind)
     change = Change(changed=tuple(previous), previous=previous)
     shown = document(made, now=now)
@@ -98,7 +100,7 @@ def noticed(made: Event, kind: Kind, previous: dict[str, object], now: datetime,
 
 
 def sampled(made: Event, now: datetime, **hook: Any) -> bytes:
-    told = sample.reminder(webhook(**hook), candidate(made), nonce="n", now=now)
+    told = preview.reminder(webhook(**hook), candidate(made), nonce="n", now=now)
     assert told is not None
     return formats.reminder(
         told, webhook(**hook), event=document(made, now=now), page=PAGE.format(made.id), now=now
@@ -167,7 +169,7 @@ def test_the_headline_says_it_all_in_one_line(case: str, headline: str) -> None:
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize(("kind", "previous"), [("event.created", NEW), ("event.deleted", GONE)])
 def test_what_is_new_or_gone_is_told_as_it_is_and_never_as_changed(
-    kind: Kind, previous: dict[str, object], lang: Language
+    kind: MessageType, previous: dict[str, object], lang: Language
 ) -> None:
     told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
     shown = document(SEOULCON, now=OCTOBER)
@@ -176,7 +178,7 @@ def test_what_is_new_or_gone_is_told_as_it_is_and_never_as_changed(
     assert [row.label for row in said.rows] == [words.when, words.where]
 
 
-def told_of(status: Status, kind: Kind, previous: dict[str, object], lang: Language) -> Message:
+def told_of(status: Status, kind: MessageType, previous: dict[str, object], lang: Language) -> Message:
     made = msgspec.structs.replace(SEOULCON, status=status)
     told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
     shown = document(made, now=OCTOBER)
@@ -185,7 +187,7 @@ def told_of(status: Status, kind: Kind, previous: dict[str, object], lang: Langu
     return message.notice(told, event=shown, previous=previous, lang=lang, page=None)
 
 
-ABOUT: tuple[tuple[Kind, dict[str, object]], ...] = (
+ABOUT: tuple[tuple[MessageType, dict[str, object]], ...] = (
     ("event.reminder", {}),
     ("event.created", NEW),
     ("event.updated", {"tags": []}),
@@ -205,7 +207,7 @@ ABOUT: tuple[tuple[Kind, dict[str, object]], ...] = (
 )
 @pytest.mark.parametrize(("kind", "previous"), ABOUT)
 def test_whatever_a_message_is_about_it_says_that_the_event_is_off(
-    kind: Kind, previous: dict[str, object], lang: Language, status: Status, mark: str, note: str
+    kind: MessageType, previous: dict[str, object], lang: Language, status: Status, mark: str, note: str
 ) -> None:
     said = told_of(status, kind, previous, lang)
     assert (said.headline.split(" · ")[-1], said.notes, said.tone) == (mark, (note,), "over")
@@ -222,7 +224,7 @@ def test_every_chat_says_that_an_event_is_off(case: str, chat: Any) -> None:
 @pytest.mark.parametrize(("kind", "previous"), ABOUT)
 @pytest.mark.parametrize("lang", ["ko", "en"])
 def test_of_an_event_that_takes_place_nothing_of_the_sort_is_said(
-    kind: Kind, previous: dict[str, object], lang: Language
+    kind: MessageType, previous: dict[str, object], lang: Language
 ) -> None:
     said = told_of("scheduled", kind, previous, lang)
     assert "[" not in said.headline and said.notes == ()
@@ -231,7 +233,7 @@ def test_of_an_event_that_takes_place_nothing_of_the_sort_is_said(
 @pytest.mark.parametrize("lang", ["ko", "en"])
 @pytest.mark.parametrize("status", ["cancelled", "postponed"])
 def test_a_message_that_is_about_just_that_does_not_say_it_twice(status: Status, lang: Language) -> None:
-    kind: Kind = "event.cancelled" if status == "cancelled" else "event.postponed"
+    kind: MessageType = "event.cancelled" if status == "cancelled" else "event.postponed"
     said = told_of(status, kind, {"status": "scheduled"}, lang)
     assert "[" not in said.headline and said.notes == ()
 
@@ -282,7 +284,7 @@ def test_a_change_of_status_is_told_from_what_to_what(
     lang: Language,
     before: str,
     after: Status,
-    kind: Kind,
+    kind: MessageType,
     headline: str,
     row: str,
     notes: tuple[str, ...],
@@ -350,8 +352,8 @@ def in_javascript(text: str) -> int:
 
 @given(st.text(), st.integers(0, 40))
 def test_a_text_is_begun_as_long_as_it_may_be(text: str, most: int) -> None:
-    kept = lengths.start(text, most)
-    assert text.startswith(kept) and lengths.units(text) == in_javascript(text)
+    kept = chat.start(text, most)
+    assert text.startswith(kept) and chat.units(text) == in_javascript(text)
     assert in_javascript(kept) <= most < in_javascript(text[: len(kept) + 1]) or kept == text
 
 

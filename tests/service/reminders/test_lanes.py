@@ -6,7 +6,7 @@ import pytest
 
 from service.reminders.lane import QUICK_SECONDS
 from service.reminders.lanes import Lanes
-from service.reminders.planned import Planned
+from service.reminders.plan import Planned
 from service.reminders.prepare import Outbound
 from service.reminders.slots import FRESH_SECONDS, UTMOST
 from service.reminders.subscribers import Subscriber

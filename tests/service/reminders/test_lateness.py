@@ -3,10 +3,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from service.reminders.flood import AT_ONCE, made_up
-from service.reminders.lateness import overtaken, settle
-from service.reminders.plan import plan
-from service.reminders.planned import Planned
+from service.reminders.notices import AT_ONCE, made_up
+from service.reminders.plan import Planned, plan
+from service.reminders.replan import overtaken, settle
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, utc, webhook
 
 SECOND = timedelta(seconds=1)

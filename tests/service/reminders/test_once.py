@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from service.egress import Egress
+from service.egress.client import Egress
 from service.reminders import once
 from service.reminders.deliver import Deliverer
-from service.reminders.sample import message
+from service.reminders.preview import message
 from service.store import deliveries
 from tests.receiver import Reply
 from tests.reminding import LOOPBACK, MASTERS, NOON, TLS, World, a_webhook, add

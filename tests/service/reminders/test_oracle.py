@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from service.reminders.changes import KINDS
-from service.reminders.upcoming import upcoming
+from service.reminders.notices import KINDS
+from service.reminders.preview import upcoming
 from tests.service.reminders.driver import Driver, run, said
 from tests.service.reminders.oracle import Gathering, History, Hook, asked, sends
 

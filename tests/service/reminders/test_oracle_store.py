@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Evidence, Source
 from service.reminders import fanout
-from service.store import deliveries, events, nouns, webhooks
+from service.store import deliveries, entities, events, webhooks
 from service.store.engine import Store
 from tests.receiver import Receiver
 from tests.service.reminders import making
@@ -41,7 +41,7 @@ def test_a_deadline_in_dispute_is_planned_at_its_earliest_however_far_apart_they
 
     def work(c: Connection) -> None:
         for source in sources:
-            nouns.put(c, source, now=LONG_AGO, cause="test")
+            entities.put(c, source, now=LONG_AGO, cause="test")
         events.put(c, window, now=LONG_AGO, cause="test")
         webhooks.create(c, hook, sealed=[], now=LONG_AGO)
 

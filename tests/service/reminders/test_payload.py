@@ -1,8 +1,7 @@
 import msgspec
 
-from service.reminders import formats, payload
-from service.reminders.plan import plan
-from service.reminders.planned import Planned
+from service.reminders.messages import formats, standard
+from service.reminders.plan import Planned, plan
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, document, event, utc, webhook
 
 DUE = utc("2025-08-29 00:00")
@@ -15,7 +14,7 @@ def planned() -> Planned:
 
 def test_a_standard_reminder_is_what_the_contract_shows() -> None:
     shown = document(event(), now=DUE, revision=3)
-    body = payload.reminder(planned(), event=shown, now=DUE)
+    body = standard.reminder(planned(), event=shown, now=DUE)
     assert body == (
         b'{"type":"event.reminder","timestamp":"2025-08-29T00:00:00Z","data":{"event":' + shown + b","
         b'"reminder":{"anchor":"start","before":"P7D","anchor_at":"2025-09-04T15:00:00Z",'
@@ -25,7 +24,7 @@ def test_a_standard_reminder_is_what_the_contract_shows() -> None:
 
 def test_lateness_is_told_from_a_minute_on() -> None:
     def late(text: str) -> int:
-        body = msgspec.json.decode(payload.reminder(planned(), event=b"{}", now=utc(text)))
+        body = msgspec.json.decode(standard.reminder(planned(), event=b"{}", now=utc(text)))
         seconds: int = body["data"]["reminder"]["late_seconds"]
         return seconds
 
@@ -52,7 +51,7 @@ def test_a_notice_of_change_carries_what_changed_and_what_was() -> None:
 
 
 def test_a_notice_about_something_that_left_no_document_has_a_null_event() -> None:
-    body = payload.notice(planned(), event=None, changed=(), previous={})
+    body = standard.notice(planned(), event=None, changed=(), previous={})
     assert b'"event":null' in body
 
 

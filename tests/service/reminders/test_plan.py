@@ -5,12 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from service.reminders import identity
-from service.reminders.changes import Revised
-from service.reminders.plan import plan
-from service.reminders.planned import Planned
+from service.reminders import delivery_id
+from service.reminders.notices import Revised
+from service.reminders.plan import Planned, plan
 from service.reminders.replan import Replan, Withdrawal, changed, check, replan
-from service.reminders.rules import Webhook
+from service.reminders.webhook import Webhook
 from tests.service.reminders.making import (
     LONG_AGO,
     LONG_HENCE,
@@ -72,8 +71,8 @@ def test_the_name_of_a_reminder_is_what_it_says_and_not_when_it_is_sent() -> Non
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
 def test_no_two_things_share_a_name(a: str, b: str, c: str, d: str) -> None:
     if (a, b) != (c, d):
-        assert identity.notice(a, b, revision=1) != identity.notice(c, d, revision=1)
-    assert identity.notice(a, b, revision=1) != identity.message(a, b, nonce="1")
+        assert delivery_id.notice(a, b, revision=1) != delivery_id.notice(c, d, revision=1)
+    assert delivery_id.notice(a, b, revision=1) != delivery_id.message(a, b, nonce="1")
 
 
 def pending(hook: Webhook, made: object = None) -> list[Planned]:

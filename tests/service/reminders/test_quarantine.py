@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import select, update
 
 from service.clock import SystemClock
-from service.egress import Egress
+from service.egress.client import Egress
 from service.reminders.deliver import Deliverer
 from service.store import deliveries
 from service.store.claims import QUARANTINE
 from service.store.engine import Store
-from service.store.instants import millis
-from service.store.recovery import POISON
-from service.store.reminder_tables import attempt, delivery
+from service.store.results import POISON
+from service.store.tables import attempt, delivery
+from service.store.timestamps import millis
 from tests.killing import Campaign
 from tests.receiver import Receiver, Reply
 from tests.reminding import LOOPBACK, MASTERS, TLS, a_webhook, add, fill, message

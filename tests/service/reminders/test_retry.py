@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.reminders import retry
-from service.reminders.answers import Answer, of_status
-from service.reminders.retry import SCHEDULE, Verdict, judge, retry_after
+from service.reminders.retry import SCHEDULE, Answer, Verdict, judge, of_status, retry_after
 
 NOW = datetime(2025, 9, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -5,8 +5,8 @@ import msgspec
 import pytest
 
 from service.catalogue.validation import Invalid
-from service.reminders import rules
-from service.reminders.rules import NewWebhook, PatchWebhook, Webhook
+from service.reminders import webhook as rules
+from service.reminders.webhook import NewWebhook, PatchWebhook, Webhook
 from tests.service.reminders.making import LONG_AGO, utc, webhook
 
 NOW = utc("2025-08-01 00:00")

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.catalogue.event import Text
-from service.reminders import secrets
+from service.reminders import signing
 from service.reminders.tempo import Tempo
-from service.store import deliveries, redelivery, webhooks
-from service.store.secrets import of as secrets_of
-from service.store.secrets import rotate
+from service.store import deliveries, results, webhooks
+from service.store.webhook_secrets import of as secrets_of
+from service.store.webhook_secrets import rotate
 from tests.receiver import Receiver, Reply
 from tests.reminding import (
     HOUR,
@@ -156,15 +156,15 @@ def test_two_hundred_with_a_broken_body_is_a_success(sqlite_store, receiver):
 
 def test_while_a_secret_is_rotated_both_sign(sqlite_store, receiver):
     world, old = ready(sqlite_store, receiver)
-    new = secrets.generate("v1", randomness=os.urandom)
-    sealed = secrets.seal(new, webhook_id="whk_1", master=MASTER, randomness=os.urandom)
+    new = signing.generate("v1", randomness=os.urandom)
+    sealed = signing.seal(new, webhook_id="whk_1", master=MASTER, randomness=os.urandom)
     put(sqlite_store, an_event("later", NOON + 30 * HOUR))
     sqlite_store.write(lambda c: rotate(c, "whk_1", [sealed], overlap=24 * HOUR, now=NOON))
     world.at(NOON + HOUR)
     world.at(NOON + 29 * HOUR)
     both, one = (request.headers["webhook-signature"].split() for request in receiver.requests)
     assert (len(both), len(one)) == (2, 1)
-    for request, spelt in ((receiver.requests[0], old), (receiver.requests[1], secrets.spelt(new))):
+    for request, spelt in ((receiver.requests[0], old), (receiver.requests[1], signing.spelt(new))):
         stamp = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
         assert (
             Verifier(spelt).sign(request.id, stamp, request.body.decode())
@@ -177,7 +177,7 @@ def test_what_is_sent_again_has_the_same_bytes_and_says_so(store, receiver):
     world, _ = ready(store, receiver)
     world.at(NOON + HOUR)
     [first] = receiver.requests
-    store.write(lambda c: redelivery.one(c, first.id, owner="owner", now=NOON + 9 * HOUR))
+    store.write(lambda c: results.redeliver(c, first.id, owner="owner", now=NOON + 9 * HOUR))
     assert world.at(NOON + 9 * HOUR) == 1
     again = receiver.requests[1]
     assert (again.id, again.body) == (first.id, first.body)

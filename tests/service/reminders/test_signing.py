@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from service.reminders import secrets, signing
+from service.reminders import signing
 from service.reminders.signing import SigningKey
 
 HMAC = SigningKey(version="v1", key=bytes(range(32)))
@@ -33,7 +33,7 @@ def now() -> datetime:
 
 def verifies(body: bytes, headers: dict[str, str], key: SigningKey = HMAC) -> bool:
     try:
-        Webhook(secrets.spelt(key)).verify(body, headers)
+        Webhook(signing.spelt(key)).verify(body, headers)
     except (WebhookVerificationError, UnicodeDecodeError):
         return False
     return True
@@ -57,7 +57,7 @@ def test_v1a_beside_v1_disturbs_no_library_and_verifies_with_the_public_key() ->
     headers = signing.headers(ID, BODY, keys=[HMAC, ED25519], now=now())
     assert verifies(BODY, headers)
     version, signature = headers["webhook-signature"].split(" ")[1].split(",")
-    public = Ed25519PublicKey.from_public_bytes(secrets.public_bytes(ED25519))
+    public = Ed25519PublicKey.from_public_bytes(signing.public_bytes(ED25519))
     signed = f"{ID}.{headers['webhook-timestamp']}.".encode() + BODY
     public.verify(base64.b64decode(signature), signed)
     assert version == "v1a"
@@ -146,7 +146,7 @@ def by_javascript(messages: list[Message], *, folder: Path) -> list[bool]:
     ran = subprocess.run(
         ["node", "-e", script],
         cwd=folder,
-        input=json.dumps({"secret": secrets.spelt(HMAC), "cases": cases}).encode(),
+        input=json.dumps({"secret": signing.spelt(HMAC), "cases": cases}).encode(),
         capture_output=True,
         check=True,
     )

@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 
 from service.reminders import fanout
-from service.reminders.answers import Answer
 from service.reminders.cycle import ToDo, Who, turn
 from service.reminders.prepare import prepare
-from service.reminders.retry import Verdict
+from service.reminders.retry import Answer, Verdict
 from service.reminders.subscribers import Subscribers
 from service.store import claims, deliveries, results
 from service.store.results import Result

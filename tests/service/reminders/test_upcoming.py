@@ -3,7 +3,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from service.catalogue.filters import FilterBody
-from service.reminders.upcoming import upcoming
+from service.reminders.preview import upcoming
 from tests.service.reminders.making import call, candidate, event, utc, webhook
 
 NOW = utc("2025-08-20 00:00")

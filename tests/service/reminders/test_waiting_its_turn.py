@@ -9,12 +9,12 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.clock import SimulatedClock
-from service.egress import Egress
-from service.reminders import retry, secrets
+from service.egress.client import Egress
+from service.reminders import retry, signing
 from service.reminders.deliver import Deliverer
-from service.reminders.rules import PatchWebhook, patched
+from service.reminders.webhook import PatchWebhook, patched
 from service.store import deliveries, events, webhooks
-from service.store import secrets as kept
+from service.store import webhook_secrets as kept
 from tests.receiver import Receiver, Reply
 from tests.reminding import (
     HOUR,
@@ -91,15 +91,15 @@ def test_what_a_pause_held_back_keeps_its_place_and_has_no_attempt(sqlite_store,
 
 def test_a_second_after_a_secret_is_replaced_the_old_one_signs_nothing(sqlite_store, receiver):
     old = add(sqlite_store, a_webhook(receiver.url))
-    new = secrets.generate("v1", randomness=os.urandom)
-    sealed = secrets.seal(new, webhook_id="whk_1", master=MASTER, randomness=os.urandom)
+    new = signing.generate("v1", randomness=os.urandom)
+    sealed = signing.seal(new, webhook_id="whk_1", master=MASTER, randomness=os.urandom)
 
     def rotate(c):
         kept.rotate(c, "whk_1", [sealed], overlap=timedelta(0), now=datetime.now(UTC))
 
     late = asyncio.run(changed_while_much_waits(sqlite_store, receiver, rotate, watch=3.0))
     assert late != []
-    assert [signed_by(secret, late) for secret in (old, secrets.spelt(new))] == [0, len(late)]
+    assert [signed_by(secret, late) for secret in (old, signing.spelt(new))] == [0, len(late)]
 
 
 def signed_by(secret, requests):

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Integer, LargeBinary, Text, delete, select, update
 
 from service.store.bulk import SIZES, Bulk, inserting
-from service.store.reminder_tables import attempt, delivery_body
+from service.store.tables import attempt, delivery_body
 
 OPEN = Bulk(
     inserting(attempt, ("delivery_id", "fence", "worker", "started_at")),

@@ -6,13 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from service.errors import Conflict, NotFound
-from service.reminders.answers import Answer
-from service.reminders.planned import Planned
+from service.reminders.plan import Planned
 from service.reminders.replan import Withdrawal
-from service.reminders.retry import Verdict
-from service.store import claims, deliveries, recovery, redelivery, results, waiting, webhooks
-from service.store.reminder_tables import delivery_body
+from service.reminders.retry import Answer, Verdict
+from service.store import claims, deliveries, results, waiting, webhooks
 from service.store.results import Result
+from service.store.tables import delivery_body
 from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add
 
 LEASE = timedelta(minutes=1)
@@ -95,7 +94,7 @@ def retry(store, claimed, *, at=NOON + MINUTE, **options):
 
 
 def recover(store, *, now, chance=0.0, everything=False):
-    return len(store.write(lambda c: recovery.recover(c, now=now, chance=chance, everything=everything)))
+    return len(store.write(lambda c: results.recover(c, now=now, chance=chance, everything=everything)))
 
 
 def forsake(store, *held, now=NOON + SECOND):
@@ -169,7 +168,7 @@ def test_t3_what_succeeded_is_not_forsaken(store, hook):
 def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, hook):
     plan(store, planned(until=NOON + 30 * HOUR))
     now, waits = NOON, []
-    for _ in range(recovery.POISON):
+    for _ in range(results.POISON):
         assert len(take(store, now=now)) == 1
         now += LEASE
         recover(store, now=now, chance=1.0)
@@ -333,7 +332,7 @@ def test_t9_a_finished_delivery_can_be_sent_again_under_its_id(store, hook, endi
     else:
         end(store, claimed, NO, Verdict(state=ending, reason="exhausted"))
     later = NOON + 5 * HOUR
-    found = store.write(lambda c: redelivery.one(c, "dlv_1", owner="owner", now=later))
+    found = store.write(lambda c: results.redeliver(c, "dlv_1", owner="owner", now=later))
     assert (found.state, found.replay, found.tries) == ("pending", 1, 0)
     [again] = take(store, now=later)
     assert (again.planned.id, again.fence, again.replay) == ("dlv_1", 2, 1)
@@ -342,16 +341,16 @@ def test_t9_a_finished_delivery_can_be_sent_again_under_its_id(store, hook, endi
 def test_t9_what_is_not_finished_cannot_be_sent_again_and_others_cannot_see_it(store, hook):
     plan(store)
     with pytest.raises(Conflict):
-        store.write(lambda c: redelivery.one(c, "dlv_1", owner="owner", now=NOON))
+        store.write(lambda c: results.redeliver(c, "dlv_1", owner="owner", now=NOON))
     with pytest.raises(NotFound):
-        store.write(lambda c: redelivery.one(c, "dlv_1", owner="somebody", now=NOON))
+        store.write(lambda c: results.redeliver(c, "dlv_1", owner="somebody", now=NOON))
 
 
 def test_t9_redelivering_twice_at_once_adds_one_attempt(store, hook):
     plan(store)
     succeed(store, take(store)[0])
     span = {"since": NOON, "until": NOON + HOUR, "states": ("succeeded",)}
-    again = [store.write(lambda c: redelivery.many(c, "whk_1", now=NOON, **span)) for _ in range(2)]
+    again = [store.write(lambda c: results.redeliver_many(c, "whk_1", now=NOON, **span)) for _ in range(2)]
     assert again == [1, 0]
 
 

@@ -14,14 +14,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import claims, dialects, events, feedstate, rebuild, revisions, savedfeeds, schema
+from service.store import claims, dialects, events, rebuild, revisions, saved_feeds, schema
+from service.store import feed_state as feedstate
 from service.store.asking import answers
 from service.store.engine import Store, StoreBusy
-from service.store.feed_tables import feed_address, feed_state, saved_feed
 from service.store.locks import refuse_network_path
-from service.store.reminder_tables import webhook
 from service.store.schema import SchemaMismatch
-from service.store.tables import facet, meta, metadata
+from service.store.tables import facet, feed_address, feed_state, meta, metadata, saved_feed, webhook
 
 NOW = datetime(2025, 8, 1, tzinfo=UTC)
 
@@ -268,7 +267,7 @@ def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: s
     reader.dispose()
     new = Store.open(empty_url)
     assert new.read(lambda c: feedstate.get_many(c, ["/feeds/ko/calendar.ics"])) == states
-    assert new.read(lambda c: savedfeeds.count(c, "nobody")) == 0
+    assert new.read(lambda c: saved_feeds.count(c, "nobody")) == 0
     new.close()
 
 

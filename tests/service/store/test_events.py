@@ -8,7 +8,7 @@ import pytest
 from service.catalogue.event import Event, Organization, Related, Series, Text
 from service.catalogue.validation import Fault, Invalid
 from service.errors import Conflict, NotFound, PreconditionFailed
-from service.store import events, nouns, revisions
+from service.store import entities, events, revisions
 from service.store.engine import Store
 
 NOW = datetime(2025, 8, 1, 9, tzinfo=UTC)
@@ -103,14 +103,14 @@ def test_names_that_lead_nowhere_are_refused_with_their_places(store: Store) -> 
 
 def test_what_is_named_cannot_be_deleted(store: Store) -> None:
     apec = Series(id="apec", name=Text(ko="APEC"))
-    store.write(lambda c: nouns.put(c, apec, now=NOW, cause="test"))
+    store.write(lambda c: entities.put(c, apec, now=NOW, cause="test"))
     put(store, msgspec.structs.replace(SUMMIT, series="apec"))
     with pytest.raises(Conflict, match="series 'apec' is still named by event 'summit-2025'"):
-        store.write(lambda c: nouns.delete(c, "series", "apec", now=NOW, cause="test"))
+        store.write(lambda c: entities.delete(c, "series", "apec", now=NOW, cause="test"))
     put(store, SUMMIT, now=LATER)
-    store.write(lambda c: nouns.delete(c, "series", "apec", now=LATER, cause="test"))
+    store.write(lambda c: entities.delete(c, "series", "apec", now=LATER, cause="test"))
     with pytest.raises(NotFound):
-        store.read(lambda c: nouns.get(c, "series", "apec"))
+        store.read(lambda c: entities.get(c, "series", "apec"))
 
 
 def test_a_batch_may_name_each_other_in_any_order(store: Store) -> None:
@@ -145,11 +145,11 @@ def test_an_event_is_never_part_of_itself_over_others(store: Store) -> None:
 
 def test_nouns_are_logged_and_kept_out_of_the_events_log(store: Store) -> None:
     ministry = Organization(id="mss", name=Text(ko="중소벤처기업부"), kind="government")
-    saved = store.write(lambda c: nouns.put(c, ministry, now=NOW, cause="test"))
+    saved = store.write(lambda c: entities.put(c, ministry, now=NOW, cause="test"))
     assert (saved.outcome, saved.stored.revision) == ("created", 1)
-    assert store.write(lambda c: nouns.put(c, ministry, now=LATER, cause="test")).outcome == "unchanged"
+    assert store.write(lambda c: entities.put(c, ministry, now=LATER, cause="test")).outcome == "unchanged"
     renamed = msgspec.structs.replace(ministry, name=Text(ko="중기부"))
-    assert store.write(lambda c: nouns.put(c, renamed, now=LATER, cause="test")).stored.revision == 2
+    assert store.write(lambda c: entities.put(c, renamed, now=LATER, cause="test")).stored.revision == 2
     put(store, SUMMIT)
     assert [row.seq for row in store.read(lambda c: revisions.since(c, 0, 9))] == [3]
     logged = store.read(lambda c: revisions.since(c, 0, 9, nouns=("event", "organization")))

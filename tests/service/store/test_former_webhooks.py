@@ -6,10 +6,10 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 
-from service.reminders.rules import Webhook
-from service.store import cursors, dialects, former_webhooks, schema, webhooks
+from service.reminders.webhook import Webhook
+from service.store import dialects, planner_position, schema, webhooks
 from service.store.engine import Store
-from service.store.reminder_tables import webhook
+from service.store.tables import webhook
 from tests.reminding import MINUTE, NOON, World, a_webhook, add, an_event, put
 
 URL = "http://127.0.0.1:9/"
@@ -21,7 +21,7 @@ def change(store: Store, hook: Webhook = HOOK, *, at: timedelta = MINUTE) -> Non
 
 
 def kept(store: Store) -> list[tuple[timedelta, bool]]:
-    found = store.read(former_webhooks.every).get(HOOK.id, ())
+    found = store.read(webhooks.former).get(HOOK.id, ())
     return [(former.until - NOON, former.was.in_step) for former in found]
 
 
@@ -44,11 +44,11 @@ def test_it_is_kept_until_both_cursors_have_passed_it_and_the_webhook_is_in_step
 
     def forget(until: timedelta, seq: int, *, in_step: bool) -> list[tuple[timedelta, bool]]:
         def work(c: Connection) -> None:
-            cursors.move(c, planned_until=NOON + until, revision=seq)
+            planner_position.move(c, planned_until=NOON + until, revision=seq)
             if in_step:
                 [stale] = webhooks.to_replan(c, 1)
                 webhooks.replanned(c, stale)
-            former_webhooks.forget_followed(c)
+            webhooks.forget_followed(c)
 
         store.write(work)
         return kept(store)
@@ -81,7 +81,7 @@ def test_a_webhook_of_the_schema_before_hears_what_the_planner_has_yet_to_read(e
     row = {"id": HOOK.id, "owner": "owner", "document": msgspec.json.encode(HOOK).decode(), "state": "active"}
     with writer.begin() as c:
         c.execute(insert(webhook), {**row, "version": 1, "replan": 0, "failures": 0, "created_at": 0})
-        cursors.move(c, revision=7)
+        planner_position.move(c, revision=7)
     writer.dispose()
     reader.dispose()
     store = Store.open(empty_url)

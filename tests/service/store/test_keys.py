@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from service.errors import KeyReused, NotFound
-from service.store import idempotency, keys
+from service.store import api_keys, idempotency
 from service.store.engine import Store
 from service.store.idempotency import Replay
 from service.store.tables import api_key
@@ -16,34 +16,34 @@ DAY = timedelta(days=1)
 
 
 def test_a_key_is_found_by_its_plaintext_which_is_not_stored(store: Store) -> None:
-    key, plaintext = store.write(lambda c: keys.create(c, "me", scopes=("catalogue",), now=NOW))
+    key, plaintext = store.write(lambda c: api_keys.create(c, "me", scopes=("catalogue",), now=NOW))
     assert plaintext.startswith(f"dday_{key.id}_")
-    assert store.read(lambda c: keys.find(c, plaintext, now=NOW)) == key
+    assert store.read(lambda c: api_keys.find(c, plaintext, now=NOW)) == key
     row = store.read(lambda c: c.execute(select(api_key)).one())
     assert plaintext.split("_", 2)[2] not in repr(tuple(row))
     for wrong in (plaintext[:-1] + "x", f"dday_{key.id}_{'a' * 43}", "dday_", "", "\ud800"):
-        assert store.read(lambda c, w=wrong: keys.find(c, w, now=NOW)) is None or wrong == plaintext
+        assert store.read(lambda c, w=wrong: api_keys.find(c, w, now=NOW)) is None or wrong == plaintext
 
 
 def test_an_expired_or_revoked_key_is_none(store: Store) -> None:
     _, brief = store.write(
-        lambda c: keys.create(c, "brief", scopes=("admin",), now=NOW, expires_at=NOW + DAY)
+        lambda c: api_keys.create(c, "brief", scopes=("admin",), now=NOW, expires_at=NOW + DAY)
     )
-    key, revoked = store.write(lambda c: keys.create(c, "gone", scopes=("admin",), now=NOW + DAY))
-    store.write(lambda c: keys.revoke(c, key.id, now=NOW))
-    assert store.read(lambda c: keys.find(c, brief, now=NOW)) is not None
-    assert store.read(lambda c: keys.find(c, brief, now=NOW + DAY)) is None
-    assert store.read(lambda c: keys.find(c, revoked, now=NOW)) is None
-    assert [one.name for one in store.read(keys.listed)] == ["brief", "gone"]
+    key, revoked = store.write(lambda c: api_keys.create(c, "gone", scopes=("admin",), now=NOW + DAY))
+    store.write(lambda c: api_keys.revoke(c, key.id, now=NOW))
+    assert store.read(lambda c: api_keys.find(c, brief, now=NOW)) is not None
+    assert store.read(lambda c: api_keys.find(c, brief, now=NOW + DAY)) is None
+    assert store.read(lambda c: api_keys.find(c, revoked, now=NOW)) is None
+    assert [one.name for one in store.read(api_keys.listed)] == ["brief", "gone"]
     with pytest.raises(NotFound):
-        store.write(lambda c: keys.revoke(c, "nothing", now=NOW))
+        store.write(lambda c: api_keys.revoke(c, "nothing", now=NOW))
 
 
 def test_an_operators_key_is_adopted_once(store: Store) -> None:
     for _ in range(2):
-        store.write(lambda c: keys.adopt(c, "my own secret", name="env", scopes=("admin",), now=NOW))
-    assert len(store.read(keys.listed)) == 1
-    found = store.read(lambda c: keys.find(c, "my own secret", now=NOW))
+        store.write(lambda c: api_keys.adopt(c, "my own secret", name="env", scopes=("admin",), now=NOW))
+    assert len(store.read(api_keys.listed)) == 1
+    found = store.read(lambda c: api_keys.find(c, "my own secret", now=NOW))
     assert found is not None and found.scopes == ("admin",)
 
 

@@ -13,11 +13,11 @@ from service.catalogue import windows
 from service.catalogue.event import Event, Text
 from service.catalogue.evidence import disputed
 from service.catalogue.filters import EventFilter, matches
-from service.store import events, nouns
+from service.store import entities, events
 from service.store.engine import Store
-from service.store.instants import LAST, millis, millis_or
-from service.store.records import Stored
+from service.store.stored_event import Stored
 from service.store.tables import metadata
+from service.store.timestamps import LAST, millis, millis_or
 from service.store.wanted import SORTS, Sort
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
@@ -28,7 +28,7 @@ MANY = settings(FEW, max_examples=60)
 
 def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
     for noun in NOUNS:
-        nouns.put(c, noun, now=WRITES[0], cause="test")
+        entities.put(c, noun, now=WRITES[0], cause="test")
     saved: dict[str, Stored] = {}
     for index, now in enumerate(WRITES):
         third = catalogue[index :: len(WRITES)]

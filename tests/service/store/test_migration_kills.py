@@ -11,9 +11,7 @@ from sqlalchemy import Connection, inspect
 from service.catalogue.event import Event, Text
 from service.store import dialects, events, rebuild, schema
 from service.store.engine import Store
-from service.store.feed_tables import feed_state
-from service.store.reminder_tables import webhook
-from service.store.tables import metadata
+from service.store.tables import feed_state, metadata, webhook
 from tests.forked import CONTEXT
 from tests.service.store.migrant import migrate
 

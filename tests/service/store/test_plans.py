@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Event, Organization, Participation, Place, Program, Series, Text
 from service.catalogue.filters import EventFilter
-from service.reminders.planned import Planned
-from service.store import deliveries, events, nouns, revisions
+from service.reminders.plan import Planned
+from service.store import deliveries, entities, events, revisions
 from service.store.engine import Store
 from service.store.wanted import SORTS
 
@@ -85,7 +85,7 @@ def fill(c: Connection) -> None:
         Program(id="p", name=Text(en="p")),
         Organization(id="o", name=Text(en="o")),
     ):
-        nouns.put(c, noun, now=NOW, cause="test")
+        entities.put(c, noun, now=NOW, cause="test")
     rng = random.Random(1)
     events.put_many(c, [drawn(rng, index) for index in range(EVENTS)], now=NOW, cause="test")
     deliveries.insert(c, [reminder(index) for index in range(EVENTS)], now=NOW)
@@ -131,7 +131,7 @@ def works() -> Iterator[Callable[[Connection], Any]]:
     yield lambda c: events.anchored(c, "end", after=NOW, until=NOW + timedelta(hours=1))
     yield lambda c: revisions.since(c, 900, 50)
     yield lambda c: revisions.of_event(c, "e7")
-    yield lambda c: nouns.listed(c, "series")
+    yield lambda c: entities.listed(c, "series")
     yield lambda c: deliveries.unsent_of_events(c, ["e7", "e8"])
     yield lambda c: deliveries.next_due(c, after=NOW)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection
 
 from service.catalogue.event import Event, Evidence, Source, Text
-from service.store import events, nouns, revisions
+from service.store import entities, events, revisions
 from service.store.engine import Store
 
 NOW = datetime(2025, 8, 1, tzinfo=UTC)
@@ -73,7 +73,7 @@ def test_a_source_seen_again_opens_what_goes_on_until_exhausted(store: Store) ->
 
     def load(c: Connection, retrieved: str) -> str:
         seen = Source(id="notice", title="공고", kind="official_notice", retrieved=retrieved)
-        nouns.put(c, seen, now=NOW, cause="test")
+        entities.put(c, seen, now=NOW, cause="test")
         events.put(c, window, now=NOW, cause="test")
         listed = events.listed(c, events.EventFilter(phase=("open",)), now=NOW)
         return f"{events.get(c, 'call').phase(NOW)} {len(listed.items)}"

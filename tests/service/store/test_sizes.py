@@ -7,9 +7,9 @@ from sqlalchemy import Connection, insert
 
 from service.store.engine import Store
 from service.store.facets import Row
-from service.store.instants import millis
 from service.store.sizes import COUNTED, sizes
 from service.store.tables import facet
+from service.store.timestamps import millis
 
 NOW = datetime(2025, 9, 5, tzinfo=UTC)
 MINUTE = 60_000

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from service.catalogue import windows
 from service.catalogue.event import Event
-from service.store.instants import LAST, millis, millis_or
+from service.store.timestamps import LAST, millis, millis_or
 from service.store.wanted import ACCEPTING, LIVE, SLACK, STILL
 from tests.service.store.strategies import catalogues
 

@@ -1,0 +1,195 @@
+"""The only door outward: one guarded HTTP request per attempt, bounded in time and in bytes.
+
+Three gates stand before a packet leaves: the URL is read strictly (`service.egress.urls`), every
+address its name resolves to must be admitted, and the socket is only made for an admitted address, seen
+exactly as it will be dialled (both in `service.egress.resolver`). All of them fail closed.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import cast
+
+import aiohttp
+import certifi
+import httpx
+import msgspec
+from aiohttp.http_exceptions import LineTooLong
+from httpx_aiohttp import AiohttpTransport
+
+from service.egress.policy import DestinationNotAllowed, Policy
+from service.egress.resolver import Gate, LookUp, LookUps, Refused, Resolver, Unknown, system_look_up
+from service.egress.urls import Destination, check
+from service.reminders.retry import Answer, Outcome, excerpt, of_status
+
+BODY_LIMIT = 64 * 1024
+CONNECT_SECONDS = 5.0
+# Shorter than the idle limit of common servers (5 s and more), so that a kept connection is rarely dead.
+IDLE_SECONDS = 4.0
+EXTENSIONS = {"timeout": {"connect": CONNECT_SECONDS}}
+HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Dday/1 (webhook reminders)"}
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One POST: the bytes that were signed, and the headers that say so."""
+
+    url: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Egress:
+    """Sends requests and says how each one ended; never raises for what a receiver does."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        deadline: float = 15.0,
+        tls: ssl.SSLContext | None = None,
+        look_up: LookUp | None = None,
+    ) -> None:
+        self.policy = policy
+        self._look_ups = LookUps(look_up or system_look_up)
+        self.deadline = deadline
+        self._tls = tls or bundled_roots()
+        self._known = lru_cache(maxsize=4096)(self.check)
+        # Transports without a client above them: nothing there follows, retries, remembers or asks the
+        # environment, and a request costs a third less.
+        self._transports: dict[str, httpx.AsyncBaseTransport] = {}
+
+    def check(self, url: str) -> Destination:
+        """Refuse a URL when it is entered, as far as that can be told without DNS."""
+        return check(url, policy=self.policy)
+
+    def expect(self) -> None:
+        """Nothing has to be made ready here."""
+
+    async def post(self, request: Request) -> Answer:
+        """Exactly one HTTP request. The deadline covers DNS, connecting, TLS, headers and body together."""
+        started = time.monotonic()
+        seen = Seen()
+        try:
+            destination = self._known(request.url)
+            async with asyncio.timeout(self.deadline):
+                await self._exchange(destination, request, seen)
+        except Exception as error:
+            seen.error = error
+        return seen.answer(milliseconds=round((time.monotonic() - started) * 1000))
+
+    async def _exchange(self, destination: Destination, request: Request, seen: "Seen") -> None:
+        transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
+        response = await transport.handle_async_request(_message(destination, request))
+        stream = cast(httpx.AsyncByteStream, response.stream)
+        try:
+            seen.status = response.status_code
+            seen.headers = response.headers
+            # The stream itself, which httpx's readers only wrap.
+            async for chunk in stream:
+                seen.body += chunk[: BODY_LIMIT - len(seen.body)]
+                if len(seen.body) >= BODY_LIMIT:
+                    break
+        finally:
+            await stream.aclose()
+
+    def _open(self, scheme: str) -> httpx.AsyncBaseTransport:
+        # aiohttp's connector belongs to the running loop, so it is made on the first request.
+        self._transports[scheme] = self._transport(scheme)
+        return self._transports[scheme]
+
+    def _transport(self, scheme: str) -> httpx.AsyncBaseTransport:
+        gate = Gate(self.policy, scheme=scheme)
+        connector = aiohttp.TCPConnector(
+            ssl=self._tls,
+            resolver=Resolver(gate, self._look_ups),
+            use_dns_cache=False,
+            socket_factory=gate.socket,
+            limit=0,
+            keepalive_timeout=IDLE_SECONDS,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,
+        )
+        return AiohttpTransport(verify=self._tls, trust_env=False, retries=0, client=session)
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
+
+
+@cache
+def bundled_roots() -> ssl.SSLContext:
+    """Made once a process, because it costs 25 ms. The bundled roots, not SSL_CERT_FILE's."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+class Seen:
+    """What came back so far: a receiver may fail after its status, and the status still counts."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+        self.headers: httpx.Headers | None = None
+        self.body = b""
+        self.error: Exception | None = None
+
+    def answer(self, *, milliseconds: int) -> Answer:
+        return Answer(
+            outcome=of_status(self.status) if self.status else _blame(self.error),
+            status=self.status,
+            retry_after=self.headers.get("retry-after") if self.headers else None,
+            milliseconds=milliseconds,
+            bytes=len(self.body),
+            excerpt=excerpt(self.body),
+        )
+
+
+def _message(destination: Destination, request: Request) -> httpx.Request:
+    # As a stream, because httpx looks at the headers a dozen times to prepare `content`; aiohttp adds the
+    # host and the length itself.
+    message = httpx.Request(
+        "POST",
+        _url(destination.url),
+        headers={**HEADERS, **request.headers},
+        stream=httpx.ByteStream(request.body),
+        extensions=EXTENSIONS,
+    )
+    message.read()
+    # Said once, or httpx tries out encodings for every header that aiohttp asks for.
+    message.headers.encoding = "ascii"
+    return message
+
+
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)
+
+
+def _blame(error: Exception | None) -> Outcome:
+    """What went wrong before any status came, from the chain of causes."""
+    links = list(_causes(error))
+    for kinds, outcome in BLAME:
+        if any(isinstance(link, kinds) for link in links):
+            return outcome
+    return "protocol"
+
+
+BLAME: tuple[tuple[tuple[type[BaseException], ...], Outcome], ...] = (
+    ((Refused, DestinationNotAllowed), "not_allowed"),
+    ((Unknown,), "dns"),
+    ((ssl.SSLError, ssl.CertificateError, aiohttp.ClientConnectorSSLError), "tls"),
+    ((TimeoutError,), "timeout"),
+    ((LineTooLong,), "too_large"),
+    ((aiohttp.ClientConnectorError,), "connect"),
+)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,142 @@
+"""What a page needs from the store, read on one snapshot. Nothing internal leaves here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from service.catalogue.entries import Around, names_used
+from service.catalogue.event import Organization, Program, Relation, Series, Source
+from service.catalogue.filters import EventFilter
+from service.catalogue.view import Document
+from service.errors import NotFound
+from service.pages.components import Seen
+from service.store import entities, entity_names, events, references
+from service.store.listing import Sort
+from service.store.stored_event import Stored
+
+MOST = 200
+_DOCUMENTS = msgspec.json.Decoder(Document)
+
+
+class Tie(msgspec.Struct, frozen=True, kw_only=True):
+    """A related event; `backward` when it is the other that names this one."""
+
+    relation: Relation
+    seen: Seen
+    backward: bool
+
+
+class EventMaterial(msgspec.Struct, frozen=True, kw_only=True):
+    """An event and everything its page says around it."""
+
+    seen: Seen
+    uid: str
+    around: Around
+    series: Series | None
+    program: Program | None
+    parent: Seen | None
+    organizations: Mapping[str, Organization]
+    sources: Mapping[str, Source]
+    children: tuple[Seen, ...]
+    editions: tuple[Seen, ...]
+    calls: tuple[Seen, ...]
+    ties: tuple[Tie, ...]
+
+
+def event(c: Connection, event_id: str, *, now: datetime, uid_domain: str) -> EventMaterial:
+    """NotFound for an event that is not there, or not for the public."""
+    stored = events.get(c, event_id)
+    seen = _seen(stored, now)
+    document = seen.document
+    if document.visibility != "public":
+        raise NotFound("event", event_id)
+    parent = _public(events.get_many(c, [document.part_of]).values(), now) if document.part_of else ()
+    editions = (
+        listed(c, EventFilter(series=(document.series,)), now=now, sort="-start") if document.series else ()
+    )
+    children = listed(c, EventFilter(part_of=(event_id,)), now=now)
+    series = entities.find(c, "series", document.series) if document.series else None
+    program = entities.find(c, "program", document.program) if document.program else None
+    return EventMaterial(
+        seen=seen,
+        uid=f"{stored.uid}@{uid_domain}",
+        around=entity_names.named(c, names_used(document), uid_domain=uid_domain),
+        series=series.noun if series and isinstance(series.noun, Series) else None,
+        program=program.noun if program and isinstance(program.noun, Program) else None,
+        parent=parent[0] if parent else None,
+        organizations=organizations(c, [one.id for one in document.organizations]),
+        sources=_sources(c, document),
+        children=children,
+        editions=_others(_whole(editions), {event_id}),
+        calls=_calls(c, document, now=now, without={event_id, *(one.document.id for one in children)}),
+        ties=_ties(c, document, now=now),
+    )
+
+
+def listed(
+    c: Connection, filters: EventFilter, *, now: datetime, sort: Sort = "start", limit: int = MOST
+) -> tuple[Seen, ...]:
+    """The public events among the first that match."""
+    return _public(events.listed(c, filters, now=now, sort=sort, limit=limit).items, now)
+
+
+def many(c: Connection, event_ids: Sequence[str], *, now: datetime) -> dict[str, Seen]:
+    """The public ones of these events."""
+    return {one.document.id: one for one in _public(events.get_many(c, event_ids).values(), now)}
+
+
+def organizations(c: Connection, identifiers: Sequence[str]) -> dict[str, Organization]:
+    found = entities.get_many(c, "organization", list(dict.fromkeys(identifiers)))
+    return {name: one.noun for name, one in found.items() if isinstance(one.noun, Organization)}
+
+
+def _seen(stored: Stored, now: datetime) -> Seen:
+    return Seen(document=_DOCUMENTS.decode(stored.document), phase=stored.phase(now))
+
+
+def _public(stored: Iterable[Stored], now: datetime) -> tuple[Seen, ...]:
+    seen = (_seen(one, now) for one in stored)
+    return tuple(one for one in seen if one.document.visibility == "public")
+
+
+def _whole(editions: Sequence[Seen]) -> tuple[Seen, ...]:
+    """Editions themselves, without what happens within one of them."""
+    return tuple(one for one in editions if one.document.part_of is None)
+
+
+def _others(found: Sequence[Seen], without: set[str]) -> tuple[Seen, ...]:
+    return tuple(one for one in found if one.document.id not in without)
+
+
+def _calls(c: Connection, document: Document, *, now: datetime, without: set[str]) -> tuple[Seen, ...]:
+    """The windows of the same program, the newest first."""
+    if document.program is None:
+        return ()
+    wanted = EventFilter(program=(document.program,), kind=("application_window",))
+    return _others(listed(c, wanted, now=now, sort="-start"), without)
+
+
+def _ties(c: Connection, document: Document, *, now: datetime) -> tuple[Tie, ...]:
+    naming = [by for noun, by in references.named_by(c, "event", document.id) if noun == "event"]
+    found = many(c, list(dict.fromkeys([*(tie.event for tie in document.related), *naming[:MOST]])), now=now)
+    forward = [
+        Tie(relation=tie.relation, seen=found[tie.event], backward=False)
+        for tie in document.related
+        if tie.event in found
+    ]
+    backward = [
+        Tie(relation=tie.relation, seen=found[by], backward=True)
+        for by in naming
+        if by in found
+        for tie in found[by].document.related
+        if tie.event == document.id
+    ]
+    return (*forward, *backward)
+
+
+def _sources(c: Connection, document: Document) -> dict[str, Source]:
+    cited = list(dict.fromkeys(item.source for item in document.evidence))
+    found = entities.get_many(c, "source", cited)
+    return {name: one.noun for name, one in found.items() if isinstance(one.noun, Source)}

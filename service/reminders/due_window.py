@@ -1,0 +1,110 @@
+"""Which events a pass of the planner has to look at. It may name too many, never too few.
+
+An event's day, its zone and the webhook's zone can be days apart from the instant a reminder is due, so the
+store is asked generously; then each distinct way of asking (anchor, offset, hour, zone) is computed once an
+event, however many webhooks share it.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+
+from msgspec import Struct
+
+from service.catalogue import dates
+from service.reminders import moments, offsets
+from service.reminders.moments import Moment
+from service.reminders.plan import Candidate
+from service.reminders.webhook import Anchor, Webhook
+
+# Zones lie 26 hours apart, a reminder may be moved some days ahead, and a day ends a day after it began.
+SLACK = timedelta(days=4)
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """One rule with everything its due instant depends on."""
+
+    anchor: Anchor
+    before: str
+    remind_at: str
+    timezone: str
+
+
+class Stretch(Struct, frozen=True, kw_only=True):
+    """A stretch of one anchor in which events are looked up."""
+
+    opening: bool
+    after: datetime
+    until: datetime
+
+
+def asked(webhook: Webhook) -> frozenset[Asked]:
+    return frozenset(
+        Asked(anchor=rule.anchor, before=rule.before, remind_at=webhook.remind_at, timezone=webhook.timezone)
+        for rule in webhook.reminders
+    )
+
+
+def stretches(rules: Iterable[Asked], *, after: datetime, until: datetime) -> tuple[Stretch, ...]:
+    """Where the anchors of reminders due in `(after, until]` can lie, overlapping stretches joined."""
+    wanted = sorted({_stretch(rule, after, until) for rule in rules}, key=lambda s: (s.opening, s.after))
+    joined: list[Stretch] = []
+    for each in wanted:
+        last = joined[-1] if joined else None
+        if last is not None and last.opening == each.opening and each.after <= last.until:
+            joined[-1] = Stretch(opening=each.opening, after=last.after, until=max(last.until, each.until))
+        else:
+            joined.append(each)
+    return tuple(joined)
+
+
+def _stretch(rule: Asked, after: datetime, until: datetime) -> Stretch:
+    offset = offsets.parse(rule.before)
+    opening = rule.anchor in ("start", "opens")
+    ahead = timedelta(days=offset.days, seconds=offset.seconds)
+    # Hours are exact, and count from the very instant the store knows an event's start by.
+    exact = opening and offset.days == 0 and offset.seconds > 0
+    slack = timedelta(0) if exact else SLACK
+    return Stretch(
+        opening=opening, after=_shifted(after, ahead - slack), until=_shifted(until, ahead + slack)
+    )
+
+
+def due_between(
+    candidates: Iterable[Candidate], rule: Asked, *, after: datetime, until: datetime
+) -> frozenset[str]:
+    """The events for which this rule is due in `(after, until]`."""
+    return frozenset(
+        candidate.event.id
+        for candidate in candidates
+        if (due := _due(candidate, rule)) is not None and after < due <= until
+    )
+
+
+def of_use(candidate: Candidate, rule: Asked, *, until: datetime, since: datetime) -> bool:
+    """Whether a change made at `since` can matter for this rule: due by `until`, and not over by then."""
+    moment = moments.moment(candidate.event, rule.anchor)
+    due = _due(candidate, rule)
+    if not isinstance(moment, Moment) or due is None or due > until:
+        return False
+    return moments.useful_until(moment, offsets.parse(rule.before)) > since
+
+
+def _due(candidate: Candidate, rule: Asked) -> datetime | None:
+    if rule.anchor not in moments.anchors(candidate.event):
+        return None
+    moment = moments.moment(candidate.event, rule.anchor)
+    if not isinstance(moment, Moment):
+        return None
+    return moments.due(
+        moment,
+        offsets.parse(rule.before),
+        remind_at=time.fromisoformat(rule.remind_at),
+        zone=dates.zone(rule.timezone),
+    )
+
+
+def _shifted(instant: datetime, by: timedelta) -> datetime:
+    try:
+        return instant + by
+    except OverflowError:
+        return instant

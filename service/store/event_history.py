@@ -1,0 +1,141 @@
+"""The revision log as reminders read it: each change with the event before and after it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from service.catalogue import evidence, view, windows
+from service.catalogue.event import Event
+from service.reminders.notices import Revised
+from service.reminders.plan import Candidate
+from service.reminders.replan import changed
+from service.store import event_writes, revisions
+from service.store.revisions import Revision
+from service.store.stored_event import Stored
+from service.store.tables import revision as log
+from service.store.timestamps import millis
+
+
+def candidate(stored: Stored) -> Candidate:
+    """A stored event as the planner needs it."""
+    event = stored.event
+    return Candidate(
+        event=event,
+        revision=stored.revision,
+        seq=stored.seq,
+        steps=stored.steps,
+        disputed=evidence.disputed(event),
+        updated_at=stored.updated_at,
+    )
+
+
+def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
+    """The changes of events after this `seq`, oldest first, with what they changed.
+
+    About `limit` of them: what was written at one instant is not torn apart.
+    """
+    rows = revisions.since(c, after, limit)
+    if len(rows) == limit:
+        same = (log.c.noun == "event") & (log.c.seq > rows[-1].seq) & (log.c.at == millis(rows[-1].at))
+        rows += revisions._read(c, select(log).where(same).order_by(log.c.seq))
+    return _with_sides(c, rows, after=after)
+
+
+def revised_lately(c: Connection, *, after: int, until: int, since: datetime) -> tuple[Revised, ...]:
+    """The changes of events in this part of the log that were made after an instant."""
+    part = (log.c.noun == "event") & (log.c.seq > after) & (log.c.seq <= until)
+    rows = revisions._read(c, select(log).where(part, log.c.at > millis(since)).order_by(log.c.seq))
+    return _with_sides(c, rows, after=rows[0].seq - 1) if rows else ()
+
+
+def with_past(
+    c: Connection, candidates: Mapping[str, Candidate], *, since: datetime | None = None, after: int
+) -> dict[str, Candidate]:
+    """The same events, each with the versions that changes after this instant, or this `seq`, replaced."""
+    if since is None and revisions.head(c) <= after:
+        return dict(candidates)
+    later = log.c.seq > after
+    if since is not None:
+        later |= log.c.at > millis(since)
+    its = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & later
+    rows = revisions._read(c, select(log).where(its).order_by(log.c.seq))
+    news = changed(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
+    return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
+
+
+def _with_sides(c: Connection, rows: Sequence[Revision], *, after: int) -> tuple[Revised, ...]:
+    sides = {row.seq: row for row in (*rows, *_last_before(c, {row.id for row in rows}, after))}
+    candidates = _candidates(c, sides.values())
+    newest: dict[str, Candidate | None] = {
+        row.id: candidates[row.seq] for row in sides.values() if row.seq <= after
+    }
+    found = []
+    for row in rows:
+        found.append(
+            Revised(
+                event=row.id,
+                revision=row.revision,
+                seq=row.seq,
+                changed=row.changed,
+                at=row.at,
+                before=newest.get(row.id),
+                after=candidates[row.seq],
+            )
+        )
+        newest[row.id] = candidates[row.seq]
+    return tuple(found)
+
+
+def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
+    """These rows of the log, as far as they are still there."""
+    if not seqs:
+        return {}
+    rows = revisions._read(c, select(log).where(log.c.seq.in_(list(seqs))))
+    return {row.seq: row for row in rows}
+
+
+def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> bytes | None:
+    """The event as it was after this change, with its phase now; of one that is `gone` the last there was.
+
+    One that became internal is gone to everybody outside, and what it became is no business of theirs.
+    """
+    found = _document_before(c, row) if gone else row.document
+    if found is None:
+        return None
+    event = view.event_of(found)
+    steps = windows.phase_steps(event, seen=event_writes.last_seen(c, [event])[event.id])
+    return view.with_phase(found, windows.phase_at(steps, now))
+
+
+def _document_before(c: Connection, row: Revision) -> bytes | None:
+    earlier = (log.c.noun == "event") & (log.c.id == row.id) & (log.c.seq < row.seq)
+    query = select(log.c.document).where(earlier, log.c.document.is_not(None))
+    found = c.execute(query.order_by(log.c.seq.desc()).limit(1)).scalar_one_or_none()
+    return None if found is None else str(found).encode()
+
+
+def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision, ...]:
+    earlier = (log.c.noun == "event") & log.c.id.in_(list(ids)) & (log.c.seq <= seq)
+    last = select(func.max(log.c.seq)).where(earlier).group_by(log.c.id)
+    return revisions._read(c, select(log).where(log.c.seq.in_(last)))
+
+
+def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate | None]:
+    events = {row.seq: (row, view.event_of(row.document)) for row in rows if row.document is not None}
+    seen = event_writes.last_seen(c, [event for _, event in events.values()])
+    made: dict[int, Candidate | None] = {row.seq: None for row in rows}
+    for seq, (row, event) in events.items():
+        made[seq] = _candidate(row, event, steps=windows.phase_steps(event, seen=seen[event.id]))
+    return made
+
+
+def _candidate(row: Revision, event: Event, *, steps: tuple[windows.Step, ...]) -> Candidate:
+    return Candidate(
+        event=event,
+        revision=row.revision,
+        seq=row.seq,
+        steps=steps,
+        disputed=evidence.disputed(event),
+        updated_at=row.at,
+    )
