@@ -17,7 +17,8 @@ from sqlalchemy import update
 from benchmarks.store import number_on, urls
 from benchmarks.webhooks_dday import MASTER
 from service.catalogue.event import Event, Text
-from service.reminders import fanout, signing
+from service.delivery import planner
+from service.reminders import signing
 from service.reminders.webhook import NewWebhook, Rule, created
 from service.store import events, webhooks
 from service.store.engine import Store
@@ -48,12 +49,12 @@ def plan(url: str, sink: int, *, instants: int, every: int, count: int, destinat
             some = due[first : first + MOST_RULES]
             _subscribe(store, f"http://127.1.0.{n + 1}:{sink}/", f"whk_{first}_{n}", start, some, now=now)
     number_on(store)
-    fanout.run_once(store, now=now)
+    planner.run_once(store, now=now)
     text = start.strftime("%Y-%m-%dT%H:%M")
     one = Event(id="due", kind="conference", name=Text(ko="벤치", en="Bench"), start=text, timezone="UTC")
     many = [msgspec.structs.replace(one, id=f"due-{n}") for n in range(count // destinations)]
     store.write(lambda c: events.put_many(c, many, now=now, cause="bench"))
-    planned = fanout.run_once(store, now=now, look_ahead=2 * LATER).planned
+    planned = planner.run_once(store, now=now, look_ahead=2 * LATER).planned
     store.close()
     assert planned == len(due) * count, f"{planned} planned, {len(due) * count} wanted"
     return due

@@ -17,12 +17,13 @@ from service import server
 from service.carrier.carrier import Carrier
 from service.catalogue.event import Event, Text
 from service.clock import SystemClock
+from service.delivery import outbox, planner, worker
+from service.delivery.limits import Tempo
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import deliver, fanout, outbox, signing
-from service.reminders.tempo import Tempo
+from service.reminders import signing
 from service.reminders.webhook import NewWebhook, Rule, created
 from service.store import claims, events, results, waiting, webhooks
 from service.store.claims import Claimed
@@ -76,13 +77,13 @@ def prepare(store: Store, task: Task) -> datetime:
     written = [replace(event, id=f"due-{n:06}") for n in range(many)]
     # As most reminders are: of events that are known long before, planned when their time comes near.
     known = now - KNOWN
-    fanout.run_once(store, now=known)
+    planner.run_once(store, now=known)
     for start in range(0, many, 1000):
         batch = written[start : start + 1000]
         store.write(lambda c, batch=batch: events.put_many(c, batch, now=known, cause="bench"))
-    fanout.run_once(store, now=known)
+    planner.run_once(store, now=known)
     began, cpu = time.time(), time.process_time()
-    planned = fanout.run_once(store, now=now).planned
+    planned = planner.run_once(store, now=now).planned
     say(planned=planned, planning=time.time() - began, planning_cpu=time.process_time() - cpu)
     return due
 
@@ -160,7 +161,7 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     egress, metrics = await outward(task), Metrics()
     masters = {signing.key_id(MASTER): MASTER}
     shares, handed = Shares(store), Handed()
-    sender = deliver.Deliverer(
+    sender = worker.Deliverer(
         store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=tempo(task)
     )
     wait_for_start()

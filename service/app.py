@@ -34,13 +34,13 @@ from service.bootstrap import Service as Service
 from service.bootstrap import open_service as open_service
 from service.clock import Clock
 from service.clock_sync import keeping
+from service.delivery.schedule import delivering
 from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
-from service.feedcache.private import Addresses
+from service.feedcache.saved import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.answers import Copies
-from service.schedule import delivering
 from service.sender.apart import sending_apart
 from service.settings import Settings
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from service.clock import SimulatedClock
-from service.reminders import fanout
-from service.reminders.deliver import Deliverer
+from service.delivery import planner
+from service.delivery.worker import Deliverer
 from service.store import deliveries
 from service.store.engine import Store
 
@@ -35,7 +35,7 @@ class Replay:
 
     async def _settle(self) -> None:
         now = self._clock.now()
-        await asyncio.to_thread(fanout.run_once, self._store, now=now, look_ahead=LOOK_AHEAD)
+        await asyncio.to_thread(planner.run_once, self._store, now=now, look_ahead=LOOK_AHEAD)
         await self._deliverer.run_once()
 
     async def _next(self) -> datetime:

@@ -14,13 +14,14 @@ from msgspec.structs import replace
 from service.catalogue import validation as catalogue_rules
 from service.catalogue.event import Event, Text
 from service.clock import Clock, SimulatedClock, SystemClock
+from service.delivery import planner
+from service.delivery.limits import Tempo
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics
-from service.reminders import fanout, signing
-from service.reminders.deliver import Deliverer
+from service.reminders import signing
 from service.reminders.plan import Planned
-from service.reminders.tempo import Tempo
 from service.reminders.webhook import Change, NewWebhook, Rule, Webhook, created
 from service.store import deliveries, events, webhooks
 from service.store.engine import Store
@@ -109,8 +110,8 @@ class World:
         self.store, self.clock, self.tempo, self.metrics = store, SimulatedClock(now), tempo, Metrics()
         self.plan()  # the first pass only notes the time
 
-    def plan(self, **options: timedelta) -> fanout.Pass:
-        return fanout.run_once(self.store, now=self.clock.now(), **options)
+    def plan(self, **options: timedelta) -> planner.Pass:
+        return planner.run_once(self.store, now=self.clock.now(), **options)
 
     def send(self, chance: Callable[[], float] = lambda: 0.5) -> int:
         async def once() -> int:

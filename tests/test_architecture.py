@@ -50,7 +50,7 @@ MAY_OPEN_CONNECTIONS = {
     "service/carrier/child.py",  # a pair of sockets with its own child
     "service/carrier/program.py",  # the child's end of that pair
     "service/offspring.py",  # passes a child its end of a pair
-    "service/sender/keeper.py",  # a pair of sockets with its own child
+    "service/delivery/supervisor.py",  # a pair of sockets with its own child
     "service/sender/program.py",  # the child's end of that pair
     "service/server.py",  # asks whether the port is free; listens, dials nobody
     "service/cli/remote.py",  # the client of our own API, at the address the operator gives

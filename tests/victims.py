@@ -13,11 +13,11 @@ from pathlib import Path
 
 from service.carrier.carrier import Carrier
 from service.clock import SystemClock
+from service.delivery import planner
+from service.delivery.limits import Tempo
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
 from service.errors import Unavailable
-from service.reminders import fanout
-from service.reminders.deliver import Deliverer
-from service.reminders.tempo import Tempo
 from service.reminders.webhook import Rule
 from service.store import events
 from service.store.engine import Store
@@ -61,7 +61,7 @@ async def _live(
             if writes:
                 await _write(store, book, start)
             now = datetime.now(UTC)
-            await asyncio.to_thread(fanout.run_once, store, now=now, look_ahead=2 * SECOND)
+            await asyncio.to_thread(planner.run_once, store, now=now, look_ahead=2 * SECOND)
         sender.nudge()
         await asyncio.sleep(0.05)
 
@@ -97,7 +97,7 @@ async def _until_told(
     while not told.is_set():
         if writes:
             await _write(store, book, start)
-        await asyncio.to_thread(fanout.run_once, store, now=datetime.now(UTC), look_ahead=2 * SECOND)
+        await asyncio.to_thread(planner.run_once, store, now=datetime.now(UTC), look_ahead=2 * SECOND)
         sender.nudge()
         await asyncio.sleep(0.02)
     await sender.drain()

@@ -18,12 +18,12 @@ from sqlalchemy import Connection
 
 from service.app import build, open_service
 from service.clock import SimulatedClock
+from service.delivery.limits import Tempo
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.egress.resolver import LookUp
 from service.reminders import signing
-from service.reminders.deliver import Deliverer
-from service.reminders.tempo import Tempo
 from service.settings import Settings
 from service.store import deliveries, webhooks
 from tests.reminding import MASTER, NOON, TLS, a_webhook, message

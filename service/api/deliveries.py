@@ -15,9 +15,9 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter,
 from service.api.request import Call
 from service.api.responses import Answer, Page
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
+from service.delivery.prepare import MADE_ANEW, is_told
 from service.errors import At, BadParameters, Conflict, Unprocessable
 from service.reminders.plan import MessageType
-from service.reminders.prepare import MADE_ANEW, is_told
 from service.reminders.retry import Outcome
 from service.reminders.webhook import Anchor, Webhook
 from service.store import deliveries, events, results, webhooks

@@ -14,9 +14,9 @@ from service.calendar_clients import Subscription
 from service.catalogue.event import Language
 from service.catalogue.validation import FEED_NAMES
 from service.errors import NotFound
-from service.feedcache import asked
+from service.feedcache import request
 from service.feedcache.cache import FeedCache
-from service.feedcache.edition import Edition
+from service.feedcache.rendering import Edition
 from service.store import entity_names
 
 LANGUAGES: tuple[Language, ...] = ("ko", "en")
@@ -93,7 +93,7 @@ def _places(groups: set[str]) -> list[Place]:
 
 async def _view(feeds: FeedCache, place: Place, base_url: str) -> FeedView | None:
     lang = LANGUAGES[place.lang]
-    found = asked.read(f"/feeds/{lang}/{place.name}.ics", b"")
+    found = request.read(f"/feeds/{lang}/{place.name}.ics", b"")
     if found is None:
         return None
     try:

@@ -10,8 +10,8 @@ from service.api import openapi
 from service.api.operations import Parameter
 from service.api.queries import FILTER_PARAMETERS
 from service.catalogue.event import SLUG_PATTERN, Language
-from service.feedcache import options, private
-from service.feedcache.options import DEFAULTS, OPTIONS, OneOf, Reach
+from service.feedcache import request, saved
+from service.feedcache.request import DEFAULTS, OPTIONS, OneOf, Reach
 
 TAG = "Feeds"
 PUBLIC = "/feeds/{lang}/{name}.{format}"
@@ -20,7 +20,7 @@ PRIVATE = "/feeds/p/{token}/{name}.{format}"
 
 _WORDS = {
     "windows": "How application windows are shown: their edges, a bar from end to end, both, or not at all.",
-    "alarms": f"When to ring before each entry: up to {options.MOST_ALARMS} lengths such as `P7D,PT2H`.",
+    "alarms": f"When to ring before each entry: up to {request.MOST_ALARMS} lengths such as `P7D,PT2H`.",
     "cancelled": "Whether a cancelled event is kept as cancelled, marked in its title, or left out.",
     "placeholders": "Whether what is known to the month only is shown, as tentative entries on the 1st.",
     "levels": "Only whole events, only their parts, or both.",
@@ -50,7 +50,7 @@ def paths() -> dict[str, dict[str, Any]]:
     )
     event = _in_path("id", "The id of the event.", slug)
     token = _in_path(
-        "token", "The secret of the address, as it was shown once.", {"pattern": f"^{private.FORM}$"}
+        "token", "The secret of the address, as it was shown once.", {"pattern": f"^{saved.FORM}$"}
     )
     label = _in_path("name", "Any name; it is for people only.", {"pattern": "^[^/]{1,300}$"})
     return {
@@ -117,13 +117,13 @@ def _text(pattern: str) -> dict[str, Any]:
 
 
 _SCHEMAS: Mapping[Callable[[str], Any], dict[str, Any]] = {
-    options.flag: {"type": "string", "enum": list(options.FLAGS)},
-    options.period: _text(options.PERIOD.pattern),
-    options.alarms: {
+    request.flag: {"type": "string", "enum": list(request.FLAGS)},
+    request.period: _text(request.PERIOD.pattern),
+    request.alarms: {
         "type": "array",
-        "items": _text(options.LENGTH.pattern),
+        "items": _text(request.LENGTH.pattern),
         "minItems": 1,
-        "maxItems": options.MOST_ALARMS,
+        "maxItems": request.MOST_ALARMS,
     },
 }
 

@@ -15,14 +15,14 @@ from litestar.types import ASGIApp, Receive, Send
 from feeds.formats import FORMATS
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
-from service.feedcache import asked, private, saved
+from service.feedcache import request, saved
 from service.feedcache.ahead import Ahead
-from service.feedcache.asked import Asked
 from service.feedcache.cache import FeedCache
-from service.feedcache.edition import Edition
-from service.feedcache.material import OutOfDate
-from service.feedcache.private import Addresses
-from service.feedcache.validators import condition, http_date, is_held
+from service.feedcache.conditional import condition, http_date, is_held
+from service.feedcache.rendering import Edition
+from service.feedcache.request import Asked
+from service.feedcache.saved import Addresses
+from service.feedcache.selection import OutOfDate
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 BAD_REQUEST = 400
@@ -202,7 +202,7 @@ class Feeds:
         except Problem as problem:
             await self._refuse(problem, scope, send)
         except Exception:
-            _log.exception("%s failed", path if self._manner(path) is self._public else private.FOLDER)
+            _log.exception("%s failed", path if self._manner(path) is self._public else saved.FOLDER)
             await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
 
     async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
@@ -224,7 +224,7 @@ class Feeds:
         return leads and self._cache.fresh(hot.edition, now=now)
 
     def _manner(self, path: str) -> Manner:
-        return self._private if path.startswith(private.FOLDER) else self._public
+        return self._private if path.startswith(saved.FOLDER) else self._public
 
     async def _answer(self, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime) -> None:
         method = scope["method"]
@@ -257,7 +257,7 @@ class Feeds:
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
-        if place[0].startswith(private.FOLDER):
+        if place[0].startswith(saved.FOLDER):
             found, edition, look = await self._private_now(*place)
         else:
             found, edition, look = await self._public_now(*place, hot)
@@ -271,7 +271,7 @@ class Feeds:
         return made
 
     async def _public_now(self, path: str, query: bytes, hot: Hot | None) -> tuple[Asked, Edition, int]:
-        found = hot.asked if hot else asked.read(path, query)
+        found = hot.asked if hot else request.read(path, query)
         if found is None:
             raise NotFound("feed", path.removeprefix("/feeds/")[:100])
         return found, await self._cache.get(found), 0

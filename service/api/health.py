@@ -10,9 +10,9 @@ from litestar import Litestar, Response, get
 from service.api import docs, feed_operations, openapi, responses
 from service.api.operations import Media, operation
 from service.api.request import Call
+from service.delivery import planner
 from service.errors import Unavailable
 from service.metrics import CONTENT_TYPE
-from service.reminders import fanout
 
 TAG = "About"
 MOST_BEHIND = timedelta(seconds=30)
@@ -44,7 +44,7 @@ async def ready(request: Call) -> Response[bytes]:
 
     `degraded` while the clock has jumped and is not believed yet: all is answered, nothing new is sent.
     """
-    behind = await request.service.store.reading(lambda c: fanout.lag(c, now=request.service.clock.now()))
+    behind = await request.service.store.reading(lambda c: planner.lag(c, now=request.service.clock.now()))
     if behind > MOST_BEHIND:
         raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
     return responses.sent(responses.value(_readiness(request.service.clock.jump)))

@@ -14,8 +14,8 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Scope, ope
 from service.api.request import Call
 from service.api.responses import Answer, Page
 from service.catalogue.event import Line
+from service.delivery import worker
 from service.errors import At, NotFound, Unprocessable
-from service.reminders import logbook
 from service.store import api_keys
 from service.store.api_keys import Key
 
@@ -116,7 +116,7 @@ async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     done = await request.service.store.writing(lambda c: api_keys.revoke(c, key_id, now=now))
     metrics.superseded.inc(done.superseded)
     metrics.disabled.inc(len(done.webhooks))
-    logbook.switched_off(done.webhooks)
+    worker.switched_off(done.webhooks)
     return responses.sent(responses.NOTHING)
 
 

@@ -30,11 +30,11 @@ from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
 from service.catalogue.vocabulary import pick
 from service.errors import At, Conflict, Unprocessable
-from service.feedcache import private, saved
-from service.feedcache.asked import Asked
+from service.feedcache import saved
 from service.feedcache.cache import FeedCache
-from service.feedcache.edition import Edition
-from service.feedcache.material import OutOfDate
+from service.feedcache.rendering import Edition
+from service.feedcache.request import Asked
+from service.feedcache.selection import OutOfDate
 from service.reminders import offsets
 from service.store import saved_feeds
 from service.store.saved_feeds import Address, Kept
@@ -203,9 +203,9 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
     base, name = request.service.settings.base_url, saved.file_name(feed.name)
     return Formats(
-        ics=base + private.address(token, name, "ics"),
-        json=base + private.address(token, name, "json"),
-        atom=base + private.address(token, name, "atom"),
+        ics=base + saved.address(token, name, "ics"),
+        json=base + saved.address(token, name, "json"),
+        atom=base + saved.address(token, name, "atom"),
     )
 
 

@@ -19,10 +19,10 @@ from service.api.operations import Parameter, operation
 from service.api.request import Call
 from service.api.responses import Answer
 from service.api.webhooks import sealed
+from service.delivery.prepare import Subscribers
 from service.errors import At, Conflict, Unprocessable
 from service.reminders import offsets, signing
 from service.reminders.signing import SigningKey
-from service.reminders.subscribers import Subscribers
 from service.store import webhook_secrets as kept
 from service.store import webhooks
 from service.store.webhook_secrets import Secret

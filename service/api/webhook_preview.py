@@ -15,12 +15,13 @@ from service.api.operations import Parameter, operation
 from service.api.request import Call
 from service.api.responses import Answer
 from service.catalogue.event import Slug
+from service.delivery import send_now
+from service.delivery.prepare import Outbound
 from service.errors import At, KeyInUse, Unprocessable
-from service.reminders import due_window, once
+from service.reminders import due_window
 from service.reminders import preview as sample
 from service.reminders.messages import formats
 from service.reminders.plan import Candidate, Planned
-from service.reminders.prepare import Outbound
 from service.reminders.preview import MOST_ROWS, Upcoming, spoken_of, upcoming
 from service.reminders.webhook import Webhook
 from service.store import deliveries, event_history, events, webhooks
@@ -97,7 +98,7 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     if isinstance(begun, Answer):
         return responses.sent(begun)
     delivery = begun.claimed.planned.id
-    answer = await once.send(
+    answer = await send_now.send(
         service.store,
         service.egress,
         begun,
@@ -119,7 +120,7 @@ def _begun(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> Outb
     planned, body = _trial(c, request, webhook_id, wanted)
     if repeats:
         repeats.note(c, planned.id)
-    return once.place(c, planned, body, now=request.now, masters=service.masters)
+    return send_now.place(c, planned, body, now=request.now, masters=service.masters)
 
 
 def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tuple[Planned, bytes]:

@@ -19,7 +19,7 @@ from service.settings import foreign_environment
 log = logging.getLogger(__name__)
 START_SECONDS = 30.0
 # A child that has not answered so long after the deadline it keeps itself does not work any more. Less than
-# the part of a lease that a send must leave over (`service.reminders.tempo`).
+# the part of a lease that a send must leave over (`service.delivery.limits`).
 GRACE_SECONDS = 3.0
 WATCH_SECONDS = 0.5
 # Nobody knows whether it arrived.

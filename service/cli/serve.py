@@ -16,7 +16,7 @@ from service.app import Service, build, open_service
 from service.cli.catalogue import parsed
 from service.cli.console import announce, settings_flags
 from service.clock_sync import keeping
-from service.schedule import delivering
+from service.delivery.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
 

@@ -16,9 +16,9 @@ from service.catalogue.filters import FilterBody
 from service.cli.arguments import EVERY_CHANGE
 from service.cli.catalogue import parsed
 from service.clock import SimulatedClock
+from service.delivery.worker import Deliverer
 from service.reminders import signing as signing_secrets
 from service.reminders import webhook
-from service.reminders.deliver import Deliverer
 from service.reminders.webhook import NewWebhook, Rule, Webhook
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store import webhooks

@@ -12,7 +12,7 @@ from time import monotonic
 import msgspec
 
 from service.feedcache.cache import FeedCache, Making
-from service.feedcache.edition import Edition
+from service.feedcache.rendering import Edition
 
 # Made in one run: no more than is joined in some milliseconds.
 MOST_AT_ONCE = 8

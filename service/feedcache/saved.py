@@ -5,19 +5,29 @@ Programs disable a calendar on a 4xx, so what a later version no longer knows is
 
 import re
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
+from urllib.parse import quote, urlencode
 
 import msgspec
 
+from feeds.entry import Entry
 from service.catalogue import filters, validation
+from service.catalogue.date_labels import Words
 from service.catalogue.event import Language, Text
+from service.catalogue.filters import HOME
 from service.catalogue.saved_feed import NewSavedFeed, PatchSavedFeed, SavedFeed
 from service.catalogue.validation import Fault, Invalid, refuse
-from service.feedcache.asked import Asked, Moved, Saved, Suffix, choose, read_query
-from service.feedcache.options import OPTIONS, Options, Pairs
+from service.catalogue.vocabulary import pick
+from service.clock import Clock
+from service.errors import Gone, NoSuchFeed
+from service.feedcache.request import OPTIONS, Asked, Moved, Options, Pairs, Saved, Suffix, choose, read_query
+from service.store import saved_feeds
+from service.store.engine import Store
+from service.store.saved_feeds import Lead
 
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 60
@@ -160,3 +170,111 @@ def _pairs(values: Mapping[str, Any]) -> Pairs:
 
 def _spelt(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# FOLDED service/feedcache/private.py: Private addresses: what a token leads to. Whether it still does is asked of the store whenever a copy is to
+# FOLDED service/feedcache/private.py: be made or may be out of date; that one is dead is remembered, as programs go on asking for years.
+FOLDER = "/feeds/p/"
+MOST_DEAD = 10_000
+
+FORM = "[a-z0-9]{8}_[A-Za-z0-9_-]{43}"
+_PATH = re.compile(rf"/feeds/p/(?P<token>{FORM})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)")
+
+
+def address(token: str, name: str, suffix: Suffix) -> str:
+    """The path under which a feed is private. Its last part is for people; only the token counts."""
+    return f"{FOLDER}{token}/{quote(name)}.{suffix}"
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What stands in a private address."""
+
+    token: str
+    suffix: Suffix
+
+
+class Addresses:
+    """Looks tokens up. Used from the event loop only."""
+
+    def __init__(self, store: Store, *, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._dead: OrderedDict[bytes, None] = OrderedDict()
+
+    def read(self, path: str) -> Key:
+        """What a path names, without the store: Gone if known to be dead, NoSuchFeed if it is nothing."""
+        found = _PATH.fullmatch(path)
+        if found is None:
+            raise NoSuchFeed
+        if (digest := _digest(found["token"])) in self._dead:
+            self._dead.move_to_end(digest)
+            raise gone()
+        return Key(token=found["token"], suffix=cast(Suffix, found["suffix"]))
+
+    async def asked(self, key: Key, query: bytes) -> Asked:
+        """The feed it leads to. Gone once it is dead, NoSuchFeed where there never was one."""
+        token, now = key.token, self._clock.now()
+        lead = await self._store.glancing(lambda c: saved_feeds.find_address(c, token, now=now))
+        if lead is None:
+            raise NoSuchFeed
+        if lead.ended:
+            self._bury(_digest(token))
+            raise gone()
+        return asked(
+            lead.document,
+            key.suffix,
+            query,
+            feed=lead.feed,
+            version=lead.version,
+            moved=_moved(lead),
+        )
+
+    def _bury(self, digest: bytes) -> None:
+        self._dead[digest] = None
+        if len(self._dead) > MOST_DEAD:
+            self._dead.popitem(last=False)
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode()).digest()
+
+
+def gone() -> Gone:
+    return Gone("This address of a feed is no longer in use. Ask whoever gave it to you for the new one.")
+
+
+def _moved(lead: Lead) -> Moved | None:
+    if lead.replaced_at is None or lead.ends_at is None:
+        return None
+    return Moved(since=lead.replaced_at, until=lead.ends_at)
+
+
+# FOLDED service/feedcache/moved.py: The entry that an address bears once another stands in its place: over every day until it is dead.
+# FOLDED service/feedcache/moved.py:
+# FOLDED service/feedcache/moved.py: It does not say where the feed has moved to. Whoever has the old address may have it because it leaked.
+TITLE = Words(ko="이 캘린더의 주소가 바뀌었습니다", en="This feed has moved")
+ABOUT = Words(
+    ko="이 주소는 {}까지만 쓸 수 있습니다. 주소를 알려 준 사람에게 새 주소를 물어보세요.",
+    en="This address works until {}. Ask whoever gave it to you for the new one.",
+)
+
+
+def notice(saved: Saved, lang: Language, *, uid_domain: str) -> Entry | None:
+    """The entry, if the address asked for was replaced.
+
+    Another end makes another entry: no program can keep the old one.
+    """
+    if saved.moved is None:
+        return None
+    first, last = (moment.astimezone(HOME).date() for moment in (saved.moved.since, saved.moved.until))
+    return Entry(
+        uid=f"moved-{last:%Y%m%d}-{saved.id}@{uid_domain}",
+        sequence=0,
+        created=saved.moved.since,
+        updated=saved.moved.since,
+        title=pick(TITLE, lang),
+        start=first,
+        end=last + timedelta(days=1),
+        when=f"~ {last.isoformat()}",
+        description=pick(ABOUT, lang).format(last.isoformat()),
+        language=lang,
+    )

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from service.bootstrap import Service
-from service.schedule import SECOND, Housekeeping, Tick, plan, ticking
-from service.sender.keeper import Keeper
+from service.delivery.schedule import SECOND, Housekeeping, Tick, plan, ticking
+from service.delivery.supervisor import Keeper
 from service.store import webhooks
 
 

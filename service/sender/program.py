@@ -15,8 +15,8 @@ from service import logs, offspring, server, settings
 from service.bootstrap import Service, open_service
 from service.clock import Reading, SteadyClock
 from service.clock_sync import keeping
+from service.delivery.schedule import delivering
 from service.line import Line
-from service.schedule import delivering
 from service.sender.word import News, Stop, Terms
 from service.store.locks import SendingLock
 

@@ -330,10 +330,10 @@ REDELIVERY_USEFUL = timedelta(days=1)
 
 
 def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: datetime) -> Delivery:
-    """T9: send a finished redeliver again, under the same id and with the same body."""
+    """T9: send a finished one again, under the same id and with the same body."""
     current, _ = deliveries.get(c, delivery_id, owner=owner)
     if _again(c, delivery.c.id == delivery_id, now=now) != 1:
-        raise Conflict(f"The delivery is {current.state}; only a finished redeliver can be sent again.")
+        raise Conflict(f"The delivery is {current.state}; only a finished one can be sent again.")
     return deliveries.get(c, delivery_id, owner=owner)[0]
 
 

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from service.clock import SystemClock
-from service.reminders.deliver import Deliverer
-from service.reminders.tempo import Tempo
+from service.delivery.limits import Tempo
+from service.delivery.worker import Deliverer
 from service.store import deliveries
 from service.store.engine import Store
 from service.store.tables import attempt, delivery

@@ -9,8 +9,8 @@ import pytest
 
 from service.bootstrap import open_service
 from service.clock import SimulatedClock, SystemClock
-from service.reminders.deliver import Deliverer
-from service.schedule import Clockwork, Housekeeping, delivering
+from service.delivery.schedule import Clockwork, Housekeeping, delivering
+from service.delivery.worker import Deliverer
 from service.settings import Settings
 from service.store import deliveries
 from tests.reminding import HOUR, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
@@ -69,7 +69,7 @@ def test_reminders_that_go_out_late_are_told_in_the_log(service, caplog, late, w
         service.clock.move_to(NOON + MINUTE + late * SECOND)
         await Housekeeping(service).measure()
 
-    with caplog.at_level(logging.WARNING, logger="service.schedule"):
+    with caplog.at_level(logging.WARNING, logger="service.delivery.schedule"):
         asyncio.run(run())
     assert [record.getMessage() for record in caplog.records] == [
         "reminders are 31 s late: 1 deliveries are due"
@@ -105,7 +105,7 @@ def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
         service.clock.move_to(NOON + 5 * HOUR)
         await work.plan()
 
-    with caplog.at_level(logging.INFO, logger="service.reminders.logbook"):
+    with caplog.at_level(logging.INFO, logger="service.delivery.worker"):
         asyncio.run(run())
     assert caplog.messages == ["1 deliveries were planned too late to be sent"]
     assert value(service, "dday_deliveries_expired_total") == 1

@@ -14,10 +14,10 @@ from service.app import build
 from service.bootstrap import open_service
 from service.clock import HOLD, Reading, SteadyClock, running
 from service.clock_sync import keeping, read, steady, tell
+from service.delivery.schedule import delivering
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
 from service.metrics import Metrics
-from service.reminders.deliver import Deliverer
-from service.schedule import delivering
 from service.settings import Settings
 from service.store import planner_position
 from service.store.engine import Store

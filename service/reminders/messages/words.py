@@ -134,7 +134,7 @@ WORDS: dict[Language, Words] = {
             "end": "End",
             "name": "Name",
             "summary": "Summary",
-            "kind": "MessageType",
+            "kind": "Kind",
             "status": "Status",
             "place": "Place",
             "timezone": "Time zone",

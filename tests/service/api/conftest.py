@@ -13,8 +13,8 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
-from service.reminders.deliver import Deliverer
 from service.settings import Settings
 from service.store.engine import Store
 from tests.reminding import LOOPBACK, TLS

@@ -13,7 +13,7 @@ from litestar.testing import AsyncTestClient, TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.reminders import fanout
+from service.delivery import planner
 from service.settings import Settings
 from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
@@ -126,7 +126,7 @@ def test_nothing_is_sent_again_to_a_webhook_before_it_is_active(served: Client, 
     assert served.post(many, headers=mine, json=span | {"until": "2026-03-02T00:00:00Z"}).json() == {
         "redelivered": 1
     }
-    fanout.run_once(store, now=NOW)
+    planner.run_once(store, now=NOW)
     assert served.get(f"/v1/deliveries/{found}", headers=mine).json()["state"] == "pending"
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.reminders import fanout
+from service.delivery import planner
 from service.reminders.retry import Answer, Verdict
 from service.store import api_keys, claims, results
 from service.store.results import Result
@@ -22,10 +22,10 @@ def a_dead_delivery(store, *, now):
     """A webhook of a new key with one delivery that failed for good; its id, and the key as a header."""
     key, plaintext = store.write(lambda c: api_keys.create(c, "mine", scopes=("webhooks",), now=now))
     hook = a_webhook("http://127.0.0.1:9/", now=now, owner=key.id)
-    fanout.run_once(store, now=now)
+    planner.run_once(store, now=now)
     add(store, hook, now=now)
     put(store, an_event("talk", now + HOUR + MINUTE), now=now)
-    fanout.run_once(store, now=now)
+    planner.run_once(store, now=now)
     found = store.read(lambda c: c.exec_driver_sql("select id from delivery").scalar_one())
     claim = lambda c: claims.claim(c, [found], worker="w", now=now, lease=MINUTE)  # noqa: E731
     [claimed] = store.write(claim)
@@ -230,6 +230,6 @@ def test_the_numbers_are_shown_without_a_key_and_without_names(client, sent):
 
 def test_it_is_not_ready_while_planning_is_behind(client, clock, sent):
     assert client.get("/readyz").status_code == 200
-    clock.advance(fanout.LOOK_AHEAD + timedelta(seconds=31))
+    clock.advance(planner.LOOK_AHEAD + timedelta(seconds=31))
     late = client.get("/readyz")
     assert (late.status_code, late.json()["detail"]) == (503, "Reminders are planned 31 s behind.")

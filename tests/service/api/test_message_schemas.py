@@ -14,7 +14,7 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.reminders import fanout
+from service.delivery import planner
 from service.reminders.webhook import Change
 from tests.receiver import Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, send, settings_in
@@ -40,7 +40,7 @@ def edit(client: Client, **fields: Any) -> None:
 def plan_and_send(client: Client) -> None:
     service = client.app.state.service
     service.clock.move_to(service.clock.now() + timedelta(minutes=1))
-    fanout.run_once(service.store, now=service.clock.now())
+    planner.run_once(service.store, now=service.clock.now())
     send(client)
 
 

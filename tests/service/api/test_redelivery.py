@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.reminders import fanout
+from service.delivery import planner
 from service.store import webhooks
 from tests.receiver import Receiver
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, send, settings_in
@@ -51,8 +51,8 @@ def expired(client: Client, key: dict[str, str], receiver: Receiver) -> str:
     store = client.app.state.service.store
     preview = client.get(f"/v1/webhooks/{hook}/upcoming", headers=key).json()
     [item] = preview["items"]
-    fanout.run_once(store, now=NOW)
-    fanout.run_once(store, now=NOW, look_ahead=30 * DAY)
+    planner.run_once(store, now=NOW)
+    planner.run_once(store, now=NOW, look_ahead=30 * DAY)
     statement = "update delivery set state = 'expired', reason = 'too_late', finished_at = 1"
     store.write(lambda c: c.exec_driver_sql(statement))
     found: str = item["delivery"]
@@ -175,4 +175,4 @@ def test_a_notice_that_was_never_sent_does_not_tell_of_what_was_pulled_back(
 
 
 def plan(client: Client) -> None:
-    fanout.run_once(client.app.state.service.store, now=NOW, look_ahead=30 * DAY)
+    planner.run_once(client.app.state.service.store, now=NOW, look_ahead=30 * DAY)

@@ -10,7 +10,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.reminders import fanout
+from service.delivery import planner
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key
 
 Client = TestClient[Litestar]
@@ -57,8 +57,8 @@ def test_the_webhooks_of_a_revoked_key_are_switched_off_and_what_waited_is_taken
     store, other = client.app.state.service.store, new_key(client, "webhooks")
     mine, theirs = made(client, key), made(client, other)
     client.put("/v1/events/summit", json=EVENT, headers=bearer(ADMIN))
-    fanout.run_once(store, now=NOW)
-    fanout.run_once(store, now=NOW, look_ahead=timedelta(days=30))
+    planner.run_once(store, now=NOW)
+    planner.run_once(store, now=NOW, look_ahead=timedelta(days=30))
     revoke(client, key)
     off = client.get(mine, headers=bearer(ADMIN)).json()
     assert (off["state"], off["disabled_reason"]) == ("disabled", "key_revoked")
@@ -67,7 +67,7 @@ def test_the_webhooks_of_a_revoked_key_are_switched_off_and_what_waited_is_taken
     assert states(client, theirs) == [("pending", None)]
     counted = ("dday_deliveries_superseded_total", "dday_webhooks_disabled_total")
     assert [metric(client, each) for each in counted] == [1, 1]
-    fanout.run_once(store, now=NOW, look_ahead=timedelta(days=30))
+    planner.run_once(store, now=NOW, look_ahead=timedelta(days=30))
     assert states(client, mine) == [("superseded", "withdrawn")]
     assert f"webhook {off['id']} was switched off: key_revoked" in caplog.messages
 

@@ -12,7 +12,7 @@ from litestar.testing import TestClient
 from sqlalchemy import Connection
 
 from service.clock import SimulatedClock
-from service.reminders import fanout
+from service.delivery import planner
 from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key
 
@@ -225,9 +225,9 @@ def test_what_a_deleted_webhook_still_waited_for_is_counted_as_taken_back(
     client: Client, key: dict[str, str], curator: dict[str, str], hook: dict[str, Any]
 ) -> None:
     service = client.app.state.service
-    fanout.run_once(service.store, now=NOW)
+    planner.run_once(service.store, now=NOW)
     assert client.put("/v1/events/call-2026", json=EVENT, headers=curator).status_code == 201
-    fanout.run_once(service.store, now=NOW, look_ahead=timedelta(days=30))
+    planner.run_once(service.store, now=NOW, look_ahead=timedelta(days=30))
     assert client.delete(f"/v1/webhooks/{hook['id']}", headers=key).status_code == 204
     assert service.metrics.registry.get_sample_value("dday_deliveries_superseded_total") == 2
 
@@ -247,15 +247,15 @@ def test_a_new_name_makes_nothing_due_that_was_already_past(
     client: Client, key: dict[str, str], curator: dict[str, str], clock: SimulatedClock, hook: dict[str, Any]
 ) -> None:
     store, path = client.app.state.service.store, f"/v1/webhooks/{hook['id']}"
-    fanout.run_once(store, now=NOW)
+    planner.run_once(store, now=NOW)
     clock.advance(timedelta(days=20))
-    fanout.run_once(store, now=clock.now())
+    planner.run_once(store, now=clock.now())
     # A week before its close is behind it already when the call is made, but not behind the webhook.
     assert client.put("/v1/events/call-2026", json=EVENT, headers=curator).status_code == 201
-    fanout.run_once(store, now=clock.now())
+    planner.run_once(store, now=clock.now())
     for change in ({"name": "new"}, {"state": "paused"}, {"state": "active", "resume": "catch_up"}):
         assert client.patch(path, json=change, headers=key).status_code == 200
-        fanout.run_once(store, now=clock.now())
+        planner.run_once(store, now=clock.now())
     assert client.get(f"{path}/deliveries?type=event.reminder", headers=key).json()["items"] == []
 
 
@@ -306,7 +306,7 @@ def test_the_preview_is_what_gets_planned(
         ("some-day", "opens"): "no_date",
         ("some-day", "closes"): "no_date",
     }
-    fanout.run_once(client.app.state.service.store, now=NOW, look_ahead=timedelta(days=30))
+    planner.run_once(client.app.state.service.store, now=NOW, look_ahead=timedelta(days=30))
     planned = client.get(f"/v1/webhooks/{hook['id']}/deliveries", headers=key).json()["items"]
     assert {each["id"] for each in planned} == {item["delivery"] for item in preview["items"]}
     assert client.get(f"/v1/webhooks/{hook['id']}/upcoming?days=401", headers=key).status_code == 400

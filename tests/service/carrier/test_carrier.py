@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from service.bootstrap import open_service
 from service.carrier.carrier import Carrier
 from service.clock import SimulatedClock
+from service.delivery.schedule import Clockwork
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
-from service.reminders.deliver import Deliverer
-from service.schedule import Clockwork
 from service.settings import Settings
 from tests.carrying import a_post, carrying, environment, gone, until
 from tests.receiver import Receiver, Reply

@@ -5,8 +5,8 @@ import os
 import signal
 from datetime import timedelta
 
-from service.reminders import once
-from service.reminders.deliver import Deliverer
+from service.delivery import send_now
+from service.delivery.worker import Deliverer
 from service.reminders.preview import message
 from service.store import deliveries
 from tests.carrying import carrying, until
@@ -70,8 +70,8 @@ def test_a_trial_whose_process_died_has_failed_and_is_not_repeated(store, silent
 
     async def try_it():
         async with carrying() as carrier:
-            placed = store.write(lambda c: once.place(c, planned, b"{}", now=NOON, masters=MASTERS))
-            trial = once.send(
+            placed = store.write(lambda c: send_now.place(c, planned, b"{}", now=NOON, masters=MASTERS))
+            trial = send_now.send(
                 store, carrier, placed, clock=world.clock, metrics=world.metrics, then=lambda _: None
             )
             sending = asyncio.create_task(trial)

@@ -1,10 +1,10 @@
 """What a feed's query means where programs and people send it otherwise than the book says."""
 
-from service.feedcache import asked
+from service.feedcache import request
 
 
-def read(query: bytes) -> asked.Asked:
-    found = asked.read("/feeds/ko/calendar.ics", query)
+def read(query: bytes) -> request.Asked:
+    found = request.read("/feeds/ko/calendar.ics", query)
     assert found is not None
     return found
 

@@ -15,9 +15,9 @@ from service.catalogue.event import Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed
 from service.feedcache import saved
-from service.feedcache.asked import Moved
-from service.feedcache.press import Press
-from service.feedcache.private import address
+from service.feedcache.builder import Press
+from service.feedcache.request import Moved
+from service.feedcache.saved import address
 from service.store import saved_feeds
 from tests.service.feedcache.asgi import get
 from tests.service.feedcache.test_validators_model import (

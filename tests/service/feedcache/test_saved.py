@@ -7,9 +7,8 @@ import pytest
 
 from service.catalogue.event import Text
 from service.catalogue.saved_feed import NewSavedFeed
-from service.feedcache import asked, saved
-from service.feedcache.asked import Moved
-from service.feedcache.options import Options, Reach
+from service.feedcache import request, saved
+from service.feedcache.request import Moved, Options, Reach
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 BODY = {
@@ -30,7 +29,7 @@ def test_a_saved_feed_is_what_the_same_query_asks_for():
         b"from=2026-01-01&kind=summit&tag=ai&tag=bio&disputed=false"
         b"&alarms=P1D,P7D&placeholders=1&past=P1M&detail=min"
     )
-    same = asked.read("/feeds/ko/calendar.ics", query)
+    same = request.read("/feeds/ko/calendar.ics", query)
     found = fetched()
     assert (found.filters, found.options, found.lang) == (same.filters, same.options, same.lang)
     assert (found.ignored, same.ignored) == ((), ())

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from service.catalogue.saved_feed import NewSavedFeed, PatchSavedFeed
 from service.feedcache import saved
-from service.feedcache.asked import Asked, Moved
-from service.feedcache.material import OutOfDate
-from service.feedcache.press import Order, Press
-from service.feedcache.private import address
+from service.feedcache.builder import Order, Press
+from service.feedcache.request import Asked, Moved
+from service.feedcache.saved import address
+from service.feedcache.selection import OutOfDate
 from service.store import feed_state, saved_feeds
 from service.store.engine import Store
 from tests.service.feedcache.asgi import get, write

@@ -14,9 +14,9 @@ from sqlalchemy import insert
 from service import seed_loader
 from service.catalogue import seeds as seedbook
 from service.catalogue.validation import FEED_NAMES
-from service.feedcache import asked
-from service.feedcache.edition import BUDGET, Edition
-from service.feedcache.press import Press
+from service.feedcache import request
+from service.feedcache.builder import Press
+from service.feedcache.rendering import BUDGET, Edition
 from service.store import events
 from service.store import feed_state as feedstate
 from service.store.engine import Store
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def publish(store: Store, path: str, query: bytes = b"", *, now: datetime = NOW) -> Edition:
-    found = asked.read(path, query)
+    found = request.read(path, query)
     assert found is not None
     press = Press(store, base_url="https://dday.example", uid_domain="dday.example")
     return press.publish(found, None, now=now)
@@ -84,7 +84,7 @@ def test_an_entry_is_about_as_long_as_planned(seeded, large):
 
 def test_a_patched_feed_equals_one_made_from_nothing_across_the_budget(large):
     """It becomes small enough for every detail, and too large again."""
-    wanted = asked.read("/feeds/ko/calendar.ics", b"")
+    wanted = request.read("/feeds/ko/calendar.ics", b"")
     press = Press(large, base_url="https://dday.example", uid_domain="dday.example")
     some = catalogue(1200)[:300]
     edition = press.publish(wanted, None, now=NOW)
@@ -99,7 +99,7 @@ def test_a_patched_feed_equals_one_made_from_nothing_across_the_budget(large):
 
 def test_a_content_that_comes_back_is_dated_anew_also_from_an_older_edition(store):
     """A making that was queued before another had ended begins from what was then the latest."""
-    wanted = asked.read("/feeds/ko/calendar.ics", b"")
+    wanted = request.read("/feeds/ko/calendar.ics", b"")
     press = Press(store, base_url="https://dday.example", uid_domain="dday.example")
     one, two = catalogue(2)
     store.write(lambda c: events.put(c, one, now=NOW, cause="test"))
@@ -122,7 +122,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from service.catalogue.filters import EventFilter
 from service.feedcache import asked
-from service.feedcache.press import Press
+from service.feedcache.builder import Press
 from service.store.engine import Store
 store = Store.open(sys.argv[1])
 press = Press(store, base_url="https://dday.example", uid_domain="dday.example")

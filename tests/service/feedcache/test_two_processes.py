@@ -11,7 +11,7 @@ from service.catalogue.event import Text
 from service.clock import SimulatedClock
 from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
-from service.feedcache.private import Addresses
+from service.feedcache.saved import Addresses
 from service.store import events
 from service.store.engine import Store
 from tests.service.feedcache.asgi import Door, get, write

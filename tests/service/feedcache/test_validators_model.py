@@ -18,11 +18,11 @@ from service.catalogue import validation
 from service.catalogue.event import Event, Organization, Participation, Series, Text
 from service.catalogue.validation import Invalid
 from service.errors import Problem
-from service.feedcache import asked
+from service.feedcache import request
 from service.feedcache.ahead import Ahead
+from service.feedcache.builder import Press
 from service.feedcache.cache import FeedCache
-from service.feedcache.press import Press
-from service.feedcache.private import Addresses
+from service.feedcache.saved import Addresses
 from service.store import entities, events
 from service.store.engine import Store
 from tests.service.feedcache.asgi import Door, get, write
@@ -136,7 +136,7 @@ class World:
 
     async def look(self, place: tuple[str, bytes]) -> None:
         bodies = [(reader, await self.fetch(place, reader)) for reader in self.readers]
-        found = asked.read(*place)
+        found = request.read(*place)
         assert found is not None
         press = Press(self.store, base_url=self.base_url, uid_domain=DOMAIN)
         truth = press.publish(found, None, now=self.clock.now()).body

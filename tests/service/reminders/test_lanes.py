@@ -4,12 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from service.reminders.lane import QUICK_SECONDS
-from service.reminders.lanes import Lanes
+from service.delivery.dispatcher import FRESH_SECONDS, QUICK_SECONDS, UTMOST, Lanes
+from service.delivery.prepare import Outbound, Subscriber
 from service.reminders.plan import Planned
-from service.reminders.prepare import Outbound
-from service.reminders.slots import FRESH_SECONDS, UTMOST
-from service.reminders.subscribers import Subscriber
 from service.store.claims import QUARANTINE, Claimed
 from service.store.waiting import Due
 from tests.reminding import NOON, a_webhook

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from service.reminders import logbook
-from service.reminders.cycle import Turn
-from service.reminders.looks import Look
+from service.delivery import worker
+from service.delivery.prepare import Dropped, Look
+from service.delivery.worker import Turn
 from service.reminders.plan import plan
-from service.reminders.prepare import Dropped
 from service.store.claims import Claimed
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, webhook
 
@@ -26,7 +25,7 @@ def dropped(state: str, reason: str) -> Dropped:
 
 def told(caplog: pytest.LogCaptureFixture, done: Turn) -> list[tuple[Any, ...]]:
     with caplog.at_level(logging.INFO, logger="service"):
-        logbook.note(done)
+        worker.note(done)
     return [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
@@ -60,5 +59,5 @@ def test_what_was_planned_as_expired_is_counted_in_one_line(
     caplog: pytest.LogCaptureFixture, expired: int, lines: list[str]
 ) -> None:
     with caplog.at_level(logging.INFO, logger="service"):
-        logbook.late(expired)
+        worker.late(expired)
     assert caplog.messages == lines

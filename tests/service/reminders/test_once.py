@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from service.delivery import send_now
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
-from service.reminders import once
-from service.reminders.deliver import Deliverer
 from service.reminders.preview import message
 from service.store import deliveries
 from tests.receiver import Reply
@@ -18,13 +18,13 @@ def test_a_sender_that_starts_beside_a_test_leaves_it_alone(sqlite_store, receiv
     world, hook = World(sqlite_store), a_webhook(receiver.url)
     add(sqlite_store, hook)
     planned = message(hook, "webhook.test", nonce="1", now=NOON)
-    placed = sqlite_store.write(lambda c: once.place(c, planned, b"{}", now=NOON, masters=MASTERS))
+    placed = sqlite_store.write(lambda c: send_now.place(c, planned, b"{}", now=NOON, masters=MASTERS))
 
     async def try_it():
         egress = Egress(LOOPBACK, deadline=2, tls=TLS)
         other = Deliverer(sqlite_store, egress, clock=world.clock, masters=MASTERS)
         assert await other.recover() == 0
-        await once.send(
+        await send_now.send(
             sqlite_store, egress, placed, clock=world.clock, metrics=world.metrics, then=lambda _: None
         )
         await egress.aclose()
@@ -43,8 +43,8 @@ def test_a_test_whose_process_died_is_recovered_when_its_lease_is_over(sqlite_st
     world, hook = World(sqlite_store), a_webhook(receiver.url)
     add(sqlite_store, hook)
     planned = message(hook, "webhook.test", nonce="1", now=NOON)
-    sqlite_store.write(lambda c: once.place(c, planned, b"{}", now=NOON, masters=MASTERS))
+    sqlite_store.write(lambda c: send_now.place(c, planned, b"{}", now=NOON, masters=MASTERS))
     assert world.send() == 0
-    assert world.at(NOON + once.LEASE) == 0
-    assert world.at(NOON + 2 * once.LEASE) == 1
+    assert world.at(NOON + send_now.LEASE) == 0
+    assert world.at(NOON + 2 * send_now.LEASE) == 1
     assert [each.id for each in receiver.requests] == [planned.id]

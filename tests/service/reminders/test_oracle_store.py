@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection
 
 from service.catalogue.event import Evidence, Source
-from service.reminders import fanout
+from service.delivery import planner
 from service.store import deliveries, entities, events, webhooks
 from service.store.engine import Store
 from tests.receiver import Receiver
@@ -49,7 +49,7 @@ def test_a_deadline_in_dispute_is_planned_at_its_earliest_however_far_apart_they
     store.write(work)
     due = utc("2026-03-20 00:00")
     for now in (due - timedelta(hours=1), due):
-        fanout.run_once(store, now=now, look_ahead=timedelta(minutes=1))
+        planner.run_once(store, now=now, look_ahead=timedelta(minutes=1))
     [planned] = store.read(lambda c: deliveries.unsent_of_webhook(c, hook.id))
     assert planned.due_at == due
 
@@ -64,9 +64,9 @@ def test_a_new_webhook_that_wants_the_past_gets_what_was_due_weeks_ago_and_is_st
         events.put(c, event(start="2026-03-11T10:00"), now=LONG_AGO, cause="test")
         webhooks.create(c, hook, sealed=[], now=now)
 
-    fanout.run_once(store, now=now - timedelta(days=1), look_ahead=timedelta(minutes=1))
+    planner.run_once(store, now=now - timedelta(days=1), look_ahead=timedelta(minutes=1))
     store.write(work)
-    fanout.run_once(store, now=now, look_ahead=timedelta(minutes=1))
+    planner.run_once(store, now=now, look_ahead=timedelta(minutes=1))
     planned = store.read(lambda c: deliveries.unsent_of_webhook(c, hook.id))
     assert [(each.before, each.due_at) for each in planned] == [("P30D", utc("2026-02-09 01:00"))]
 

@@ -7,8 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from service.catalogue.event import Text
+from service.delivery import planner
 from service.errors import NotFound
-from service.reminders import fanout
 from service.reminders.webhook import PatchWebhook, Rule, patched
 from service.store import deliveries, events, planner_position, webhooks
 from service.store.engine import Store
@@ -224,7 +224,7 @@ def test_a_pass_that_was_overtaken_changes_nothing(store):
 
 def test_planning_reports_how_far_it_is_behind(store):
     world = World(store)
-    lag = lambda now: store.read(lambda c: fanout.lag(c, now=now))  # noqa: E731
+    lag = lambda now: store.read(lambda c: planner.lag(c, now=now))  # noqa: E731
     world.plan()
     assert lag(NOON + 5 * MINUTE) == timedelta(0)
     assert lag(NOON + 11 * MINUTE) == MINUTE
@@ -238,7 +238,7 @@ def test_twenty_thousand_due_at_once_are_planned_in_slices(sqlite_store: Store):
     put(sqlite_store, *(an_event(f"e-{n:03}", NOON + HOUR + MINUTE) for n in range(150)))
     steps = sqlite_store.read(planner_position.position).step
     assert world.plan().planned == 3000
-    assert sqlite_store.read(planner_position.position).step - steps >= 3000 // fanout.SLICE
+    assert sqlite_store.read(planner_position.position).step - steps >= 3000 // planner.SLICE
 
 
 def test_the_sender_is_told_at_once_what_is_due(store, receiver):

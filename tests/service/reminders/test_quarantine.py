@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select, update
 
 from service.clock import SystemClock
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
-from service.reminders.deliver import Deliverer
 from service.store import deliveries
 from service.store.claims import QUARANTINE
 from service.store.engine import Store

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.catalogue.event import Text
+from service.delivery.limits import Tempo
 from service.reminders import signing
-from service.reminders.tempo import Tempo
 from service.store import deliveries, results, webhooks
 from service.store.webhook_secrets import of as secrets_of
 from service.store.webhook_secrets import rotate

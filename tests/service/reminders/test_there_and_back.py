@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from service.reminders import fanout
-from service.reminders.cycle import ToDo, Who, turn
-from service.reminders.prepare import prepare
+from service.delivery import planner
+from service.delivery.prepare import Subscribers, prepare
+from service.delivery.worker import ToDo, Who, turn
 from service.reminders.retry import Answer, Verdict
-from service.reminders.subscribers import Subscribers
 from service.store import claims, deliveries, results
 from service.store.results import Result
 from tests.reminding import HOUR, MASTERS, MINUTE, NOON, a_webhook, add, an_event, put
@@ -20,10 +19,10 @@ SENDING = NOON + HOUR + timedelta(seconds=1)
 @pytest.fixture
 def claimed(store):
     """The reminder of an event two hours ahead, in a sender's hand when it is due an hour before."""
-    fanout.run_once(store, now=NOON)
+    planner.run_once(store, now=NOON)
     add(store, a_webhook("http://127.0.0.1:9/"))
     put(store, an_event("talk", START))
-    fanout.run_once(store, now=NOON + HOUR)
+    planner.run_once(store, now=NOON + HOUR)
     [one] = store.read(lambda c: deliveries.listed(c, "whk_1"))
     [claimed] = store.write(lambda c: claims.claim(c, [one.id], worker="w", now=SENDING, lease=MINUTE))
     return claimed
@@ -31,7 +30,7 @@ def claimed(store):
 
 def move(store, start):
     put(store, an_event("talk", start), now=SENDING)
-    fanout.run_once(store, now=SENDING)
+    planner.run_once(store, now=SENDING)
 
 
 def state(store):

@@ -9,9 +9,9 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.clock import SimulatedClock
+from service.delivery.worker import Deliverer
 from service.egress.client import Egress
 from service.reminders import retry, signing
-from service.reminders.deliver import Deliverer
 from service.reminders.webhook import PatchWebhook, patched
 from service.store import deliveries, events, webhooks
 from service.store import webhook_secrets as kept

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from service.clock import SystemClock
+from service.delivery.supervisor import Keeper
 from service.metrics import Metrics
-from service.sender.keeper import Keeper
 from service.settings import Settings
 from service.store.engine import Store
 from service.store.locks import SendingLock

@@ -8,8 +8,8 @@ import pytest
 from feeds.formats import FORMATS
 from service.api import feed_operations
 from service.catalogue import filters
-from service.feedcache import asked
-from service.feedcache.options import OPTIONS, OneOf
+from service.feedcache import request
+from service.feedcache.request import OPTIONS, OneOf
 from tests.service.api.conftest import ADMIN, bearer
 from tests.service.api.feeds.world import SUMMIT, Client, fetch
 
@@ -21,7 +21,7 @@ def query(path: str) -> dict[str, Any]:
 
 
 def ignored(query: str) -> tuple[str, ...]:
-    found = asked.read("/feeds/ko/calendar.ics", query.encode())
+    found = request.read("/feeds/ko/calendar.ics", query.encode())
     assert found is not None
     return found.ignored
 
@@ -53,7 +53,9 @@ def test_what_the_document_allows_is_what_the_reader_takes(name: str) -> None:
 def test_a_stated_default_asks_for_the_same_feed(name: str) -> None:
     schema = query(feed_operations.PUBLIC)[name]["schema"]
     stated = f"{name}={schema['default']}" if "default" in schema else ""
-    assert asked.read("/feeds/ko/calendar.ics", stated.encode()) == asked.read("/feeds/ko/calendar.ics", b"")
+    assert request.read("/feeds/ko/calendar.ics", stated.encode()) == request.read(
+        "/feeds/ko/calendar.ics", b""
+    )
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

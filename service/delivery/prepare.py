@@ -1,6 +1,7 @@
 """Between claim and send: is it still right to send this, and which bytes."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -12,18 +13,18 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Language
 from service.reminders import replan
-from service.reminders.looks import Look
 from service.reminders.messages import formats
 from service.reminders.plan import Dropped as Outlived
 from service.reminders.plan import Notice
 from service.reminders.replan import check
-from service.reminders.subscribers import Subscriber, Subscribers
+from service.reminders.signing import SigningKey, Unsealable, unseal
 from service.reminders.webhook import Webhook
-from service.store import event_history, events, revisions
+from service.store import event_history, events, revisions, webhook_secrets, webhooks
 from service.store.claims import Armed, Claimed
 from service.store.revisions import Revision
 from service.store.stored_event import Stored
 from service.store.timestamps import millis
+from service.store.webhook_secrets import Secret
 
 Page = Callable[[str, Language], str | None]
 EXPIRES = frozenset(get_args(Outlived))
@@ -31,6 +32,102 @@ NOTICES = frozenset(get_args(Notice))
 # Sent again with no bytes to repeat, these would tell of an event, which has to be there, and public. That it
 # is gone may be told.
 MADE_ANEW = NOTICES - {"event.deleted"} | {"event.reminder"}
+
+
+# FOLDED service/reminders/looks.py: A look at a claimed delivery says what is to become of it, while what it depends on has not changed.
+class Look(Struct, frozen=True, kw_only=True):
+    """What was seen: the version of the webhook (None: it is gone), the newest revision of the catalogue.
+
+    `event` is None where it does not matter how the event is now, else `seq` is its revision (None: gone).
+    """
+
+    delivery: str
+    webhook: str
+    version: int | None
+    head: int
+    event: str | None
+    seq: int | None
+
+
+def outdated(c: Connection, looks: Sequence[Look]) -> frozenset[str]:
+    """The deliveries whose webhook or event is no longer what was seen.
+
+    Asked in the transaction that acts on a look, which may have waited for its turn.
+    """
+    if not looks:
+        return frozenset()
+    versions = webhooks.versions(c, sorted({look.webhook for look in looks}))
+    head = revisions.head(c)
+    moved = {look.event for look in looks if look.event is not None and look.head != head}
+    seqs = events.seqs(c, sorted(moved))
+    return frozenset(
+        look.delivery
+        for look in looks
+        if versions.get(look.webhook) != look.version
+        or (look.event in moved and seqs.get(look.event) != look.seq)
+    )
+
+
+# FOLDED service/reminders/subscribers.py: Webhooks as the sender needs them: with their signing keys opened, kept while they do not change.
+log = logging.getLogger(__name__)
+# Nobody has so many at work at once; an attacker who makes more only costs us the keeping.
+MOST = 10_000
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    signing: SigningKey
+    expires_at: datetime | None
+
+
+class Subscriber(Struct, frozen=True, kw_only=True):
+    """One webhook, ready to be sent to."""
+
+    webhook: Webhook
+    version: int
+    keys: tuple[Key, ...]
+
+    def live(self, now: datetime) -> tuple[SigningKey, ...]:
+        """The keys that sign at this instant: of the versions it asked for, newest first."""
+        wanted = (key for key in self.keys if key.signing.version in self.webhook.signing)
+        return tuple(key.signing for key in wanted if key.expires_at is None or now < key.expires_at)
+
+
+class Subscribers:
+    """A cache that asks the store only for versions."""
+
+    def __init__(self, masters: Mapping[str, bytes]) -> None:
+        self._masters = masters
+        self._kept: dict[str, Subscriber] = {}
+
+    def load(self, c: Connection, ids: Iterable[str]) -> dict[str, Subscriber]:
+        """Those of them that exist, as they are now."""
+        versions = webhooks.versions(c, sorted(set(ids)))
+        if len(self._kept) > MOST:
+            self._kept.clear()
+        known = self._kept
+        news = [key for key, version in versions.items() if key not in known or known[key].version != version]
+        if news:
+            self._read(c, news)
+        return {key: known[key] for key in versions if key in known}
+
+    def _read(self, c: Connection, ids: list[str]) -> None:
+        found = webhooks.many(c, ids)
+        keys: dict[str, list[Key]] = {}
+        for secret in webhook_secrets.of(c, ids):
+            if (key := self._opened(secret)) is not None:
+                keys.setdefault(secret.webhook_id, []).append(key)
+        for webhook_id, kept in found.items():
+            self._kept[webhook_id] = Subscriber(
+                webhook=kept.webhook, version=kept.version, keys=tuple(keys.get(webhook_id, ()))
+            )
+
+    def _opened(self, secret: Secret) -> Key | None:
+        try:
+            opened = unseal(secret.sealed, webhook_id=secret.webhook_id, masters=self._masters)
+        except Unsealable as error:
+            log.error("secret %s of webhook %s: %s", secret.id, secret.webhook_id, error)
+            return None
+        return Key(signing=opened, expires_at=secret.expires_at)
 
 
 class Outbound(Struct, frozen=True, kw_only=True):

@@ -4,18 +4,17 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 from msgspec import Struct
 
-from service import beat
-from service.beat import Beat
 from service.bootstrap import Service
-from service.clock import Clock
-from service.reminders import fanout, logbook
-from service.reminders.deliver import Deliverer
-from service.reminders.tempo import Tempo
+from service.clock import Clock, SystemClock, running
+from service.delivery import planner, worker
+from service.delivery.limits import Tempo
+from service.delivery.worker import Deliverer
 from service.store import deliveries, idempotency, webhook_secrets
 
 log = logging.getLogger(__name__)
@@ -40,11 +39,11 @@ class Tick(Struct, frozen=True, kw_only=True):
 
 async def plan(service: Service) -> bool:
     """What is due soon and what has changed become deliveries; returns whether there were any."""
-    done = await asyncio.to_thread(fanout.run_once, service.store, now=service.clock.now())
+    done = await asyncio.to_thread(planner.run_once, service.store, now=service.clock.now())
     service.metrics.planned.inc(done.planned)
     service.metrics.superseded.inc(done.superseded)
     service.metrics.expired.inc(done.expired)
-    logbook.late(done.expired)
+    worker.late(done.expired)
     return done.planned > 0
 
 
@@ -83,7 +82,7 @@ class Housekeeping:
         store, metrics, now = self._service.store, self._service.metrics, self._service.clock.now()
         count, oldest = await store.reading(lambda c: deliveries.backlog(c, now=now))
         lag = now - oldest if oldest else timedelta(0)
-        planning = await store.reading(lambda c: fanout.lag(c, now=now))
+        planning = await store.reading(lambda c: planner.lag(c, now=now))
         metrics.queue.set(count)
         metrics.due_lag.set(lag.total_seconds())
         metrics.oldest.set(oldest.timestamp() if oldest else 0)
@@ -143,7 +142,7 @@ async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]
     for tick in ticks:
         scheduler.add_job(_noted(tick, running, clock=clock), Beat(tick.every), name=tick.name)
     scheduler.start()
-    keeping = asyncio.create_task(beat.keep(scheduler), name="beat")
+    keeping = asyncio.create_task(keep(scheduler), name="beat")
     try:
         yield
     finally:
@@ -182,3 +181,38 @@ async def _logged(tick: Tick) -> None:
         await tick.run()
     except Exception:
         log.exception("the tick %r failed; it will run again", tick.name)
+
+
+# FOLDED service/beat.py: APScheduler's ticks, made indifferent to jumps of the wall clock it goes by.
+LOOK_EVERY_SECONDS = 1.0
+OUT_OF_STEP = timedelta(seconds=1)
+
+
+class Beat(BaseTrigger):  # type: ignore[misc]
+    """Again so long after now, whenever the last time was.
+
+    APScheduler's own interval counts what a jump ahead made it miss, one by one: a year of seconds is thirty
+    million steps, during which nobody is answered.
+    """
+
+    def __init__(self, every: timedelta) -> None:
+        self._every = every
+
+    def get_next_fire_time(self, _: datetime | None, now: datetime) -> datetime:
+        return now + self._every
+
+
+async def keep(scheduler: AsyncIOScheduler) -> None:
+    """Until cancelled. After a jump back it would wait until the clock is again where it has been."""
+    started = _started()
+    while True:
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+        before, started = started, _started()
+        if abs(started - before) > OUT_OF_STEP:
+            for job in scheduler.get_jobs():
+                job.modify(next_run_time=SystemClock().now())
+
+
+def _started() -> datetime:
+    """When the machine started, going by the wall clock: the same instant as long as that only runs."""
+    return SystemClock().now() - timedelta(seconds=running())

@@ -9,13 +9,12 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.clock import Clock
+from service.delivery import attempt, worker
+from service.delivery.attempt import switch_off
+from service.delivery.prepare import Outbound, Subscribers
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import logbook, sending
 from service.reminders.plan import Planned
-from service.reminders.prepare import Outbound
-from service.reminders.subscribers import Subscribers
-from service.reminders.switchoff import switch_off
 from service.reminders.webhook import Webhook
 from service.store import claims, deliveries, results
 from service.store.claims import TESTING
@@ -56,7 +55,7 @@ async def send(
     then: Callable[[Connection], T],
 ) -> T:
     """Send what is placed, once. `then` belongs to the transaction that records the attempt."""
-    result = await sending.attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
+    result = await attempt.attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
     now = clock.now()
 
     def work(c: Connection) -> tuple[Ended, T]:
@@ -66,7 +65,7 @@ async def send(
     metrics.attempted(result.answer.outcome)
     metrics.stale.inc(ended.stale)
     metrics.disabled.inc(len(ended.disabled))
-    logbook.switched_off(ended.disabled)
+    worker.switched_off(ended.disabled)
     return said
 
 

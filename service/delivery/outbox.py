@@ -9,15 +9,14 @@ from functools import partial
 from msgspec import Struct
 
 from service.clock import Clock, running
+from service.delivery import attempt
+from service.delivery.dispatcher import FRESH_SECONDS, Lanes, Started
+from service.delivery.limits import Tempo
+from service.delivery.prepare import Outbound, Page, Prepared, Subscribers, prepare
+from service.delivery.worker import ToDo
 from service.metrics import Metrics
 from service.outward import Outward
-from service.reminders import retry, sending
-from service.reminders.cycle import ToDo
-from service.reminders.lanes import Lanes
-from service.reminders.prepare import Outbound, Page, Prepared, prepare
-from service.reminders.slots import FRESH_SECONDS, Started
-from service.reminders.subscribers import Subscribers
-from service.reminders.tempo import Tempo
+from service.reminders import retry
 from service.store.claims import Claimed
 from service.store.engine import Store
 from service.store.results import Result
@@ -144,7 +143,7 @@ class Outbox:
         means, outbound = self._means, started.outbound
         hold = None
         try:
-            result = await sending.attempt(
+            result = await attempt.attempt(
                 means.egress,
                 outbound,
                 clock=means.clock,

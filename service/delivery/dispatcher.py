@@ -1,12 +1,13 @@
 """What is claimed and waits for its turn: one lane a webhook, so that a slow one holds up only itself."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from datetime import datetime
+from typing import Literal
 
-from service.reminders.lane import Lane, Pace, Ready
-from service.reminders.prepare import Outbound
-from service.reminders.slots import Slots, Started
+from msgspec import Struct
+
+from service.delivery.prepare import Outbound
 from service.store.claims import QUARANTINE
 from service.store.waiting import Due
 
@@ -14,6 +15,169 @@ from service.store.waiting import Due
 MOST = 10_000
 # Written down as about to be sent, by slots: some batches' worth.
 ARMED = 4
+
+
+# FOLDED service/reminders/lane.py: The queue of one webhook: how many of it may be under way, and how far ahead of that may be worked.
+# A receiver that answers within this is believed to go on so.
+QUICK_SECONDS = 2.0
+# As much may be claimed for a webhook as it is likely to take within this time, and armed within that.
+AHEAD_SECONDS = 0.3
+ARMED_SECONDS = 0.08
+DEEPEST = 256
+
+# `new` until it has answered once.
+Pace = Literal["new", "quick", "slow"]
+
+
+class Ready(Struct, frozen=True):
+    """Written down as about to be sent, since when (by the machine's running time)."""
+
+    outbound: Outbound
+    since: float
+
+
+class Lane:
+    """Until its webhook has answered quickly once, it is sent one request at a time."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Outbound] = deque()
+        self.ready: deque[Ready] = deque()
+        self.arming = 0
+        self.in_flight = 0
+        self.seconds: float | None = None
+        # Whether it stands in line to be sent, and to be armed.
+        self.in_turn = self.unarmed = False
+        # The receiver has asked to be left alone until then.
+        self.held_until: datetime | None = None
+
+    @property
+    def pace(self) -> Pace:
+        if self.seconds is None:
+            return "new"
+        return "quick" if self.seconds < QUICK_SECONDS else "slow"
+
+    def limit(self, most: int) -> int:
+        """How many may be under way at once."""
+        return most if self.pace == "quick" else 1
+
+    def depth(self, most: int) -> int:
+        """How many may be claimed and unfinished at once."""
+        return self._within(AHEAD_SECONDS, most)
+
+    def room(self, most: int) -> int:
+        """How many more may be written down as about to be sent."""
+        return self._within(ARMED_SECONDS, most) - len(self.ready) - self.arming - self.in_flight
+
+    def held(self, now: datetime) -> bool:
+        return self.held_until is not None and now < self.held_until
+
+    def took(self, seconds: float) -> None:
+        """A request has ended after so long."""
+        self.seconds = seconds if self.seconds is None else 0.7 * self.seconds + 0.3 * seconds
+
+    def hold(self, until: datetime) -> None:
+        """Nothing before then, and after it one request, as to a receiver that has never answered."""
+        self.held_until, self.seconds = until, None
+
+    def lingers(self) -> None:
+        """A request is under way for too long to be waited for."""
+        self.seconds = max(self.seconds or 0.0, QUICK_SECONDS)
+
+    def outlived(self, *, began: float, armed: float) -> list[Outbound]:
+        """Take out what was claimed before `began` and what was armed before `armed`."""
+        waiting = [each for each in self.waiting if each.began < began]
+        ready = [each.outbound for each in self.ready if each.since < armed]
+        if waiting:
+            self.waiting = deque(each for each in self.waiting if each.began >= began)
+        if ready:
+            self.ready = deque(each for each in self.ready if each.since >= armed)
+        return waiting + ready
+
+    def clear(self) -> list[Outbound]:
+        """Take out everything that has not begun."""
+        left = [*self.waiting, *(each.outbound for each in self.ready)]
+        self.waiting.clear()
+        self.ready.clear()
+        return left
+
+    def _within(self, seconds: float, most: int) -> int:
+        if self.seconds is None or self.pace == "slow":
+            return 1
+        return max(most, min(DEEPEST, int(most * seconds / max(self.seconds, 0.001))))
+
+
+# FOLDED service/reminders/slots.py: Which requests are under way, and who may have the next slot.
+# FOLDED service/reminders/slots.py:
+# FOLDED service/reminders/slots.py: Half of the slots are for webhooks known to be quick. A request that is out for long gives up its slot though
+# FOLDED service/reminders/slots.py: it is still under way, so whoever hangs, and however many do, holds nobody up for longer than that.
+# Under way at once, all that linger included, by slots.
+UTMOST = 4
+# What was written down so long ago is looked at once more before it is sent.
+FRESH_SECONDS = 1.0
+
+
+class Started:
+    """One request on its way. `pace` is that of its lane when it began; `lingers` once it is out for long."""
+
+    __slots__ = ("began", "lingers", "outbound", "pace", "stale")
+
+    def __init__(self, ready: Ready, *, pace: Pace, now: float) -> None:
+        self.outbound, self.pace, self.began, self.lingers = ready.outbound, pace, now, False
+        self.stale = now - ready.since > FRESH_SECONDS
+
+    @property
+    def webhook(self) -> str:
+        return self.outbound.claimed.planned.webhook
+
+
+class Slots:
+    """`total` of them."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._half = total, max(1, total // 2)
+        # In the order in which they began.
+        self._taken: dict[Started, None] = {}
+        self._dubious = self._lingering = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._taken) + self._lingering
+
+    def next(self, waiting: Mapping[Pace, Sized]) -> Pace | None:
+        """Of the paces that somebody waits with, whose turn it is; None if nobody's.
+
+        Who is not known to be quick gets half of the slots; of the slow only while few linger.
+        """
+        if len(self._taken) >= self._total or self.in_flight >= UTMOST * self._total:
+            return None
+        if self._dubious < self._half:
+            if waiting["new"]:
+                return "new"
+            if waiting["slow"] and self._dubious + self._lingering < self._half:
+                return "slow"
+        return "quick" if waiting["quick"] else None
+
+    def take(self, started: Started) -> None:
+        self._taken[started] = None
+        self._dubious += started.pace != "quick"
+
+    def free(self, started: Started) -> None:
+        if started.lingers:
+            self._lingering -= 1
+        else:
+            self._leave(started)
+
+    def long_out(self, now: float) -> Iterator[Started]:
+        """Those whose slots others get from now on."""
+        while self._taken and now - (started := next(iter(self._taken))).began >= QUICK_SECONDS:
+            self._leave(started)
+            started.lingers = True
+            self._lingering += 1
+            yield started
+
+    def _leave(self, started: Started) -> None:
+        del self._taken[started]
+        self._dubious -= started.pace != "quick"
 
 
 class Lanes:

@@ -16,9 +16,8 @@ from service.catalogue.filters import EventFilter
 from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
 from service.errors import NotFound
-from service.feedcache.asked import Asked, narrowed
-from service.feedcache.edition import document_of
-from service.feedcache.reach import limited
+from service.feedcache.rendering import document_of
+from service.feedcache.request import Asked, limited, narrowed
 from service.store import entity_names, events, feed_state, saved_feeds
 from service.store.entity_names import Group
 from service.store.feed_state import FeedState
