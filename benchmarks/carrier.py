@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 
 import uvloop
+from service.carrier.carrier import Carrier
+from service.outward import Outward
 
 from benchmarks.processes import cpu_seconds
 from benchmarks.webhooks import Process
 from benchmarks.webhooks_contenders import BODY, KEY
-from service.carrier.carrier import Carrier
 from service.egress.client import Egress, Request
 from service.egress.policy import Policy
-from service.outward import Outward
 from service.reminders import signing
 
 DESTINATIONS, IN_FLIGHT = 100, 64

@@ -25,20 +25,17 @@ from typing import Any
 import msgspec
 import psycopg
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.schema import CreateIndex
 
 from benchmarks import yardstick
 from service.catalogue import view, windows
 from service.catalogue.event import Event, Participation, Place, Text
 from service.catalogue.filters import EventFilter
 from service.store import events as store_events
-from service.store import facets
+from service.store import search_index
 from service.store.engine import Store
 from service.store.stored_event import encode_steps
-from service.store.tables import counter
+from service.store.tables import counter, label
 from service.store.tables import event as event_table
-from service.store.tables import facet as facet_table
 from service.store.timestamps import millis
 
 NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
@@ -47,8 +44,12 @@ WARM_UP, ROUNDS, READS = 1, 6, 40
 GOALS = {"sqlite": 1.0, "postgresql": 2.0}
 CHUNK = 20_000
 UNIT = 100_000
-KEY = "PRIMARY KEY (facet, shelf, lo, number) INCLUDE (hi, home, signature)"
-INDEXES = ("facet_hi", "facet_updated")
+KEY = "PRIMARY KEY (label, shelf, lo, number) INCLUDE (hi, signature)"
+SIZES = "UPDATE label SET size = (SELECT count(*) FROM event_label l WHERE l.label = label.id)"
+EVENT_COLUMNS = (
+    "number, id, uid, document, steps, revision, seq, shelf, lo, hi, signature, starts, ends, "
+    "created_at, updated_at"
+)
 KINDS = ("summit", "conference", "forum", "exhibition", "networking", "session", "briefing", "showcase")
 TAGS = tuple(f"tag-{index}" for index in range(50))
 CITIES = ("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종", "제주", "수원", "성남", "춘천")
@@ -142,12 +143,18 @@ def drawn(rng: random.Random, index: int) -> Event:
     )
 
 
-def rows(size: int) -> Iterator[tuple[list[dict[str, Any]], list[facets.Row]]]:
-    """Rows as `events.put` would make them, in chunks; without evidence and without the log."""
+IndexRow = tuple[int, int, int, int, int, int]
+
+
+def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, Any]], list[IndexRow]]]:
+    """Rows as `events.put` would make them, in chunks; without evidence and without the log.
+
+    `numbers` comes to hold the labels by name.
+    """
     rng = random.Random(7)
     for first in range(1, size + 1, CHUNK):
         kept: list[dict[str, Any]] = []
-        index: list[facets.Row] = []
+        index: list[IndexRow] = []
         for number in range(first, min(first + CHUNK, size + 1)):
             event = drawn(rng, number)
             at = NOW - timedelta(seconds=(size - number) * 200_000 // size * 100)
@@ -165,13 +172,17 @@ def rows(size: int) -> Iterator[tuple[list[dict[str, Any]], list[facets.Row]]]:
                     "steps": encode_steps(steps),
                     "revision": 1,
                     "seq": number,
+                    **search_index.place(event)._asdict(),
                     "starts": None if bounds.earliest is None else millis(bounds.earliest),
                     "ends": None if bounds.latest is None else millis(bounds.latest),
                     "created_at": millis(at),
                     "updated_at": millis(at),
                 }
             )
-            index += facets.derive(event, steps, number=number, updated=millis(at))
+            index += (
+                (numbers.setdefault(row.label, len(numbers) + 1), row.shelf, row.lo, number, row.hi, row.signature)
+                for row in search_index.entries(event, steps)
+            )
         yield kept, index
 
 
@@ -185,26 +196,28 @@ class SqliteLoad:
     """Index rows go to a table of their own first and are sorted once: a B-tree filled in order is quick."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._store = Store.open(f"sqlite:///{path}")
-        self._store.write(lambda c: c.exec_driver_sql("CREATE TABLE heap AS SELECT * FROM facet WHERE 0"))
+        self._store.write(lambda c: c.exec_driver_sql("CREATE TABLE heap AS SELECT * FROM event_label WHERE 0"))
 
-    def add(self, kept: list[dict[str, Any]], index: list[facets.Row]) -> None:
+    def add(self, kept: list[dict[str, Any]], index: list[IndexRow]) -> None:
         def load(c: Connection) -> None:
             c.execute(insert(event_table), kept)
-            c.exec_driver_sql("INSERT INTO heap VALUES (?,?,?,?,?,?,?,?,?)", [tuple(row) for row in index])
+            c.exec_driver_sql("INSERT INTO heap VALUES (?,?,?,?,?,?)", index)
 
         self._store.write(load)
 
-    def finish(self) -> None:
+    def finish(self, numbers: dict[str, int]) -> None:
         def sort(c: Connection) -> None:
-            for name in INDEXES:
-                c.exec_driver_sql(f"DROP INDEX {name}")
-            c.exec_driver_sql("INSERT INTO facet SELECT * FROM heap ORDER BY facet, shelf, lo, number")
-            for item in facet_table.indexes:
-                item.create(c)
+            c.exec_driver_sql("INSERT INTO event_label SELECT * FROM heap ORDER BY label, shelf, lo, number")
             c.exec_driver_sql("DROP TABLE heap")
+            c.execute(insert(label), [{"id": id, "name": name, "size": 0} for name, id in numbers.items()])
+            c.exec_driver_sql(SIZES)
 
         self._store.write(sort)
+        # Without it the file would keep the room of the heap.
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as raw:
+            raw.execute("VACUUM")
         self._store.close()
 
 
@@ -213,26 +226,25 @@ class PostgresLoad:
         self._url = url
         self._connection = psycopg.connect(url)
         Store.open(url).close()
-        self._connection.execute("ALTER TABLE facet DROP CONSTRAINT facet_pkey")
-        for name in INDEXES:
-            self._connection.execute(f"DROP INDEX {name}")  # type: ignore[call-overload]
+        self._connection.execute("ALTER TABLE event_label DROP CONSTRAINT event_label_pkey")
 
-    def add(self, kept: list[dict[str, Any]], index: list[facets.Row]) -> None:
+    def add(self, kept: list[dict[str, Any]], index: list[IndexRow]) -> None:
         columns = list(kept[0])
         with self._connection.cursor() as cursor:
             with cursor.copy(f"COPY event ({', '.join(columns)}) FROM STDIN") as copy:  # type: ignore[call-overload]
                 for row in kept:
                     copy.write_row(list(row.values()))
-            with cursor.copy("COPY facet FROM STDIN") as copy:
+            with cursor.copy("COPY event_label FROM STDIN") as copy:
                 for entry in index:
                     copy.write_row(entry)
 
-    def finish(self) -> None:
+    def finish(self, numbers: dict[str, int]) -> None:
         self._connection.execute("SET LOCAL maintenance_work_mem = '1GB'")
-        self._connection.execute(f"ALTER TABLE facet ADD {KEY}")
-        for item in facet_table.indexes:
-            statement = str(CreateIndex(item).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-            self._connection.execute(statement)  # type: ignore[call-overload]
+        self._connection.execute(f"ALTER TABLE event_label ADD {KEY}")
+        with self._connection.cursor() as cursor, cursor.copy("COPY label FROM STDIN") as copy:
+            for name, id in numbers.items():
+                copy.write_row((id, name, 0))
+        self._connection.execute(SIZES)
         self._connection.commit()
         self._connection.autocommit = True
         self._connection.execute("VACUUM ANALYZE")
@@ -248,26 +260,21 @@ def multiply_sqlite(one: Path, path: Path, times: int) -> None:
         raw.execute("PRAGMA cache_size=-1000000")
         raw.execute(f"ATTACH '{one}' AS one")
         raw.execute("BEGIN")
-        for name in INDEXES:
-            raw.execute(f"DROP INDEX {name}")
         for statement in copying("one.", range(times)):
             raw.execute(statement)
-        for item in facet_table.indexes:
-            raw.execute(str(CreateIndex(item).compile(dialect=sqlite.dialect())))  # type: ignore[no-untyped-call]
+        raw.execute("INSERT INTO label SELECT * FROM one.label")
+        raw.execute(SIZES)
         raw.execute("COMMIT")
 
 
 def multiply_postgresql(url: str, times: int) -> None:
     with psycopg.connect(url, autocommit=True) as c:
         c.execute("SET maintenance_work_mem = '1GB'")
-        c.execute("ALTER TABLE facet DROP CONSTRAINT facet_pkey")
-        for name in INDEXES:
-            c.execute(f"DROP INDEX {name}")  # type: ignore[call-overload]
+        c.execute("ALTER TABLE event_label DROP CONSTRAINT event_label_pkey")
         for statement in copying("", range(1, times)):
             c.execute(statement)  # type: ignore[call-overload]
-        c.execute(f"ALTER TABLE facet ADD {KEY}")
-        for item in facet_table.indexes:
-            c.execute(str(CreateIndex(item).compile(dialect=postgresql.dialect())))  # type: ignore[call-overload,no-untyped-call]
+        c.execute(f"ALTER TABLE event_label ADD {KEY}")
+        c.execute(SIZES)
         c.execute("VACUUM ANALYZE")
 
 
@@ -276,11 +283,11 @@ def copying(source: str, copies: range) -> tuple[str, str]:
     values = ", ".join(f"({copy})" for copy in copies)
     many = f"(SELECT column1 AS k FROM (VALUES {values}) v) m"
     return (
-        f"INSERT INTO event SELECT number + k * {UNIT}, id || '-' || k, uid || '-' || k, document, steps, "
-        f"revision, seq + k * {UNIT}, starts, ends, created_at, updated_at FROM {source}event "
+        f"INSERT INTO event ({EVENT_COLUMNS}) SELECT number + k * {UNIT}, id || '-' || k, uid || '-' || k, document, steps, "
+        f"revision, seq + k * {UNIT}, shelf, lo, hi, signature, starts, ends, created_at, updated_at FROM {source}event "
         f"CROSS JOIN {many}",
-        f"INSERT INTO facet SELECT facet, shelf, lo, number + k * {UNIT}, hi, signature, updated, home, "
-        f"begins FROM {source}facet CROSS JOIN {many}",
+        f"INSERT INTO event_label SELECT label, shelf, lo, number + k * {UNIT}, hi, signature "
+        f"FROM {source}event_label CROSS JOIN {many}",
     )
 
 
@@ -313,7 +320,7 @@ def some(store: Store, mix: Goal, rng: random.Random) -> Page:
     begin, events = spent(store), 0
     for _ in range(READS):
         asked, sort = mix.draw(rng)
-        page = store.glance(lambda c, a=asked, s=sort: store_events.listed(c, a, now=NOW, sort=s))  # type: ignore[misc]
+        page = store.read(lambda c, a=asked, s=sort: store_events.listed(c, a, now=NOW, sort=s))  # type: ignore[misc]
         events += len(page.items)
     return Page((spent(store) - begin) / READS, events / READS)
 
@@ -322,7 +329,7 @@ def spent(store: Store) -> float:
     """CPU milliseconds of this thread and of the database process that serves it."""
     server = 0.0
     if store.dialect == "postgresql":
-        pid = store.glance(lambda c: c.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+        pid = store.read(lambda c: c.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
         server = int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
     return time.thread_time() * 1000 + server
 
@@ -348,11 +355,12 @@ def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
             multiply_postgresql(found["postgresql"], size // UNIT)
         elif new:
             loads.append(PostgresLoad(found["postgresql"]))
-    for chunk in rows(size) if loads else ():
+    numbers: dict[str, int] = {}
+    for chunk in rows(size, numbers) if loads else ():
         for load in loads:
             load.add(*chunk)
     for load in loads:
-        load.finish()
+        load.finish(numbers)
     print(f"{size:,} events ready after {time.perf_counter() - begin:.0f} s", flush=True)
     return found
 

@@ -9,20 +9,20 @@ from ipaddress import ip_network
 from typing import Any
 
 from msgspec.structs import replace
+from service.carrier.carrier import Carrier
+from service.outward import Outward
 
 from benchmarks import processes
 from benchmarks.store import UNIT, copying, number_on, rows
 from benchmarks.webhooks_contenders import Task, say, wait_for_start
 from service import server
-from service.carrier.carrier import Carrier
 from service.catalogue.event import Event, Text
 from service.clock import SystemClock
 from service.delivery import outbox, planner, worker
-from service.delivery.limits import Tempo
+from service.delivery.limits import Limits
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics
-from service.outward import Outward
 from service.reminders import signing
 from service.reminders.webhook import NewWebhook, Rule, created
 from service.store import claims, events, results, waiting, webhooks
@@ -161,8 +161,8 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     egress, metrics = await outward(task), Metrics()
     masters = {signing.key_id(MASTER): MASTER}
     shares, handed = Shares(store), Handed()
-    sender = worker.Deliverer(
-        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, tempo=tempo(task)
+    sender = worker.Worker(
+        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, limits=tempo(task)
     )
     wait_for_start()
     wait = (due - datetime.now(UTC)).total_seconds()
@@ -179,9 +179,9 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     say(began=due.timestamp(), cpu=used, handed_p99=handed.p99(due), **facts)
 
 
-def tempo(task: Task) -> Tempo:
+def tempo(task: Task) -> Limits:
     """The product's, but for what the task says of it."""
-    return Tempo() if task.group is None else Tempo(group=timedelta(seconds=task.group))
+    return Limits() if task.group is None else Limits(group=timedelta(seconds=task.group))
 
 
 async def outward(task: Task) -> Outward:

@@ -35,13 +35,13 @@ from service.bootstrap import open_service as open_service
 from service.clock import Clock
 from service.clock_sync import keeping
 from service.delivery.schedule import delivering
+from service.delivery.supervisor import supervised
 from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.answers import Copies
-from service.sender.apart import sending_apart
 from service.settings import Settings
 
 HANDLERS: Sequence[Any] = (
@@ -127,4 +127,4 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
 def _sending(service: Service) -> AbstractAsyncContextManager[object]:
     if not service.settings.deliver:
         return nullcontext()
-    return sending_apart(service) if service.apart else delivering(service)
+    return supervised(service) if service.apart else delivering(service)

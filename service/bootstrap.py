@@ -5,14 +5,12 @@ from datetime import datetime
 import msgspec
 
 from service import clock_sync
-from service.carrier.carrier import Carrier
 from service.catalogue.event import Language
 from service.clock import Clock
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.keyfile import secret_key
 from service.metrics import Metrics
-from service.outward import Outward
 from service.reminders import signing
 from service.settings import Settings, SettingsError
 from service.store import api_keys
@@ -32,7 +30,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     store: Store
     secret: bytes
-    egress: Outward
+    egress: Egress
     metrics: Metrics
     apart: bool = False
 
@@ -55,14 +53,12 @@ def open_service(
     settings: Settings,
     *,
     clock: Clock | None = None,
-    carried: bool = False,
     apart: bool = False,
     beside: bool = False,
 ) -> Service:
     """Open the store, find the key, and make sure that the operator's admin key works.
 
-    Without a clock of the caller's the service goes by the one that belongs to its store. `carried`: requests
-    leave from a process of their own, which is worth it where many may do so at once. `beside`: another
+    Without a clock of the caller's the service goes by the one that belongs to its store. `beside`: another
     process has this store open, and its schema up to date.
     """
     store = Store.open(settings.database_url, migrate=not beside, exclusive=not beside)
@@ -79,13 +75,12 @@ def open_service(
         raise
     egress = Egress(Policy(allow=settings.egress_allow), deadline=settings.attempt_timeout.total_seconds())
     metrics = Metrics()
-    outward = Carrier(egress, lost=metrics.lost.inc) if carried else egress
     return Service(
         settings=settings,
         clock=clock,
         store=store,
         secret=secret,
-        egress=outward,
+        egress=egress,
         metrics=metrics,
         apart=apart,
     )

@@ -29,7 +29,7 @@ def steady(store: Store, *, wall: Wall | None = None) -> SteadyClock:
 
 def read(store: Store, *, wall: Wall | None = None) -> Reading:
     if store.dialect == "postgresql":
-        return store.read(engine.read)
+        return store.read(engine.database_clock)
     told = wall or SystemClock().now
     return Reading(said=told(), running=timedelta(seconds=running()))
 

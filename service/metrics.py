@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from operator import add
+from pathlib import Path
 
-import msgspec
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # When a counter was made: every process has its own.
@@ -14,19 +16,14 @@ COUNTED = ("_total", "_bucket", "_count", "_sum")
 LATENESS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600)
 
 
-class Sample(msgspec.Struct, frozen=True, array_like=True):
-    """One value, as a process tells it to another."""
-
-    name: str
-    labels: dict[str, str]
-    value: float
-
-
 class Metrics:
-    """The registry of one process, everything counted in it, and what its sending process says it counts."""
+    """The registry of one process, and what its delivering child counts.
 
-    _heard: tuple[Sample, ...] = ()
-    _buried: tuple[Sample, ...] = ()
+    `child` is the file that the child writes once a second, in the text format of Prometheus.
+    """
+
+    child: Path | None = None
+    _kept: tuple[Sample, ...] = ()
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -61,32 +58,36 @@ class Metrics:
         )
 
     def attempted(self, outcome: str | None) -> None:
-        """One HTTP request has ended, whoever asked for it."""
+        """Counts one HTTP request that has ended, whoever asked for it."""
         self.attempts_of(outcome).inc()
         if outcome == "not_allowed":
             self.blocked.inc()
 
-    def samples(self) -> tuple[Sample, ...]:
-        """What is counted here, for another process to show."""
-        return tuple(
-            Sample(each.name, each.labels, each.value)
-            for metric in self.registry.collect()
-            for each in metric.samples
-            if not each.name.endswith(CREATED)
-        )
+    def write(self, path: Path) -> None:
+        """Writes this registry to a file at once, for another process to show."""
+        beside = path.with_suffix(".tmp")
+        beside.write_bytes(generate_latest(self.registry))
+        beside.replace(path)
 
-    def hear(self, samples: tuple[Sample, ...]) -> None:
-        """What the sending process counts by now."""
-        self._heard = samples
-
-    def bury(self) -> None:
-        """It has ended: what it counted stays counted, what it measured is no more."""
-        counted = (each for each in self._heard if each.name.endswith(COUNTED))
-        self._buried = tuple(_joined((*self._buried, *counted), add))
-        self._heard = ()
+    def keep_child(self) -> None:
+        """Adds up what a child that has ended counted; what it measured is gone with it."""
+        counted = (each for each in self._child() if each.name.endswith(COUNTED))
+        self._kept = tuple(_joined((*self._kept, *counted), add))
+        self.child = None
 
     def shown(self) -> bytes:
-        return generate_latest(_Together(self.registry.collect(), (*self._buried, *self._heard)))
+        """This process and its child as one, in the text format of Prometheus."""
+        return generate_latest(_Together(self.registry.collect(), (*self._kept, *self._child())))
+
+    def _child(self) -> tuple[Sample, ...]:
+        try:
+            text = self.child.read_text() if self.child else ""
+        except FileNotFoundError:
+            return ()
+        families = text_string_to_metric_families(text)
+        return tuple(
+            each for family in families for each in family.samples if not each.name.endswith(CREATED)
+        )
 
     def _counter(self, name: str, words: str) -> Counter:
         return Counter(name, words, registry=self.registry)
@@ -106,12 +107,12 @@ class _Together:
 
     def collect(self) -> Iterator[Metric]:
         for metric in self._own:
-            own = [Sample(each.name, each.labels, each.value) for each in metric.samples]
-            names = {each.name for each in own} | {f"{metric.name}_total"}
+            names = {each.name for each in metric.samples} | {f"{metric.name}_total"}
             others = (each for name in sorted(names) for each in self._others.get(name, ()))
             both = Metric(metric.name, metric.documentation, metric.type)
-            for each in _joined((*own, *others), max if metric.type == "gauge" else add):
-                both.add_sample(each.name, each.labels, each.value)
+            both.samples = list(
+                _joined((*metric.samples, *others), max if metric.type == "gauge" else add)
+            )
             yield both
 
 

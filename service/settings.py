@@ -271,11 +271,6 @@ def listen_secret(asked: str | None = None) -> str | None:
         raise SettingsError(f"{name} must be {error}.") from None
 
 
-def foreign_environment() -> dict[str, str]:
-    """What a process may be given that is to know no secret of ours, and none of PostgreSQL's client."""
-    return {key: text for key, text in os.environ.items() if not key.startswith((PREFIX, "PG"))}
-
-
 def environment(settings: Settings) -> dict[str, str]:
     """The variables from which a process that is started reads these settings, and all that are not ours."""
     said = {name: getattr(settings, name) for name in settings.__struct_fields__}

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from service.carrier.carrier import Carrier
+
 from service.egress.client import Egress, Request
 from tests.reminding import LOOPBACK
 

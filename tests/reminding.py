@@ -15,8 +15,8 @@ from service.catalogue import validation as catalogue_rules
 from service.catalogue.event import Event, Text
 from service.clock import Clock, SimulatedClock, SystemClock
 from service.delivery import planner
-from service.delivery.limits import Tempo
-from service.delivery.worker import Deliverer
+from service.delivery.limits import Limits
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics
@@ -90,11 +90,11 @@ def fill(store: Store, webhook: str, count: int, *, now: datetime) -> None:
 
 @asynccontextmanager
 async def sending(
-    store: Store, *, tempo: Tempo | None = None, deadline: float = 2.0, clock: Clock | None = None
-) -> AsyncIterator[Deliverer]:
+    store: Store, *, tempo: Limits | None = None, deadline: float = 2.0, clock: Clock | None = None
+) -> AsyncIterator[Worker]:
     """A sender at work, by the machine's clock unless there is another; stopped in the end like a service."""
     egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
-    sender = Deliverer(store, egress, clock=clock or SystemClock(), masters=MASTERS, tempo=tempo)
+    sender = Worker(store, egress, clock=clock or SystemClock(), masters=MASTERS, limits=tempo)
     await sender.start()
     try:
         yield sender
@@ -106,7 +106,7 @@ async def sending(
 class World:
     """A store, a clock that stands still, a planner and a sender: one step at a time."""
 
-    def __init__(self, store: Store, *, now: datetime = NOON, tempo: Tempo | None = None) -> None:
+    def __init__(self, store: Store, *, now: datetime = NOON, tempo: Limits | None = None) -> None:
         self.store, self.clock, self.tempo, self.metrics = store, SimulatedClock(now), tempo, Metrics()
         self.plan()  # the first pass only notes the time
 
@@ -116,12 +116,12 @@ class World:
     def send(self, chance: Callable[[], float] = lambda: 0.5) -> int:
         async def once() -> int:
             egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-            sender = Deliverer(
+            sender = Worker(
                 self.store,
                 egress,
                 clock=self.clock,
                 masters=MASTERS,
-                tempo=self.tempo,
+                limits=self.tempo,
                 metrics=self.metrics,
                 chance=chance,
             )

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from service.carrier.carrier import Carrier
+
 from service.clock import SystemClock
 from service.delivery import planner
-from service.delivery.limits import Tempo
-from service.delivery.worker import Deliverer
+from service.delivery.limits import Limits
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.errors import Unavailable
 from service.reminders.webhook import Rule
@@ -25,7 +26,7 @@ from tests.reminding import LOOPBACK, MASTERS, TLS, an_event
 
 SECOND = timedelta(seconds=1)
 # A short lease, so that a process stopped for longer than that is soon found.
-TEMPO = Tempo(
+TEMPO = Limits(
     schedule=(SECOND / 5,) * 60,
     attempt=SECOND,
     lease=3 * SECOND,
@@ -51,7 +52,7 @@ async def _live(
 ) -> None:
     carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
     await carrier.ready()
-    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -72,7 +73,7 @@ async def _write(store: Store, book: int, start: datetime | None) -> None:
     # Their reminders fall due within a minute, which is waited for when the last victim has its turn.
     ahead = (now + timedelta(minutes=3)).replace(second=0, microsecond=0)
     event = an_event(f"e-{random.getrandbits(64):016x}", start or ahead)
-    await store.writing(lambda c: events.put(c, event, now=now, cause="victim"))
+    await store.awrite(lambda c: events.put(c, event, now=now, cause="victim"))
     os.write(book, f"{event.id} {event.start} {now.isoformat()}\n".encode())
 
 
@@ -90,7 +91,7 @@ async def _until_told(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
     await carrier.ready()
-    sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)
+    sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=TEMPO)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

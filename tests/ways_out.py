@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from service.app import build, open_service
 from service.clock import SimulatedClock
-from service.delivery.limits import Tempo
-from service.delivery.worker import Deliverer
+from service.delivery.limits import Limits
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.egress.resolver import LookUp
@@ -65,10 +65,10 @@ class WaysOut:
 
         async def once() -> None:
             service, egress = self.service, self.egress()
-            tempo = Tempo(schedule=())
+            tempo = Limits(schedule=())
             try:
-                await Deliverer(
-                    service.store, egress, clock=service.clock, masters=service.masters, tempo=tempo
+                await Worker(
+                    service.store, egress, clock=service.clock, masters=service.masters, limits=tempo
                 ).run_once()
             finally:
                 await egress.aclose()

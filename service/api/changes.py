@@ -81,7 +81,7 @@ async def follow(request: Call) -> Response[bytes]:
     """Every change of an event since the token, oldest first. Keep `token` and ask again with it."""
     since, limit, now = queries.value(request.pairs, "since"), request.limit, request.now
     instance = request.service.store.instance
-    answer = await request.service.store.reading(
+    answer = await request.service.store.aread(
         lambda c: _stretch(c, since, instance=instance, limit=limit, now=now)
     )
     return request.shown(answer)
@@ -100,7 +100,7 @@ async def follow(request: Call) -> Response[bytes]:
 async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """What changed, from what to what, when and why, oldest first; also of an event that was deleted."""
     limit, after = request.paging(int)
-    found = await request.service.store.reading(
+    found = await request.service.store.aread(
         lambda c: revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
     )
     if not found and after is None:

@@ -111,7 +111,7 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         tried = deliveries.attempts(c, [each.id for each in found])
         return tuple(view(each, tried.get(each.id, ())) for each in found)
 
-    found = await request.service.store.reading(work)
+    found = await request.service.store.aread(work)
     last = found[limit - 1] if len(found) > limit else None
     following = request.cursor(Place(due_at=last.due_at, id=last.id) if last else None)
     return request.shown(responses.page(map(msgspec.json.encode, found[:limit]), following))
@@ -123,7 +123,7 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 )
 async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """One delivery with every attempt."""
-    found, attempts = await request.service.store.reading(
+    found, attempts = await request.service.store.aread(
         lambda c: deliveries.get(c, delivery_id, owner=owner(request))
     )
     return request.shown(responses.tagged(msgspec.json.encode(view(found, attempts))))

@@ -51,7 +51,7 @@ def _list(room: Room) -> Any:
     async def listed(request: Call) -> Response[bytes]:
         """All of them in order of id, one page at a time."""
         limit, after = request.paging(str)
-        found = await request.service.store.reading(
+        found = await request.service.store.aread(
             lambda c: entities.listed(c, room.kind, limit=limit, after=after)
         )
         return request.shown(
@@ -69,7 +69,7 @@ def _show(room: Room) -> Any:
     async def show(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """One of them, as it was written, with its revision."""
         return request.shown(
-            _shown(await request.service.store.reading(lambda c: entities.get(c, room.kind, noun_id)))
+            _shown(await request.service.store.aread(lambda c: entities.get(c, room.kind, noun_id)))
         )
 
     return show

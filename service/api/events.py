@@ -40,7 +40,7 @@ async def listed(request: Call) -> Response[bytes]:
         lambda: request.paging(Position),
         lambda: request.lang,
     )
-    found = await request.service.store.glancing(
+    found = await request.service.store.aread(
         lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
     )
     page = responses.page((stored.body(now) for stored in found.items), request.cursor(found.next), lang=lang)
@@ -54,7 +54,7 @@ async def listed(request: Call) -> Response[bytes]:
 async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """One event with its evidence and everything that follows from it."""
     lang = request.lang
-    stored = await request.service.store.glancing(lambda c: events.get(c, event_id))
+    stored = await request.service.store.aread(lambda c: events.get(c, event_id))
     return request.shown(event_edits.shown(stored, now=request.now, lang=lang))
 
 

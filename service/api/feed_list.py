@@ -72,7 +72,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
 async def listed(request: Call) -> Response[bytes]:
     """Every feed there is, with its size, the links to subscribe, and how soon each program looks again."""
     (limit, after), lang = queries.together(lambda: request.paging(Place), lambda: request.lang)
-    groups = await request.service.store.reading(entity_names.groups)
+    groups = await request.service.store.aread(entity_names.groups)
     places = [
         place for place in _places({name for _, name in groups}) if lang in (None, LANGUAGES[place.lang])
     ]

@@ -44,7 +44,7 @@ async def ready(request: Call) -> Response[bytes]:
 
     `degraded` while the clock has jumped and is not believed yet: all is answered, nothing new is sent.
     """
-    behind = await request.service.store.reading(lambda c: planner.lag(c, now=request.service.clock.now()))
+    behind = await request.service.store.aread(lambda c: planner.lag(c, now=request.service.clock.now()))
     if behind > MOST_BEHIND:
         raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
     return responses.sent(responses.value(_readiness(request.service.clock.jump)))

@@ -14,7 +14,7 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Scope, ope
 from service.api.request import Call
 from service.api.responses import Answer, Page
 from service.catalogue.event import Line
-from service.delivery import worker
+from service.delivery.worker import log_switched_off
 from service.errors import At, NotFound, Unprocessable
 from service.store import api_keys
 from service.store.api_keys import Key
@@ -80,7 +80,7 @@ async def create(request: Call) -> Response[bytes]:
 )
 async def listed(request: Call) -> Response[bytes]:
     """Every key, also expired and revoked ones, oldest first, without the keys themselves."""
-    every = await request.service.store.reading(api_keys.listed)
+    every = await request.service.store.aread(api_keys.listed)
     limit, after = request.paging(int)
     start = after or 0
     views = (_view(key, now=request.now) for key in every[start : start + limit])
@@ -94,7 +94,7 @@ async def listed(request: Call) -> Response[bytes]:
 )
 async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     """One key, without the key itself."""
-    every = await request.service.store.reading(api_keys.listed)
+    every = await request.service.store.aread(api_keys.listed)
     found = next((key for key in every if key.id == key_id), None)
     if found is None:
         raise NotFound("key", key_id)
@@ -113,10 +113,10 @@ async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     saved stay: rotate or delete those.
     """
     now, metrics = request.now, request.service.metrics
-    done = await request.service.store.writing(lambda c: api_keys.revoke(c, key_id, now=now))
+    done = await request.service.store.awrite(lambda c: api_keys.revoke(c, key_id, now=now))
     metrics.superseded.inc(done.superseded)
     metrics.disabled.inc(len(done.webhooks))
-    worker.switched_off(done.webhooks)
+    log_switched_off(done.webhooks)
     return responses.sent(responses.NOTHING)
 
 

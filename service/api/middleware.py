@@ -161,7 +161,7 @@ class Access:
         if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
             return None
         now = self.service.clock.now()
-        return await self.service.store.glancing(lambda c: api_keys.find(c, token.strip(), now=now))
+        return await self.service.store.aread(lambda c: api_keys.find(c, token.strip(), now=now))
 
     def _count(self, scope: Scope, key: Key | None) -> None:
         """Wrong keys count against the address, so that guessing is slow whatever key is tried."""

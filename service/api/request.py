@@ -161,7 +161,7 @@ class Call(Request[None, Key, State]):
     async def write(self, work: Work[Answer]) -> Response[bytes]:
         """Do `work` in one transaction; a POST with an Idempotency-Key once for all its repetitions."""
         repeats = self.repeats
-        return responses.sent(await self.service.store.writing(repeats.once(work) if repeats else work))
+        return responses.sent(await self.service.store.awrite(repeats.once(work) if repeats else work))
 
     @property
     def repeats(self) -> Repeats | None:

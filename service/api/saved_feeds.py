@@ -132,7 +132,7 @@ async def listed(request: Call) -> Response[bytes]:
         found = saved_feeds.listed(c, owner=owner(request), limit=limit + 1, after=place)
         return found, saved_feeds.live_addresses(c, [feed.id for feed in found], now=now)
 
-    found, addresses = await request.service.store.reading(work)
+    found, addresses = await request.service.store.aread(work)
     last = found[limit - 1] if len(found) > limit else None
     following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
     bodies = (msgspec.json.encode(view(feed, addresses[feed.id])) for feed in found[:limit])
@@ -149,7 +149,7 @@ async def show(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     def work(c: Connection) -> Answer:
         return _shown(c, saved_feeds.get(c, feed_id, owner=owner(request)), now=request.now)
 
-    return request.shown(await request.service.store.reading(work))
+    return request.shown(await request.service.store.aread(work))
 
 
 @patch(
@@ -326,7 +326,7 @@ async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> Edition:
 
 
 async def _asked(request: Call, feed_id: str) -> Asked:
-    kept = await request.service.store.reading(lambda c: saved_feeds.get(c, feed_id, owner=owner(request)))
+    kept = await request.service.store.aread(lambda c: saved_feeds.get(c, feed_id, owner=owner(request)))
     document = msgspec.json.encode(kept.feed)
     return saved.asked(document, "json", feed=feed_id, version=kept.version, moved=None)
 

@@ -183,7 +183,7 @@ async def jwks(request: Call) -> Response[bytes]:
     def work(c: Connection) -> KeySet:
         return keys.every(c, now=now) if webhook is None else keys.of(c, [webhook], now=now)
 
-    return request.shown(responses.tagged(msgspec.json.encode(await request.service.store.reading(work))))
+    return request.shown(responses.tagged(msgspec.json.encode(await request.service.store.aread(work))))
 
 
 def public(key: SigningKey, *, webhook: str) -> PublicKey:

@@ -71,7 +71,7 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         webhook = webhooks.get(c, webhook_id, owner=owner(request))
         return upcoming(_around(c, webhook, now, until), webhook, now=now, until=until)
 
-    found = await request.service.store.reading(work)
+    found = await request.service.store.aread(work)
     return request.shown(responses.tagged(msgspec.json.encode(found)))
 
 
@@ -94,7 +94,7 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     It is a message like any other: a 410 switches the webhook off.
     """
     wanted, service = await request.read_if_sent(Trial), request.service
-    begun = await service.store.writing(lambda c: _begun(c, request, webhook_id, wanted))
+    begun = await service.store.awrite(lambda c: _begun(c, request, webhook_id, wanted))
     if isinstance(begun, Answer):
         return responses.sent(begun)
     delivery = begun.claimed.planned.id

@@ -91,7 +91,7 @@ async def create(request: Call) -> Response[bytes]:
 async def listed(request: Call) -> Response[bytes]:
     """The webhooks of this key, oldest first; with scope `admin` everybody's."""
     limit, after = request.paging(After)
-    found = await request.service.store.reading(
+    found = await request.service.store.aread(
         lambda c: webhooks.listed(
             c, owner=owner(request), limit=limit + 1, after=(after.created_at, after.id) if after else None
         )
@@ -112,7 +112,7 @@ async def show(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     def work(c: Connection) -> Answer:
         return _shown(c, webhooks.get(c, webhook_id, owner=owner(request)))
 
-    return request.shown(await request.service.store.reading(work))
+    return request.shown(await request.service.store.aread(work))
 
 
 @patch(
@@ -168,7 +168,7 @@ async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         precondition(request).check(_version(c, webhook_id))
         return webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
 
-    superseded = await request.service.store.writing(work)
+    superseded = await request.service.store.awrite(work)
     request.service.metrics.superseded.inc(superseded)
     return responses.sent(responses.NOTHING)
 

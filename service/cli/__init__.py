@@ -9,7 +9,7 @@ from service.cli.console import Commands
 
 # Modules are imported when their command is called: `dday keys` need not wait for a web framework.
 COMMANDS = {
-    "Run it": {"serve": "service.cli.serve", "deliver": "service.cli.serve"},
+    "Run it": {"serve": "service.cli.serve", "deliver": "service.cli.deliver"},
     "See it work": {
         "demo": "service.cli.demo",
         "replay": "service.cli.replay",

@@ -91,10 +91,10 @@ async def _paced(instants: AsyncIterator[datetime], *, seconds: int) -> AsyncIte
 
 async def _move(simulated: Season, now: datetime) -> None:
     """Move one event by a day, once."""
-    stored = await simulated.service.store.reading(lambda c: events.get(c, MOVED))
+    stored = await simulated.service.store.aread(lambda c: events.get(c, MOVED))
     event: Event = event_of(stored.document)
     if event.start == NEW_DAY:
         return
     out.print(f"[dim]A curator moves {MOVED} from {event.start} to {NEW_DAY}.[/]")
     moved = msgspec.structs.replace(event, start=NEW_DAY)
-    await simulated.service.store.writing(lambda c: events.put(c, moved, now=now, cause="demo"))
+    await simulated.service.store.awrite(lambda c: events.put(c, moved, now=now, cause="demo"))

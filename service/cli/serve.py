@@ -1,10 +1,5 @@
-"""`dday serve` and `dday deliver`: the service, until SIGTERM or Ctrl-C.
+"""`dday serve`: the service, until SIGTERM or Ctrl-C. Reminders are planned and sent by a child, `dday deliver`."""
 
-What plans and sends for `dday serve` is a child (`service.sender`); requests leave from a child of what
-sends (`service.carrier`).
-"""
-
-import asyncio
 import logging
 from importlib.metadata import version
 
@@ -15,8 +10,6 @@ from service import logs, seed_loader, server
 from service.app import Service, build, open_service
 from service.cli.catalogue import parsed
 from service.cli.console import announce, settings_flags
-from service.clock_sync import keeping
-from service.delivery.schedule import delivering
 from service.settings import Settings
 from service.store import revisions
 
@@ -39,35 +32,12 @@ def serve(settings: Settings, no_deliver: bool) -> None:
 
     def ready() -> None:
         url = settings.base_url
-        announce(log, f"Dday answers at {url} (Ctrl-C stops it)", url=url, **_made_of(service))
+        announce(log, f"Dday answers at {url} (Ctrl-C stops it)", url=url, **_built_of(service))
 
     server.run(server.serve(build(service), host=settings.host, port=settings.port, ready=ready))
 
 
-@click.command()
-@settings_flags()
-def deliver(settings: Settings) -> None:
-    """Plan and send reminders only, beside `dday serve --no-deliver` on the same PostgreSQL database."""
-    logs.configure(settings.log)
-    service = open_service(settings, carried=True)
-    try:
-        server.run(_delivering(service))
-    finally:
-        service.close()
-
-
-async def _delivering(service: Service) -> None:
-    stopped = asyncio.Event()
-    server.stop_by_signal(stopped.set)
-    try:
-        async with keeping(service.store, service.clock, service.metrics), delivering(service):
-            announce(log, "Dday delivers reminders (Ctrl-C stops it)", **_made_of(service))
-            await stopped.wait()
-    finally:
-        await service.egress.aclose()
-
-
-def _made_of(service: Service) -> dict[str, object]:
+def _built_of(service: Service) -> dict[str, object]:
     return {"engine": service.store.dialect, "version": version("dday")}
 
 

@@ -16,7 +16,7 @@ from service.catalogue.filters import FilterBody
 from service.cli.arguments import EVERY_CHANGE
 from service.cli.catalogue import parsed
 from service.clock import SimulatedClock
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.reminders import signing as signing_secrets
 from service.reminders import webhook
 from service.reminders.webhook import NewWebhook, Rule, Webhook
@@ -72,8 +72,8 @@ def subscribe(service: Service, url: str, *, reminders: tuple[Rule, ...], filter
 async def replaying(season: Season) -> AsyncIterator[Replay]:
     """The planner and sender of this season."""
     service = season.service
-    deliverer = Deliverer(service.store, service.egress, clock=season.clock, masters=service.masters)
+    worker = Worker(service.store, service.egress, clock=season.clock, masters=service.masters)
     try:
-        yield Replay(service.store, deliverer, clock=season.clock)
+        yield Replay(service.store, worker, clock=season.clock)
     finally:
         await service.egress.aclose()

@@ -7,8 +7,7 @@ from sqlalchemy import Connection
 
 from service.clock import Clock
 from service.delivery.prepare import Outbound
-from service.egress.client import Request
-from service.outward import Outward
+from service.egress.client import Egress, Request
 from service.reminders import delivery_id, retry, signing
 from service.reminders.messages import formats
 from service.reminders.notices import USEFUL
@@ -20,7 +19,7 @@ from service.store.results import Failing, Result
 
 
 async def attempt(
-    egress: Outward, outbound: Outbound, *, clock: Clock, chance: float, schedule: tuple[timedelta, ...]
+    egress: Egress, outbound: Outbound, *, clock: Clock, chance: float, schedule: tuple[timedelta, ...]
 ) -> Result:
     """Exactly one request, signed at this instant, and what follows from its answer."""
     started = clock.now()

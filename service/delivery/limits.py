@@ -1,31 +1,35 @@
-"""How fast, how long, how much: the numbers of delivering, with the defaults of docs/reliability.md."""
+"""How fast, how long and how much: the numbers of delivering, as docs/reliability.md gives them."""
 
 from datetime import timedelta
 
 from msgspec import Struct
 
-from service.reminders.retry import SCHEDULE
+from service.settings import Settings
+
+_DEFAULTS = Settings()
 
 
-class Tempo(Struct, frozen=True, kw_only=True):
-    """Tests and operators change these; nothing else depends on a clock's pace."""
+class Limits(Struct, frozen=True, kw_only=True):
+    """The first four are the operator's settings; tests change the others. Nothing else depends on a pace."""
 
-    schedule: tuple[timedelta, ...] = SCHEDULE
+    schedule: tuple[timedelta, ...] = _DEFAULTS.retry_schedule
     # The total of one attempt, as the egress enforces it.
-    attempt: timedelta = timedelta(seconds=15)
-    lease: timedelta = timedelta(seconds=60)
-    # A send begins only while this much of the lease would be left after it.
-    margin: timedelta = timedelta(seconds=5)
-    poll: timedelta = timedelta(seconds=1)
-    # Results are written together: at most so often while there is much to do.
-    group: timedelta = timedelta(milliseconds=40)
-    drain: timedelta = timedelta(seconds=20)
+    attempt: timedelta = _DEFAULTS.attempt_timeout
+    lease: timedelta = _DEFAULTS.lease
+    # Requests in flight, in all.
+    concurrency: int = _DEFAULTS.concurrency
+    # Requests in flight to one webhook that answers quickly.
     per_webhook: int = 4
-    concurrency: int = 64
-    # Claimed beyond what is in flight, so that no slot waits for the database.
-    ahead: int = 1024
+    # A request begins only while this much of the lease would be left after it.
+    margin: timedelta = timedelta(seconds=5)
+    # The longest pause between two looks at the queue.
+    poll: timedelta = timedelta(seconds=1)
+    # The shortest time from one transaction to the next while requests are in flight, so that each writes many.
+    group: timedelta = timedelta(milliseconds=20)
+    # How long a worker that stops waits for the requests in flight.
+    drain: timedelta = timedelta(seconds=20)
 
     @property
     def trust(self) -> float:
-        """Seconds after the beginning of a claim in which its deliveries may be begun."""
+        """Seconds after a claim in which its requests may begin."""
         return (self.lease - self.attempt - self.margin).total_seconds()

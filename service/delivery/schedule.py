@@ -12,9 +12,9 @@ from msgspec import Struct
 
 from service.bootstrap import Service
 from service.clock import Clock, SystemClock, running
-from service.delivery import planner, worker
-from service.delivery.limits import Tempo
-from service.delivery.worker import Deliverer
+from service.delivery import planner
+from service.delivery.limits import Limits
+from service.delivery.worker import Worker
 from service.store import deliveries, idempotency, webhook_secrets
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,16 @@ async def plan(service: Service) -> bool:
     service.metrics.planned.inc(done.planned)
     service.metrics.superseded.inc(done.superseded)
     service.metrics.expired.inc(done.expired)
-    worker.late(done.expired)
+    if done.expired:
+        log.info("%d deliveries were planned too late to be sent", done.expired, extra={"expired": done.expired})
     return done.planned > 0
 
 
 class Clockwork:
     """What a process that plans and sends does by the clock."""
 
-    def __init__(self, service: Service, deliverer: Deliverer) -> None:
-        self._service, self._deliverer = service, deliverer
+    def __init__(self, service: Service, worker: Worker) -> None:
+        self._service, self._worker = service, worker
 
     def ticks(self) -> tuple[Tick, ...]:
         return (Tick(name="plan", every=SECOND, run=self.plan),)
@@ -59,8 +60,7 @@ class Clockwork:
     async def plan(self) -> None:
         """And who sends them gets ready."""
         if await plan(self._service):
-            self._service.egress.expect()
-            self._deliverer.nudge()
+            self._worker.nudge()
 
 
 class Housekeeping:
@@ -80,9 +80,9 @@ class Housekeeping:
     async def measure(self) -> None:
         """The gauges, and a word in the log when reminders go out late."""
         store, metrics, now = self._service.store, self._service.metrics, self._service.clock.now()
-        count, oldest = await store.reading(lambda c: deliveries.backlog(c, now=now))
+        count, oldest = await store.aread(lambda c: deliveries.backlog(c, now=now))
         lag = now - oldest if oldest else timedelta(0)
-        planning = await store.reading(lambda c: planner.lag(c, now=now))
+        planning = await store.aread(lambda c: planner.lag(c, now=now))
         metrics.queue.set(count)
         metrics.due_lag.set(lag.total_seconds())
         metrics.oldest.set(oldest.timestamp() if oldest else 0)
@@ -94,42 +94,41 @@ class Housekeeping:
     async def forget_secrets(self) -> None:
         """Secrets whose overlap is over sign nothing any more."""
         now = self._service.clock.now()
-        if await self._service.store.reading(lambda c: webhook_secrets.any_expired(c, now=now)):
-            await self._service.store.writing(lambda c: webhook_secrets.forget_expired(c, now=now))
+        if await self._service.store.aread(lambda c: webhook_secrets.any_expired(c, now=now)):
+            await self._service.store.awrite(lambda c: webhook_secrets.forget_expired(c, now=now))
 
     async def forget_answers(self) -> None:
         """An Idempotency-Key is remembered for a week."""
         before = self._service.clock.now() - ANSWERS_KEPT
-        await self._service.store.writing(lambda c: idempotency.purge(c, before))
+        await self._service.store.awrite(lambda c: idempotency.purge(c, before))
 
     async def purge(self) -> None:
         """Finished deliveries are kept for thirty days; then they go, a few hundred at a time."""
         before = self._service.clock.now() - RETENTION
         for _ in range(PURGES):
-            if not await self._service.store.writing(lambda c: deliveries.purge(c, before=before)):
+            if not await self._service.store.awrite(lambda c: deliveries.purge(c, before=before)):
                 return
 
 
 @asynccontextmanager
-async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[Deliverer]:
+async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[Worker]:
     """Plan and send while this is open; then finish what is under way. `alone`: and keep house as well."""
-    deliverer = Deliverer(
+    worker = Worker(
         service.store,
         service.egress,
         clock=service.clock,
         masters=service.masters,
-        tempo=tempo(service),
+        limits=limits(service),
         metrics=service.metrics,
         page=service.page,
     )
-    service.metrics.in_flight.set_function(lambda: deliverer.in_flight)
-    ticks = Clockwork(service, deliverer).ticks()
-    await deliverer.start()
+    ticks = Clockwork(service, worker).ticks()
+    await worker.start()
     try:
         async with ticking((*ticks, *Housekeeping(service).ticks()) if alone else ticks, clock=service.clock):
-            yield deliverer
+            yield worker
     finally:
-        await deliverer.drain()
+        await worker.drain()
 
 
 @asynccontextmanager
@@ -153,10 +152,10 @@ async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]
         scheduler.shutdown(wait=False)
 
 
-def tempo(service: Service) -> Tempo:
+def limits(service: Service) -> Limits:
     """The operator's numbers."""
     settings = service.settings
-    return Tempo(
+    return Limits(
         schedule=settings.retry_schedule,
         attempt=settings.attempt_timeout,
         lease=settings.lease,

@@ -9,11 +9,11 @@ from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.clock import Clock
-from service.delivery import attempt, worker
-from service.delivery.attempt import switch_off
+from service.delivery.attempt import attempt, switch_off
 from service.delivery.prepare import Outbound, Subscribers
+from service.delivery.worker import log_switched_off
+from service.egress.client import Egress
 from service.metrics import Metrics
-from service.outward import Outward
 from service.reminders.plan import Planned
 from service.reminders.webhook import Webhook
 from service.store import claims, deliveries, results
@@ -40,14 +40,14 @@ def place(
     worker = f"{TESTING}{token_hex(8)}"
     [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
     subscriber = Subscribers(masters).load(c, [planned.webhook])[planned.webhook]
-    outbound = Outbound(claimed=claimed, subscriber=subscriber, body=body, began=0.0)
-    claims.arm(c, [outbound.armed], worker=worker, now=now)
+    outbound = Outbound(claimed=claimed, subscriber=subscriber, body=body)
+    claims.open_attempts(c, [outbound.attempted], worker=worker, now=now)
     return outbound
 
 
 async def send(
     store: Store,
-    egress: Outward,
+    egress: Egress,
     outbound: Outbound,
     *,
     clock: Clock,
@@ -55,17 +55,17 @@ async def send(
     then: Callable[[Connection], T],
 ) -> T:
     """Send what is placed, once. `then` belongs to the transaction that records the attempt."""
-    result = await attempt.attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
+    result = await attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
     now = clock.now()
 
     def work(c: Connection) -> tuple[Ended, T]:
         return _recorded(c, result, now=now), then(c)
 
-    ended, said = await store.writing(work)
+    ended, said = await store.awrite(work)
     metrics.attempted(result.answer.outcome)
     metrics.stale.inc(ended.stale)
     metrics.disabled.inc(len(ended.disabled))
-    worker.switched_off(ended.disabled)
+    log_switched_off(ended.disabled)
     return said
 
 

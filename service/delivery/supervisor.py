@@ -1,123 +1,190 @@
-"""Keeps a sending process: starts it, hears from it, replaces one that dies, and ends it with the service."""
+"""Keeps one `dday deliver` running as a child of `dday serve`, so that whoever asks never waits for the sender.
+
+The child is the command that an operator may also run: its settings come in its environment, SIGTERM ends it
+with what is in flight finished, and what it counts it writes to a file once a second, which also shows that it
+is alive.
+"""
 
 import asyncio
 import contextlib
+import ctypes
 import logging
 import os
-import socket
-import subprocess
+import signal
+import sys
+import time
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import msgspec
+from service import settings
+from service.bootstrap import Service
+from service.clock import running
+from service.delivery.schedule import SECOND, Housekeeping, Tick, plan, ticking
+from service.store import webhooks
 
-from service import offspring, settings
-from service.clock import Clock, running
-from service.line import Line
-from service.metrics import Metrics
-from service.sender.word import News, Terms
+# A child that has not written its file for so long does not work any more.
+SILENCE_SECONDS = 60.0
+LOOK_SECONDS = 1.0
+# Longer than a worker waits for its requests in flight.
+END_SECONDS = 40.0
+# The next child is started after this pause, doubled for every one that did not live for a minute.
+FIRST_PAUSE, LONGEST_PAUSE, LIVED_SECONDS = 0.25, 30.0, 60.0
+# Whoever asks is answered before the next reminder leaves, where the two want the same core.
+NICENESS = 5
+PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
-# Without a word for so many looks it does not work any more.
-LOOK_SECONDS, SILENT_LOOKS = 1.0, 60
-# Longer than its sender takes to finish what is under way.
-END_SECONDS = 40.0
 
 
-class Keeper:
-    """Of one process at a time."""
+class Supervisor:
+    """Starts the child when it is expected, replaces one that dies or hangs, and ends it with the service."""
 
     def __init__(
-        self,
-        told: settings.Settings,
-        metrics: Metrics,
-        *,
-        clock: Clock,
-        look_seconds: float = LOOK_SECONDS,
+        self, service: Service, *, look_seconds: float = LOOK_SECONDS, silence_seconds: float = SILENCE_SECONDS
     ) -> None:
-        self._settings, self._metrics, self._clock = told, metrics, clock
-        self._look_seconds = look_seconds
-        self._tending: asyncio.Task[None] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
-        self._line: Line[News] | None = None
-        self._silent = 0
+        self._service = service
+        self._look_seconds, self._silence_seconds = look_seconds, silence_seconds
+        self._folder = TemporaryDirectory(prefix="dday-deliver-")
+        self._file = Path(self._folder.name) / "metrics.prom"
+        self._keeping: asyncio.Task[None] | None = None
+        self._process: Process | None = None
         self._stopping = False
-        # Whether the process has said that it plans and sends.
-        self.at_work = False
 
     @property
     def pid(self) -> int | None:
-        """Of the process, while there is one."""
-        return self._process.pid if self._process is not None else None
+        """The process id of the child, None while there is none."""
+        return None if self._process is None else self._process.pid
 
     @property
     def expected(self) -> bool:
-        return self._tending is not None
+        """Whether there should be a child."""
+        return self._keeping is not None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the child plans and sends: its first file says so."""
+        return self._process is not None and self._file.exists()
 
     def expect(self) -> None:
-        """Start it, if that has not been done."""
-        if self._tending is None:
-            tending = offspring.one_after_the_other(self._live, lost=self._lost)
-            self._tending = asyncio.get_running_loop().create_task(tending, name="keeper")
+        """Starts a child, and another whenever one ends."""
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep(), name="supervisor")
 
     async def aclose(self) -> None:
-        """Let it finish what is under way."""
+        """Lets the child finish what is in flight; kills it if that takes too long."""
         self._stopping = True
-        if self._tending is None:
-            return
-        if self._line is None:
-            self._tending.cancel()
-        else:
-            self._line.say("stop")
-        done, _ = await asyncio.wait({self._tending}, timeout=END_SECONDS)
-        if not done and self._process is not None:
-            log.error("the sending process does not end; it is killed")
-            self._process.kill()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._tending
+        if self._keeping is not None:
+            if self._process is None:
+                self._keeping.cancel()
+            else:
+                self._signal(signal.SIGTERM)
+            done, _ = await asyncio.wait({self._keeping}, timeout=END_SECONDS)
+            if not done:
+                log.error("the delivering process does not end; it is killed")
+                self._signal(signal.SIGKILL)
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeping
+        self._folder.cleanup()
 
-    def _lost(self, how: str, pause: float) -> None:
-        self._metrics.lost.inc()
-        log.error("the sending process ended (%s); another is started in %.2f s", how, pause)
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping:
+            began = time.monotonic()
+            how = await self._live()
+            if self._stopping:
+                return
+            if time.monotonic() - began > LIVED_SECONDS:
+                pause = FIRST_PAUSE
+            self._service.metrics.lost.inc()
+            log.error("the delivering process ended (%s); another is started in %.2f s", how, pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _live(self) -> str | None:
-        """The whole life of one; how it ended, None if it was told to."""
-        ours, theirs = socket.socketpair()
-        self._silent = 0
+    async def _live(self) -> str:
+        """The whole life of one child; returns how it ended."""
         try:
-            with theirs:
-                process = self._process = self._started(theirs)
+            process = self._process = await self._started()
         except OSError as error:
-            ours.close()
             return str(error)
-        ended = asyncio.get_running_loop().run_in_executor(None, process.wait)
-        line = Line(list[News], heard=self._heard, lost=lambda: None)
-        watching = asyncio.create_task(self._watch(process), name="watch")
+        watching = asyncio.create_task(self._watch(), name="watch the delivering process")
         try:
-            await asyncio.get_running_loop().create_unix_connection(lambda: line, sock=ours)
-            self._line = line
-            code = await asyncio.shield(ended)
-            return None if self._stopping else f"exit code {code}"
+            return f"exit code {await process.wait()}"
         except asyncio.CancelledError:
-            process.kill()
+            self._signal(signal.SIGKILL)
             raise
         finally:
             watching.cancel()
-            line.close()
-            self._line, self._process, self.at_work = None, None, False
-            self._metrics.bury()
+            self._process = None
+            self._service.metrics.keep_child()
+            self._file.unlink(missing_ok=True)
 
-    def _started(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
-        terms = Terms(socket=theirs.fileno(), parent=os.getpid(), now=self._clock.now(), running=running())
-        told, env = msgspec.json.encode(terms).decode(), settings.environment(self._settings)
-        return offspring.start("service.sender.program", told, hearing=theirs, env=env)
+    async def _started(self) -> Process:
+        service = self._service
+        self._file.unlink(missing_ok=True)
+        service.metrics.child = self._file
+        # A session of its own: Ctrl-C at a terminal reaches the service alone, which ends the child in its time.
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "service", "deliver"),
+            *("--parent", str(os.getpid()), "--metrics-file", str(self._file)),
+            *("--clock", f"{service.clock.now().isoformat()}@{running()}"),
+            stdin=DEVNULL,
+            env=settings.environment(service.settings),
+            start_new_session=True,
+        )
 
-    def _heard(self, news: list[News]) -> None:
-        self.at_work, self._silent = True, 0
-        for each in news:
-            self._metrics.hear(each.samples)
-
-    async def _watch(self, process: "subprocess.Popen[bytes]") -> None:
-        while self._silent < SILENT_LOOKS:
+    async def _watch(self) -> None:
+        """Kills a child that has not written its file for long, as one that was stopped or hangs has not."""
+        age, seen = 0.0, 0.0
+        while age < self._silence_seconds:
             await asyncio.sleep(self._look_seconds)
-            self._silent += 1
-        log.error("the sending process has not been heard of for long; it is killed")
-        process.kill()
+            written = self._file.stat().st_mtime if self._file.exists() else 0.0
+            # Counted in looks, as a machine that slept has not looked either.
+            age = 0.0 if written != seen else age + self._look_seconds
+            seen = written
+        log.error("the delivering process has not been heard of for long; it is killed")
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+
+@asynccontextmanager
+async def supervised(service: Service) -> AsyncIterator[Supervisor]:
+    """Plans and sends while this is open, by a child that is started as soon as anybody has a webhook."""
+    supervisor = Supervisor(service)
+
+    async def stand_in() -> None:
+        """Plans as long as no child does: without webhooks that is to note the time."""
+        if supervisor.at_work:
+            return
+        if not supervisor.expected and await service.store.aread(webhooks.are_there):
+            supervisor.expect()
+        await plan(service)
+
+    ticks = (Tick(name="plan until a child does", every=SECOND, run=stand_in),)
+    try:
+        async with ticking((*ticks, *Housekeeping(service).ticks()), clock=service.clock):
+            yield supervisor
+    finally:
+        await supervisor.aclose()
+
+
+def follow(parent: int) -> None:
+    """Makes this process end with its parent, even one that is killed, and let whoever asks go first."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+    os.nice(max(0, NICENESS - os.nice(0)))
+
+
+async def end_with(parent: int) -> None:
+    """Ends this process when its parent is gone, where the system does not see to that (macOS)."""
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(LOOK_SECONDS)
+    os._exit(0)

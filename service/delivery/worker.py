@@ -1,7 +1,8 @@
-"""The sending loop: claim, look again, write down the bytes, send, record. Many at once, none twice.
+"""The sending loop: claims what can be sent now, sends it, and records what came of it.
 
-A request leaves only after its attempt and its bytes are committed, so what a receiver has seen is always
-known here. While there is much to do, transactions are spaced so that each writes many.
+One transaction a turn records the attempts that ended, claims as many deliveries as may be in flight, and
+opens their attempts; then their requests begin. A request leaves only after its attempt and its bytes are
+committed, so whatever a receiver has seen is on record.
 """
 
 import asyncio
@@ -10,374 +11,316 @@ import logging
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-from msgspec import Struct, structs
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from service.clock import Clock, running
-from service.delivery import prepare
-from service.delivery.attempt import switch_off
-from service.delivery.dispatcher import DEEPEST
-from service.delivery.limits import Tempo
-from service.delivery.outbox import Means, Outbox
-from service.delivery.prepare import Dropped, Outbound, Page, Subscribers
+from service.delivery.attempt import attempt, switch_off
+from service.delivery.dispatcher import QUICK_SECONDS, Dispatcher
+from service.delivery.limits import Limits
+from service.delivery.prepare import Outbound, Page, Subscribers, prepare
+from service.egress.client import Egress
 from service.metrics import Metrics
-from service.outward import Outward
+from service.reminders import retry
 from service.reminders.webhook import Webhook
-from service.store import claims, deliveries, results, waiting
-from service.store.claims import Claimed
+from service.store import claims, deliveries, results
+from service.store.claims import Claimed, Ended
 from service.store.deliveries import GIVEN_UP
 from service.store.engine import Store
 from service.store.results import Recovered, Result
-from service.store.waiting import Due, Found
 
 HOUSEKEEPING_SECONDS = 1.0
-# While enough is at hand, this long passes between two claims.
-CLAIM_SECONDS = 0.15
-# After a failure of the store; what was to be written is kept and written later.
+# The pause after a failure of the store; results that could not be written are written with the next turn.
 PAUSE_SECONDS = 0.5
-# The fewest rows a claim looks at: enough to see past a few long queues.
-GLANCE = 64
+# Due deliveries looked at in one turn before the queue is read webhook by webhook.
+LOOK_AT = 512
 
-
-# FOLDED service/reminders/cycle.py: One transaction of the sending loop: record what has ended, keep what will be sent, claim more.
-class ToDo(Struct, kw_only=True):
-    """What has to be written: results, what is about to be sent, what is not after all, and what was lost."""
-
-    results: list[Result]
-    armed: list[Outbound]
-    dropped: list[Dropped]
-    released: list[Claimed]
-    forsaken: list[Claimed]
-
-    @staticmethod
-    def nothing() -> "ToDo":
-        return ToDo(results=[], armed=[], dropped=[], released=[], forsaken=[])
-
-    def __bool__(self) -> bool:
-        return bool(self.results or self.armed or self.dropped or self.released or self.forsaken)
-
-    def before(self, later: "ToDo") -> "ToDo":
-        """Both, in this order: what could not be written is written with the next."""
-        return ToDo(
-            results=self.results + later.results,
-            armed=self.armed + later.armed,
-            dropped=self.dropped + later.dropped,
-            released=self.released + later.released,
-            forsaken=self.forsaken + later.forsaken,
-        )
-
-
-class Wish(Struct, frozen=True, kw_only=True):
-    """What may be claimed: `depth` a webhook where much is due, none `without`, and the choice of them.
-
-    `crowded` where the last claim found that much was due.
-    """
-
-    limit: int
-    depth: int
-    without: list[str]
-    crowded: bool
-    choose: Callable[[Sequence[Due]], list[str]]
-
-
-class Who(Struct, frozen=True, kw_only=True):
-    """In whose name, at which instant, for how long; chance spreads what was lost."""
-
-    worker: str
-    now: datetime
-    lease: timedelta
-    chance: float
+log = logging.getLogger(__name__)
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """What one transaction did and found. `next_due` is looked up when claiming found nothing.
+    """What one transaction did. `outbound` is to be sent now; `next_due` is known where nothing was claimed.
 
-    `outdated` are neither armed nor dropped, as their webhook or event has changed since they were looked at.
-    `given_up` are deliveries that an attempt was the last of, `outlived` how many nobody had claimed in time;
-    `expired` and `superseded` count those of all ways there are.
+    `unsent` are claimed deliveries that ended without a request, `given_up` attempts that were the last of
+    their delivery, `outlived` the number of deliveries that nobody had claimed in time.
     """
 
-    claimed: tuple[Claimed, ...] = ()
-    outdated: frozenset[str] = frozenset()
-    dropped: tuple[Dropped, ...] = ()
-    queues: int = 0
-    crowded: bool = False
-    stale: int = 0
-    expired: int = 0
-    superseded: int = 0
-    recovered: tuple[Recovered, ...] = ()
+    outbound: tuple[Outbound, ...] = ()
+    unsent: tuple[tuple[Claimed, Ended], ...] = ()
     given_up: tuple[Result, ...] = ()
-    outlived: int = 0
+    recovered: tuple[Recovered, ...] = ()
     disabled: tuple[Webhook, ...] = ()
+    outlived: int = 0
+    stale: int = 0
+    superseded: int = 0
     next_due: datetime | None = None
 
-
-def turn(c: Connection, todo: ToDo, wish: Wish | None, *, who: Who, housekeeping: bool) -> Turn:
-    """All of it or nothing; run again after a failure it comes to the same."""
-    done = _settle(c, todo, who)
-    looking = housekeeping or bool(todo.forsaken)
-    recovered = results.recover(c, now=who.now, chance=who.chance) if looking else ()
-    outlived = claims.expire(c, now=who.now) if housekeeping else 0
-    found = _due(c, wish, who) if wish else Found()
-    chosen = wish.choose(found.due) if wish else []
-    claimed = claims.claim(c, chosen, worker=who.worker, now=who.now, lease=who.lease)
-    return structs.replace(
-        done,
-        claimed=claimed,
-        queues=len({each.webhook for each in found.due}),
-        crowded=found.crowded,
-        expired=done.expired + outlived,
-        superseded=done.superseded + taken_back(recovered),
-        recovered=recovered,
-        outlived=outlived,
-        next_due=deliveries.next_due(c, after=who.now) if wish and not claimed else None,
-    )
+    @property
+    def expired(self) -> int:
+        """Deliveries that expired in this turn, in whatever way."""
+        ended = Counter(ended.state for _, ended in self.unsent)
+        return self.outlived + ended["expired"] + sum(r.verdict.state == "expired" for r in self.given_up)
 
 
-def _settle(c: Connection, todo: ToDo, who: Who) -> Turn:
-    """Write down what has ended and what is about to begin, as far as what was seen still holds."""
-    recorded = results.record(c, todo.results)
-    disabled = switch_off(c, todo.results, recorded.failing, now=who.now)
-    seen = [*(each.look for each in todo.armed), *(each.look for each in todo.dropped)]
-    outdated = prepare.outdated(c, [look for look in seen if look is not None])
-    armed = [each.armed for each in todo.armed if each.claimed.planned.id not in outdated]
-    claims.arm(c, armed, worker=who.worker, now=who.now)
-    going = tuple(each for each in todo.dropped if each.claimed.planned.id not in outdated)
-    dropped = claims.drop(c, {each.key: (each.state, each.reason) for each in going}, now=who.now)
-    kept = [each.key for each in todo.dropped if each.claimed.planned.id in outdated]
-    given_back = [(each.planned.id, each.fence) for each in todo.released]
-    unwanted = claims.release(c, given_back + kept, now=who.now)
-    claims.forsake(c, [(each.planned.id, each.fence) for each in todo.forsaken], now=who.now)
-    return Turn(
-        outdated=outdated,
-        dropped=going,
-        stale=recorded.stale,
-        expired=dropped["expired"] + _in(recorded.given_up, "expired"),
-        superseded=recorded.superseded + dropped["superseded"] + unwanted,
-        given_up=recorded.given_up,
-        disabled=disabled,
-    )
-
-
-def taken_back(recovered: Sequence[Recovered]) -> int:
-    """How many of what a dead worker held nobody wants any more."""
-    return sum(each.state == "superseded" for each in recovered)
-
-
-def _in(ended: Sequence[Result], state: str) -> int:
-    return sum(each.verdict.state == state for each in ended)
-
-
-def _due(c: Connection, wish: Wish, who: Who) -> Found:
-    return waiting.due(
-        c,
-        worker=who.worker,
-        now=who.now,
-        depth=wish.depth,
-        limit=wish.limit,
-        without=wish.without,
-        crowded=wish.crowded,
-    )
-
-
-class Deliverer:
-    """Sends what is due. `start` and `drain` for a service, `run_once` for a clock that stands still."""
+class Worker:
+    """Sends what is due: `start` and `drain` for a service, `run_once` for a clock that stands still."""
 
     def __init__(
         self,
         store: Store,
-        egress: Outward,
+        egress: Egress,
         *,
         clock: Clock,
         masters: Mapping[str, bytes],
-        tempo: Tempo | None = None,
+        limits: Limits | None = None,
         metrics: Metrics | None = None,
         page: Page = lambda _, __: None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._means = Means(
-            store=store,
-            egress=egress,
-            clock=clock,
-            subscribers=Subscribers(masters),
-            metrics=metrics or Metrics(),
-            tempo=tempo or Tempo(),
-            page=page,
-            chance=chance,
+        self._store, self._egress, self._clock = store, egress, clock
+        self._limits, self._metrics = limits or Limits(), metrics or Metrics()
+        self._page, self._chance = page, chance
+        self._subscribers = Subscribers(masters)
+        self._dispatcher = Dispatcher(
+            per_webhook=self._limits.per_webhook, total=self._limits.concurrency
         )
-        self._outbox = Outbox(self._means)
-        self._worker = f"wrk_{secrets.token_hex(8)}"
-        # What the last claim found, and when that was.
-        self._queues, self._crowded, self._claimed = 1, False, 0.0
+        self._name = f"wrk_{secrets.token_hex(8)}"
+        self._results: list[Result] = []
+        self._requests: set[asyncio.Task[None]] = set()
+        self._attempts = 0
+        self._woken, self._idle = asyncio.Event(), asyncio.Event()
         self._kept_house = 0.0
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
 
+    @property
+    def in_flight(self) -> int:
+        """The requests on their way."""
+        return self._dispatcher.in_flight
+
     async def start(self) -> None:
-        """Take over what an earlier process left behind, and begin."""
+        """Takes over what an earlier process left behind, and begins."""
         await self.recover()
-        self._loop = asyncio.create_task(self._run(), name="deliver")
+        self._loop = asyncio.create_task(self._run(), name="delivery worker")
 
     async def recover(self) -> int:
-        """T10: what was under way when the last process died. On PostgreSQL the leases say when."""
-        means = self._means
-        if means.store.dialect != "sqlite":
+        """Frees what the last process held when it died (T10). On PostgreSQL leases run out instead."""
+        if self._store.dialect != "sqlite":
             return 0
-        # The file's lock says that nobody else can be sending.
-        now, chance = means.clock.now(), means.chance()
-        recover = partial(results.recover, now=now, chance=chance, everything=True)
-        found = await means.store.writing(recover)
-        done = Turn(recovered=found, superseded=taken_back(found))
-        self._count(done)
-        note(done)
-        return len(found)
+        # The file's lock says that no other worker holds anything.
+        recover = partial(results.recover, now=self._clock.now(), chance=self._chance(), everything=True)
+        recovered = await self._store.awrite(recover)
+        self._tell(Turn(recovered=recovered, superseded=_superseded(recovered)))
+        return len(recovered)
 
     async def drain(self) -> None:
-        """Claim nothing more, give back what has not begun, wait for what has, and record it."""
+        """Claims nothing more, waits for the requests in flight, and records them."""
         self._stopping = True
-        self._outbox.woken.set()
+        self._woken.set()
         if self._loop is not None:
             await self._loop
-        await self._outbox.close()
-        await self._outbox.sent(patience=self._means.tempo.drain.total_seconds())
+        await self._sent(patience=self._limits.drain.total_seconds())
         await self._turn(claiming=False)
 
     async def run_once(self) -> int:
-        """Send everything that is due at this instant of the clock; returns the number of attempts."""
-        before = await self._outbox.sent()
-        while True:
-            done = await self._turn(claiming=True)
-            await self._outbox.prepared()
-            begun = await self._outbox.sent()
-            if not (done.claimed or self._outbox.todo or self._outbox.lanes.held):
-                return begun - before
-
-    @property
-    def in_flight(self) -> int:
-        return self._outbox.lanes.in_flight
+        """Sends everything that is due at this instant of the clock; returns the number of attempts."""
+        before = self._attempts
+        while (await self._turn(claiming=True)).outbound or self._results:
+            await self._sent()
+        return self._attempts - before
 
     def nudge(self) -> None:
-        """Something may be due now."""
-        self._outbox.woken.set()
+        """Looks at the queue at once: something may be due."""
+        self._woken.set()
 
     async def _run(self) -> None:
         while not self._stopping:
             began = time.monotonic()
             try:
-                done = await self._turn(claiming=True)
+                turn = await self._turn(claiming=True)
             except Exception:
                 log.exception("deliveries cannot be read or written; trying again")
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            await self._rest(done, began=began)
+            await self._rest(turn, began=began)
 
-    async def _rest(self, done: Turn, *, began: float) -> None:
-        """Until there is something to do, but never so short that each transaction writes little."""
-        woken = self._outbox.woken
-        if not self._outbox.todo:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), self._patience(done.next_due))
-        woken.clear()
-        spacing = self._means.tempo.group.total_seconds() - (time.monotonic() - began)
-        if spacing > 0 and not self._stopping:
-            await asyncio.sleep(spacing)
+    async def _rest(self, turn: Turn, *, began: float) -> None:
+        """Waits until there is something to do, and while requests are in flight for several results at once."""
+        if not self._results:
+            await _either(self._woken, self._patience(turn.next_due))
+        self._woken.clear()
+        spacing = self._limits.group.total_seconds() - (time.monotonic() - began)
+        if spacing > 0 and self.in_flight and not self._stopping:
+            await _either(self._idle, spacing)
 
     def _patience(self, next_due: datetime | None) -> float:
-        poll = self._means.tempo.poll.total_seconds() * (0.8 + 0.4 * self._means.chance())
+        # Spread, so that several workers do not all look at once.
+        poll = self._limits.poll.total_seconds() * (0.8 + 0.4 * self._chance())
         if next_due is None:
             return poll
-        return min(poll, max(0.001, (next_due - self._means.clock.now()).total_seconds()))
+        return min(poll, max(0.001, (next_due - self._clock.now()).total_seconds()))
 
     async def _turn(self, *, claiming: bool) -> Turn:
-        """One transaction, then its consequences in memory."""
-        means, outbox, began = self._means, self._outbox, running()
-        # Going by a clock in doubt, what is due and whose lease is over cannot be known.
-        claiming = claiming and means.clock.jump is None
-        outbox.arm()
-        todo, outbox.todo = outbox.todo, ToDo.nothing()
+        """One transaction, then the requests that it opened attempts for."""
+        began = running()
+        # While the clock is in doubt, what is due and whose lease is over cannot be known.
+        claiming = claiming and self._clock.jump is None
         housekeeping = claiming and began - self._kept_house >= HOUSEKEEPING_SECONDS
-        wish = self._wish() if claiming else None
-        who = Who(worker=self._worker, now=means.clock.now(), lease=means.tempo.lease, chance=means.chance())
+        ended, self._results = self._results, []
+        work = partial(self._transact, ended=ended, claiming=claiming, housekeeping=housekeeping)
         try:
-            done = await means.store.writing(
-                partial(turn, todo=todo, wish=wish, who=who, housekeeping=housekeeping)
-            )
+            turn = await self._store.awrite(work)
         except BaseException:
-            outbox.todo = todo.before(outbox.todo)
+            self._results = ended + self._results
             raise
         self._kept_house = began if housekeeping else self._kept_house
-        if wish is not None:
-            self._queues, self._crowded, self._claimed = done.queues or 1, done.crowded, began
-        self._count(done)
-        note(done)
-        outbox.take(done.claimed, began=began)
-        outbox.committed(todo, outdated=done.outdated)
-        return done
+        self._tell(turn)
+        for outbound in turn.outbound:
+            self._begin(outbound, claimed=began)
+        return turn
 
-    def _wish(self) -> Wish | None:
-        tempo, lanes = self._means.tempo, self._outbox.lanes
-        room = tempo.ahead - lanes.held
-        # Few large claims cost less than many small ones, as long as no slot is idle.
-        recent = running() - self._claimed < CLAIM_SECONDS
-        if lanes.held >= 2 * tempo.concurrency and (recent or room < tempo.ahead // 2):
-            return None
-        glance, now = max(GLANCE, room), self._means.clock.now()
-        return Wish(
-            limit=glance,
-            depth=max(1, min(DEEPEST, glance // self._queues)),
-            without=lanes.full(now),
-            crowded=self._crowded,
-            choose=partial(lanes.choose, room=room, now=now),
+    def _transact(
+        self, c: Connection, *, ended: Sequence[Result], claiming: bool, housekeeping: bool
+    ) -> Turn:
+        """All of it or nothing; run again after a failure it comes to the same."""
+        now = self._clock.now()
+        recorded = results.record(c, ended)
+        disabled = switch_off(c, ended, recorded.failing, now=now)
+        recovered = results.recover(c, now=now, chance=self._chance()) if housekeeping else ()
+        outlived = claims.expire(c, now=now) if housekeeping else 0
+        claimed = self._claim(c, now) if claiming else ()
+        prepared = prepare(c, claimed, subscribers=self._subscribers, page=self._page, now=now)
+        claims.open_attempts(c, [each.attempted for each in prepared.outbound], worker=self._name, now=now)
+        unsent = claims.end(c, [ended for _, ended in prepared.ended], now=now)
+        claims.release(c, prepared.paused)
+        return Turn(
+            outbound=prepared.outbound,
+            unsent=prepared.ended,
+            given_up=recorded.given_up,
+            recovered=recovered,
+            disabled=disabled,
+            outlived=outlived,
+            stale=recorded.stale,
+            superseded=recorded.superseded + unsent["superseded"] + _superseded(recovered),
+            next_due=None if claimed or not claiming else deliveries.next_due(c, after=now),
         )
 
-    def _count(self, done: Turn) -> None:
-        metrics = self._means.metrics
-        metrics.stale.inc(done.stale)
-        metrics.expired.inc(done.expired)
-        metrics.superseded.inc(done.superseded)
-        metrics.recovered.inc(len(done.recovered))
-        metrics.disabled.inc(len(done.disabled))
+    def _claim(self, c: Connection, now: datetime) -> tuple[Claimed, ...]:
+        due = claims.due(
+            c,
+            worker=self._name,
+            now=now,
+            per_webhook=self._limits.per_webhook,
+            limit=LOOK_AT,
+            busy=self._dispatcher.busy(now),
+        )
+        chosen = self._dispatcher.choose(due, now)
+        return claims.claim(c, chosen, worker=self._name, now=now, lease=self._limits.lease)
+
+    def _begin(self, outbound: Outbound, *, claimed: float) -> None:
+        self._attempts += 1
+        self._idle.clear()
+        webhook = outbound.claimed.planned.webhook
+        quick = self._dispatcher.started(webhook)
+        self._metrics.in_flight.set(self.in_flight)
+        # asyncio forgets tasks that nobody holds.
+        task = asyncio.create_task(self._request(outbound, webhook, began_quick=quick, claimed=claimed))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _request(self, outbound: Outbound, webhook: str, *, began_quick: bool, claimed: float) -> None:
+        began, quick, hold = running(), False, None
+        try:
+            # After a long stop of this process another worker may hold the delivery; its lease has to run out.
+            if began - claimed < self._limits.trust:
+                result = await attempt(
+                    self._egress,
+                    outbound,
+                    clock=self._clock,
+                    chance=self._chance(),
+                    schedule=self._limits.schedule,
+                )
+                self._note(outbound, result)
+                quick = result.answer.succeeded and running() - began < QUICK_SECONDS
+                hold = retry.hold(result.answer, now=result.finished_at)
+        except Exception:
+            # A mistake of ours: the lease runs out, and after some of these the delivery is dead.
+            log.exception("delivery %s was not sent", outbound.claimed.planned.id)
+        self._dispatcher.finished(webhook, began_quick=began_quick, quick=quick, hold=hold)
+        self._metrics.in_flight.set(self.in_flight)
+        self._woken.set()
+        if not self.in_flight:
+            self._idle.set()
+
+    def _note(self, outbound: Outbound, result: Result) -> None:
+        claimed = outbound.claimed
+        self._results.append(result)
+        self._metrics.attempted(result.answer.outcome)
+        if claimed.fence == 1:
+            late = (result.started_at - claimed.planned.due_at).total_seconds()
+            self._metrics.lateness.observe(max(0.0, late))
+
+    async def _sent(self, *, patience: float | None = None) -> None:
+        """Waits for the requests in flight."""
+        if self._requests:
+            await asyncio.wait(set(self._requests), timeout=patience)
+
+    def _tell(self, turn: Turn) -> None:
+        """Counts and logs what one committed transaction did."""
+        self._metrics.stale.inc(turn.stale)
+        self._metrics.expired.inc(turn.expired)
+        self._metrics.superseded.inc(turn.superseded)
+        self._metrics.recovered.inc(len(turn.recovered))
+        self._metrics.disabled.inc(len(turn.disabled))
+        log_turn(turn)
 
 
-# FOLDED service/reminders/logbook.py: What the log says of deliveries: what nobody will get any more, and which webhook was switched off.
-# FOLDED service/reminders/logbook.py:
-# FOLDED service/reminders/logbook.py: Told once it is committed, for a transaction that fails is run again. By ids only: the address of a webhook is
-# FOLDED service/reminders/logbook.py: often a secret, and its name is its owner's.
-def note(done: Turn) -> None:
-    """One line a fact. What was only taken back, as its event moved or its owner wished, is none."""
-    for result in done.given_up:
+def _superseded(recovered: Iterable[Recovered]) -> int:
+    return sum(each.state == "superseded" for each in recovered)
+
+
+async def _either(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, or so long."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def log_turn(turn: Turn) -> None:
+    """Logs, a line each, which deliveries nobody will get any more and which webhooks were switched off.
+
+    By ids only: the address of a webhook is often a secret, and its name is its owner's. What was only taken
+    back, as its event moved or its owner wished, is not logged.
+    """
+    for result in turn.given_up:
         verdict = result.verdict
-        _lost(result.delivery, result.webhook, verdict.state, verdict.reason, answer=result.answer.outcome)
-    for each in done.dropped:
-        if each.state in GIVEN_UP:
-            planned = each.claimed.planned
-            _lost(planned.id, planned.webhook, each.state, each.reason, answer=None)
-    for held in done.recovered:
+        _log_given_up(result.delivery, result.webhook, verdict.state, verdict.reason, result.answer.outcome)
+    for claimed, ended in turn.unsent:
+        if ended.state in GIVEN_UP:
+            _log_given_up(ended.delivery, claimed.planned.webhook, ended.state, ended.reason, None)
+    for held in turn.recovered:
         if held.state in GIVEN_UP:
-            _lost(held.delivery, held.webhook, held.state, held.reason, answer="abandoned")
-    if done.outlived:
-        log.info("%d deliveries expired unsent", done.outlived, extra={"expired": done.outlived})
-    switched_off(done.disabled)
+            _log_given_up(held.delivery, held.webhook, held.state, held.reason, "abandoned")
+    if turn.outlived:
+        log.info("%d deliveries expired unsent", turn.outlived, extra={"expired": turn.outlived})
+    log_switched_off(turn.disabled)
 
 
-def late(expired: int) -> None:
-    """What was of no use any more when it was planned, after a stop of ours."""
-    if expired:
-        log.info("%d deliveries were planned too late to be sent", expired, extra={"expired": expired})
-
-
-def switched_off(webhooks: Iterable[Webhook]) -> None:
+def log_switched_off(webhooks: Iterable[Webhook]) -> None:
+    """Logs webhooks that the service switched off."""
     for off in webhooks:
         fields = {"webhook": off.id, "reason": off.disabled_reason}
         log.warning("webhook %s was switched off: %s", off.id, off.disabled_reason, extra=fields)
 
 
-def _lost(delivery: str, webhook: str, outcome: str, reason: str | None, *, answer: str | None) -> None:
-    """`answer` is that of the last attempt; None where there was none to wait for."""
+def _log_given_up(
+    delivery: str, webhook: str, outcome: str, reason: str | None, answer: str | None
+) -> None:
+    """`answer` is the outcome of the last attempt; None where none was made."""
     fields = {
         "delivery": delivery,
         "webhook": webhook,
@@ -386,6 +329,3 @@ def _lost(delivery: str, webhook: str, outcome: str, reason: str | None, *, answ
         "answer": answer,
     }
     log.info("delivery %s is %s: %s", delivery, outcome, reason, extra=fields)
-
-
-log = logging.getLogger(__name__)

@@ -64,9 +64,6 @@ class Egress:
         """Refuse a URL when it is entered, as far as that can be told without DNS."""
         return check(url, policy=self.policy)
 
-    def expect(self) -> None:
-        """Nothing has to be made ready here."""
-
     async def post(self, request: Request) -> Answer:
         """Exactly one HTTP request. The deadline covers DNS, connecting, TLS, headers and body together."""
         started = time.monotonic()

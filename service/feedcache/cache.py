@@ -20,6 +20,7 @@ from service.feedcache.builder import Order, Overtaken, Press, Run
 from service.feedcache.rendering import Edition
 from service.feedcache.request import Asked
 from service.feedcache.selection import OutOfDate
+from service.store import revisions
 from service.store.engine import Store
 
 LOOK_EVERY = 0.5
@@ -115,7 +116,7 @@ class FeedCache:
         """See where the log stands, if that may have changed; which look it was that holds."""
         now, commits = monotonic(), self._store.commits
         if self.has_news or now - self._looked >= LOOK_EVERY:
-            head = await self._store.head()
+            head = await self._store.aread(revisions.head)
             self._learn(head, commits, now)
         return self.looks
 

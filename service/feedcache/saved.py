@@ -213,7 +213,7 @@ class Addresses:
     async def asked(self, key: Key, query: bytes) -> Asked:
         """The feed it leads to. Gone once it is dead, NoSuchFeed where there never was one."""
         token, now = key.token, self._clock.now()
-        lead = await self._store.glancing(lambda c: saved_feeds.find_address(c, token, now=now))
+        lead = await self._store.aread(lambda c: saved_feeds.find_address(c, token, now=now))
         if lead is None:
             raise NoSuchFeed
         if lead.ended:

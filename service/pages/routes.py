@@ -93,7 +93,7 @@ async def _answer(
     def make(c: Connection) -> bytes:
         return render(template, page(read(c), now=now, lang=lang, base_url=base_url))
 
-    body = await request.service.store.reading(lambda c: copies.get(c, path, make, now=now))
+    body = await request.service.store.aread(lambda c: copies.get(c, path, make, now=now))
     return answers.shown(body, lang=lang, held=request.headers.get("if-none-match"))
 
 

@@ -1,65 +1,50 @@
-"""Claiming deliveries and recording what became of them: the state machine of docs/reliability.md.
+"""Claims deliveries for a worker and records what it decides before the request: T2, T7 and part of T8.
 
-A claim raises `fence`. A success is recorded whoever brings it (it absorbs everything), a failure only by
-the holder of the newest fence. Every transition repeats its guard in its WHERE.
+The state machine is that of docs/reliability.md. A claim raises `fence`, and every transition repeats its
+guard in its WHERE. A claimed delivery has an open attempt row: the claim and the attempt share a transaction.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Integer, LargeBinary, Text, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from service.reminders.plan import Planned
-from service.store import among, onetext
-from service.store.bulk import Bulk, inserting, many, once
 from service.store.deliveries import PLANNED, planned_of
+from service.store.sql import among
 from service.store.tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
 from service.store.timestamps import millis
 
-# After this many lost attempts in a row a delivery is sent alone.
-QUARANTINE = 5
-# How the name of a worker begins that sends one test, for somebody who waits for it.
+# Owners whose names begin with this send one message for a caller who waits for it (`delivery.send_now`).
 TESTING = "test-"
+# The advisory lock under which PostgreSQL's workers choose; differs from those of `store.locks`.
+CLAIM_LOCK = 0x44646179_0003
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is due, to a webhook that may be sent to."""
+
+    id: str
+    webhook: str
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that this worker alone may send, until the lease runs out."""
+    """A delivery that this worker alone may send until the lease runs out; `body` is that of earlier attempts."""
 
     planned: Planned
     fence: int
     tries: int
     replay: int
-    abandons: int
     body: bytes | None
     created_at: int
 
 
-def claim(
-    c: Connection, ids: Sequence[str], *, worker: str, now: datetime, lease: timedelta
-) -> tuple[Claimed, ...]:
-    """T2: take these, if they are still to be had. Nothing is sent before it is also armed."""
-    if not ids:
-        return ()
-    asked = {"ids": among.ids(c, ids), "worker": worker}
-    once(c, _TAKE[c.dialect.name], {**asked, "until": millis(now + lease)})
-    rows = _TAKEN_ROWS.decode(once(c, _TAKEN[c.dialect.name], asked).scalar_one())
-    bodies = _kept_bodies(c, [row.id for row in rows if row.may_have_body])
-    found = {row.id: row.claimed(bodies.get(row.id)) for row in rows}
-    return tuple(found[each] for each in ids if each in found)
-
-
-def _kept_bodies(c: Connection, ids: Sequence[str]) -> dict[str, bytes]:
-    if not ids:
-        return {}
-    rows = once(c, _KEPT_BODIES[c.dialect.name], {"ids": among.ids(c, ids)})
-    return {row.delivery_id: row.body for row in rows}
-
-
-class Armed(msgspec.Struct, frozen=True, kw_only=True):
-    """A claimed delivery that is about to be sent; `body` is None where it is kept already."""
+class Attempted(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt about to be made. `body` is None where an earlier attempt stored the same bytes."""
 
     delivery: str
     fence: int
@@ -67,135 +52,175 @@ class Armed(msgspec.Struct, frozen=True, kw_only=True):
     body_sha256: str
 
 
-def arm(c: Connection, armed: Sequence[Armed], *, worker: str, now: datetime) -> None:
-    """Open an attempt for each and write down its bytes, before anything is sent.
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """A claimed delivery that is not to be sent: the state it comes to, and why."""
+
+    delivery: str
+    fence: int
+    state: str
+    reason: str
+
+
+def due(
+    c: Connection, *, worker: str, now: datetime, per_webhook: int, limit: int, busy: Sequence[str] = ()
+) -> tuple[Due, ...]:
+    """Due deliveries to active webhooks, oldest first, at most `limit`.
+
+    Where more than `limit` are due, at most `per_webhook` for each webhook that is not `busy`, so that a long
+    queue hides no other. A webhook that another worker is sending to is left to that worker, which keeps the
+    limit per webhook across processes. Empty while another worker chooses (PostgreSQL).
+    """
+    if c.dialect.name == "postgresql" and not c.execute(_LOCK, {"lock": CLAIM_LOCK}).scalar_one():
+        return ()
+    asked = {"now": millis(now), "worker": worker, "limit": limit}
+    oldest = c.execute(_OLDEST, asked).all()
+    if len(oldest) < limit:
+        ids = sorted({row.webhook_id for row in oldest})
+        free = set(c.scalars(_FREE, {"ids": ids, "worker": worker})) if ids else set()
+        return tuple(Due(id=row.id, webhook=row.webhook_id) for row in oldest if row.webhook_id in free)
+    fair = c.execute(_FAIR[c.dialect.name], {**asked, "per_webhook": per_webhook, "busy": list(busy) or [""]})
+    return tuple(Due(id=row.id, webhook=row.webhook_id) for row in fair)
+
+
+def claim(
+    c: Connection, ids: Sequence[str], *, worker: str, now: datetime, lease: timedelta
+) -> tuple[Claimed, ...]:
+    """Leases these deliveries to `worker`; returns those it got, in the order asked for (T2)."""
+    if not ids:
+        return ()
+    rows = c.execute(_CLAIM, {"ids": list(ids), "worker": worker, "until": millis(now + lease)}).all()
+    repeated = [row.id for row in rows if row.fence > 1 or not row.type.startswith("event.")]
+    bodies = dict(c.execute(_BODIES, {"ids": repeated}).all()) if repeated else {}
+    claimed = {row.id: _claimed(row, bodies.get(row.id)) for row in rows}
+    return tuple(claimed[each] for each in ids if each in claimed)
+
+
+def _claimed(row: Any, body: bytes | None) -> Claimed:
+    *planned, fence, tries, replay, created_at = row
+    return Claimed(
+        planned=planned_of(planned), fence=fence, tries=tries, replay=replay, body=body, created_at=created_at
+    )
+
+
+def open_attempts(c: Connection, attempts: Sequence[Attempted], *, worker: str, now: datetime) -> None:
+    """Records that these requests are about to be made, and their bytes, before anything is sent.
 
     So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
+    A commit whose answer was lost is written again: rows that exist are left as they are.
     """
-    at = millis(now)
-    _OPEN.write(c, [(each.delivery, each.fence, worker, at, each.body_sha256) for each in armed])
-    _BODY.write(c, [(each.delivery, each.fence, each.body) for each in armed if each.body is not None])
+    if not attempts:
+        return
+    ignoring = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    opened = [
+        {
+            "delivery_id": each.delivery,
+            "fence": each.fence,
+            "worker": worker,
+            "started_at": millis(now),
+            "body_sha256": each.body_sha256,
+        }
+        for each in attempts
+    ]
+    c.execute(ignoring(attempt).on_conflict_do_nothing(), opened)
+    bodies = [{"delivery_id": each.delivery, "body": each.body} for each in attempts if each.body is not None]
+    if bodies:
+        c.execute(ignoring(delivery_body).on_conflict_do_nothing(), bodies)
 
 
-def drop(
-    c: Connection, dropped: Mapping[tuple[str, int], tuple[str, str]], *, now: datetime
-) -> Mapping[str, int]:
-    """Claimed, looked at again, and no longer to be sent: (state, reason). There was no request.
-
-    Returns how many have come to each state.
-    """
-    rows = defaultdict(list)
-    for (key, fence), (state, reason) in dropped.items():
-        row = {"the_id": key, "my": fence, "state": state, "reason": reason, "now": millis(now)}
-        rows[state].append(row)
-    return Counter({state: many(c, _DROP, its) for state, its in rows.items()})
+def end(c: Connection, ended: Sequence[Ended], *, now: datetime) -> Counter[str]:
+    """Ends claimed deliveries without a request; returns how many came to each state."""
+    if ended:
+        rows = [{**_key(each.delivery, each.fence), "reason": each.reason} for each in ended]
+        for row, each in zip(rows, ended, strict=True):
+            row |= {"state": each.state, "now": millis(now)}
+        c.execute(_END, rows)
+    return Counter(each.state for each in ended)
 
 
-def release(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> int:
-    """Give back what was claimed and not sent. Returns how many of it nobody wants any more; those end."""
-    rows = [{"the_id": key, "my": fence} for key, fence in held]
-    superseded = many(c, _TAKE_BACK, [{**row, "now": millis(now)} for row in rows])
-    many(c, _RELEASE, rows)
-    many(c, _NO_ATTEMPT, rows)
-    return superseded
-
-
-def forsake(c: Connection, held: Sequence[tuple[str, int]], *, now: datetime) -> None:
-    """What had them in hand is dead, and nobody knows how far it came: the leases end now, for `recover`."""
-    many(c, _FORSAKE, [{"the_id": key, "my": fence, "now": millis(now)} for key, fence in held])
+def release(c: Connection, held: Sequence[Claimed]) -> None:
+    """Gives back deliveries that were claimed in this transaction: their webhook was paused meanwhile."""
+    if held:
+        c.execute(_RELEASE, [_key(each.planned.id, each.fence) for each in held])
 
 
 def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
-    """T7: what is of no use any more is recorded as such, never silently forgotten."""
+    """Records pending deliveries that are of no use any more as expired (T7); returns how many."""
     old = select(delivery.c.id).where(IS_PENDING, delivery.c.valid_until <= millis(now)).limit(limit)
     if c.dialect.name == "postgresql":
         old = old.with_for_update(skip_locked=True)
-    gone = {"state": "expired", "reason": "too_late", "finished_at": millis(now)}
-    return c.execute(update(delivery).where(delivery.c.id.in_(old), IS_PENDING).values(**gone)).rowcount
+    expired = {"state": "expired", "reason": "too_late", "finished_at": millis(now)}
+    return c.execute(update(delivery).where(delivery.c.id.in_(old), IS_PENDING).values(**expired)).rowcount
 
 
-class _Taken(msgspec.Struct, frozen=True, array_like=True):
-    """The columns of a claimed delivery, in the order of _TAKEN."""
-
-    id: str
-    type: str
-    planned: tuple[Any, ...]
-    fence: int
-    tries: int
-    replay: int
-    abandons: int
-    created_at: int
-
-    @property
-    def may_have_body(self) -> bool:
-        """It has been claimed before, or it was written together with its body."""
-        return self.fence > 1 or not self.type.startswith("event.")
-
-    def claimed(self, body: bytes | None) -> Claimed:
-        return Claimed(
-            planned=planned_of(self.planned),
-            fence=self.fence,
-            tries=self.tries,
-            replay=self.replay,
-            abandons=self.abandons,
-            body=body,
-            created_at=self.created_at,
-        )
+def _key(delivery_id: str, fence: int) -> dict[str, Any]:
+    return {"the_id": delivery_id, "my": fence}
 
 
+# The holder of this fence of this delivery, and the columns of a delivery that nobody holds.
 MINE = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
 UNOWNED: dict[str, Any] = {"owner": None, "lease_until": None}
-_TAKE = among.prepared(
-    delivery.c.id,
-    lambda chosen: (
-        update(delivery)
-        .where(chosen, IS_PENDING)
-        .values(
-            state="leased",
-            fence=delivery.c.fence + 1,
-            owner=bindparam("worker"),
-            lease_until=bindparam("until"),
-        )
-    ),
+_LOCK = text("SELECT pg_try_advisory_xact_lock(:lock)")
+_IS_DUE = IS_PENDING & (delivery.c.next_at <= bindparam("now")) & (delivery.c.valid_until > bindparam("now"))
+# Limited before anything else is looked at: what is due for a paused webhook is passed over, not searched.
+_OLDEST = (
+    select(delivery.c.id, delivery.c.webhook_id)
+    .where(_IS_DUE)
+    .order_by(delivery.c.next_at)
+    .limit(bindparam("limit"))
 )
-_CARRIED = [delivery.c[name] for name in ("fence", "tries", "replay", "abandons", "created_at")]
-# As one text: SQLite's answers give the interpreter away with every row.
-_TAKEN = among.prepared(
-    delivery.c.id,
-    lambda chosen: select(
-        onetext.rows(delivery.c.id, delivery.c.type, onetext.array(*PLANNED), *_CARRIED)
-    ).where(chosen, IS_LEASED, delivery.c.owner == bindparam("worker")),
+_CLAIM = (
+    update(delivery)
+    .where(among(delivery.c.id), IS_PENDING)
+    .values(
+        state="leased",
+        fence=delivery.c.fence + 1,
+        owner=bindparam("worker"),
+        lease_until=bindparam("until"),
+    )
+    .returning(*PLANNED, *(delivery.c[name] for name in ("fence", "tries", "replay", "created_at")))
 )
-_TAKEN_ROWS = msgspec.json.Decoder(tuple[_Taken, ...])
-_KEPT_BODIES = among.prepared(delivery_body.c.delivery_id, lambda chosen: select(delivery_body).where(chosen))
-_DROP = (
+_BODIES = select(delivery_body.c.delivery_id, delivery_body.c.body).where(among(delivery_body.c.delivery_id))
+_END = (
     update(delivery)
     .where(MINE, IS_LEASED)
     .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **UNOWNED)
 )
-_TAKE_BACK = (
-    update(delivery)
-    .where(MINE, IS_LEASED, delivery.c.drop_flag == 1)
-    .values(state="superseded", finished_at=bindparam("now"), drop_flag=0, **UNOWNED)
-)
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
-_FORSAKE = update(delivery).where(MINE, IS_LEASED).values(lease_until=bindparam("now"))
-THIS_ATTEMPT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
-_OPENED = {
-    name: attempt.c[name].type for name in ("delivery_id", "fence", "worker", "started_at", "body_sha256")
+# Two conditions, as `owner <> :worker` would walk over all that this worker holds.
+_HELD_BY_OTHERS = """EXISTS (
+    SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner < :worker) OR EXISTS (
+    SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner > :worker)"""
+_FREE = text(
+    f"SELECT h.id FROM webhook h WHERE h.id IN :ids AND h.state = 'active' AND NOT ({_HELD_BY_OTHERS})"
+).bindparams(bindparam("ids", expanding=True))
+# The webhooks with something pending, found by jumping through the index from one to the next, and the first
+# due of each: a backlog of a hundred thousand costs no more than one of a handful.
+_QUEUES = f"""
+WITH RECURSIVE queue(webhook_id) AS (
+    SELECT (SELECT min(webhook_id) FROM delivery WHERE state = 'pending')
+    UNION ALL
+    SELECT (SELECT min(d.webhook_id) FROM delivery d
+             WHERE d.state = 'pending' AND d.webhook_id > q.webhook_id)
+      FROM queue q WHERE q.webhook_id IS NOT NULL
+), open_queue AS (
+    SELECT h.id AS webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
+     WHERE h.id NOT IN :busy AND NOT ({_HELD_BY_OTHERS})
+)"""
+_FIRST_OF_EACH = {
+    "sqlite": """
+SELECT d.id, d.webhook_id FROM open_queue q JOIN delivery d ON d.rowid IN (
+    SELECT x.rowid FROM delivery x
+     WHERE x.webhook_id = q.webhook_id AND x.state = 'pending' AND x.next_at <= :now AND x.valid_until > :now
+     ORDER BY x.next_at LIMIT :per_webhook)
+ ORDER BY d.next_at LIMIT :limit""",
+    "postgresql": """
+SELECT x.id, x.webhook_id FROM open_queue q CROSS JOIN LATERAL (
+    SELECT d.id, d.webhook_id, d.next_at FROM delivery d
+     WHERE d.webhook_id = q.webhook_id AND d.state = 'pending' AND d.next_at <= :now AND d.valid_until > :now
+     ORDER BY d.next_at LIMIT :per_webhook) x
+ ORDER BY x.next_at LIMIT :limit""",
 }
-# A commit whose answer was lost is written again: the row may be there.
-_OPEN = Bulk(inserting(attempt, tuple(_OPENED)), **_OPENED)
-_BODY = Bulk(
-    inserting(
-        delivery_body,
-        ("delivery_id", "body"),
-        where=lambda row: exists().where(
-            delivery.c.id == row.delivery_id, delivery.c.fence == row.my, IS_LEASED
-        ),
-    ),
-    delivery_id=Text(),
-    my=Integer(),
-    body=LargeBinary(),
-)
-_NO_ATTEMPT = delete(attempt).where(THIS_ATTEMPT, attempt.c.finished_at.is_(None))
+_FAIR = {
+    engine: text(_QUEUES + first).bindparams(bindparam("busy", expanding=True))
+    for engine, first in _FIRST_OF_EACH.items()
+}

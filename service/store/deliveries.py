@@ -14,7 +14,6 @@ from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import Withdrawal
 from service.reminders.retry import Outcome
 from service.reminders.webhook import Anchor
-from service.store.bulk import once
 from service.store.tables import (
     IS_FINISHED,
     IS_LEASED,
@@ -334,7 +333,7 @@ def listed(
 
 def next_due(c: Connection, *, after: datetime) -> datetime | None:
     """When the next delivery falls due."""
-    found = once(c, _NEXT, {"after": millis(after)}).scalar_one()
+    found = c.execute(_NEXT, {"after": millis(after)}).scalar_one()
     return None if found is None else instant(found)
 
 

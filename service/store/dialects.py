@@ -12,8 +12,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from service.errors import StorageFull, Unavailable
-from service.store.asking import SNAPSHOT
-from service.store.sizes import REMEMBERED, Sizes
 
 BUSY_TIMEOUT_MS = 5000
 # A listing takes milliseconds; what takes longer than this is a mistake and must not hold a connection.
@@ -30,6 +28,7 @@ PG_READING = " ".join(
         # A reading unit sees one snapshot, as on SQLite.
         r"default_transaction_isolation=repeatable\ read",
         "plan_cache_mode=force_generic_plan",
+        "enable_seqscan=off",
         "enable_sort=off",
         "enable_incremental_sort=off",
         "enable_hashjoin=off",
@@ -84,14 +83,13 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
         "isolation_level": None,
         "check_same_thread": False,
         "timeout": BUSY_TIMEOUT_MS / 1000,
-        # More than there are of ours, in every size of a batch.
+        # A list of ids is another statement for every length.
         "cached_statements": 512,
     }
     common: dict[str, Any] = {
         "connect_args": arguments,
         "poolclass": QueuePool,
         "hide_parameters": True,
-        **_remembering(),
     }
     writer = create_engine(url, pool_size=1, max_overflow=0, **common)
     reader = create_engine(url, pool_size=8, max_overflow=24, **common)
@@ -100,10 +98,6 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
     event.listen(writer, "begin", _begin_immediate)
     event.listen(reader, "begin", _begin_snapshot)
     return writer, reader
-
-
-def _remembering() -> dict[str, Any]:
-    return {"execution_options": {REMEMBERED: Sizes()}}
 
 
 def _on_sqlite_connect(connection: Any, record: object) -> None:
@@ -130,8 +124,7 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _begin_snapshot(connection: Connection) -> None:
-    if connection.get_execution_options().get(SNAPSHOT, True):
-        connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql("BEGIN")
 
 
 def _postgresql(url: URL) -> tuple[Engine, Engine]:
@@ -154,7 +147,6 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
         hide_parameters=True,
         isolation_level="AUTOCOMMIT",
         connect_args={"options": f"{PG_OPTIONS} {PG_READING}", "connect_timeout": 10},
-        **_remembering(),
     )
     event.listen(reader, "connect", _on_pg_read_connect)
     event.listen(reader, "begin", _begin_snapshot)
@@ -202,11 +194,6 @@ def problem(error: DBAPIError) -> Exception:
     if _sqlite_name(error).startswith("SQLITE_IOERR"):
         return Unavailable("The disk of the database reports errors.")
     return error
-
-
-def commit_problem(error: DBAPIError) -> Exception:
-    """Like `problem`, but the unit is not run again: a commit that broke off may have happened."""
-    return problem(error)
 
 
 def _full(error: DBAPIError) -> bool:

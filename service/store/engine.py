@@ -1,4 +1,8 @@
-"""One store on SQLite or PostgreSQL: units of work, run whole, in one thread hop."""
+"""One store on SQLite or PostgreSQL: units of work, run whole, on one connection.
+
+A unit is a function of a connection. `Store.read` and `Store.write` run it where they are called, and `aread`
+and `awrite` do so for the event loop.
+"""
 
 import asyncio
 import logging
@@ -11,16 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from service.clock import Reading, running
-from service.store import dialects, glance, rebuild, revisions, schema
-from service.store.asking import SNAPSHOT
+from service.store import dialects, schema, search_index
 from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
-from service.store.watch import Watch
 
 __all__ = ["Store", "StoreBusy"]
 
@@ -30,17 +32,30 @@ Work = Callable[[Connection], T]
 READERS = 4
 PG_WRITERS = 4
 TRIES = 6
+# A quick read is broken off after QUICK_STRIDES times so many steps of SQLite's machine, a few milliseconds.
+# Most pages of 100,000 events take 1,000 to 15,000 steps.
+STRIDE, QUICK_STRIDES = 5_000, 10
+LAST_WORDS = (
+    "The disk did not write what was committed (%s). Nothing after this could be believed, so the service "
+    "ends. What it has acknowledged before is safe. Look at the disk before starting it again."
+)
+
+log = logging.getLogger(__name__)
+
+
+class TooLong(Exception):
+    """A quick read was broken off, or met an error that the usual way will judge."""
 
 
 class Store:
-    """Open with `Store.open`; every call below may come from any thread.
+    """A database that is open. Every call may come from any thread, `aread` and `awrite` from the event loop.
 
     `instance` is the random name of this database; tokens carry it, so that a foreign one is noticed.
+    `commits` grows with every commit of this process: whoever has seen this number has nothing new to look for.
     """
 
     def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:
         self._writer, self._reader, self._locks = writer, reader, locks
-        self._glancer = reader.execution_options(**{SNAPSHOT: False})
         self._turn, self._counting = threading.Lock(), threading.Lock()
         single = writer.dialect.name == "sqlite"
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="store-read")
@@ -48,14 +63,12 @@ class Store:
             1 if single else PG_WRITERS, thread_name_prefix="store-write"
         )
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if single else "postgresql"
-        self._watch = Watch(reader) if single else None
         self.instance = ""
-        # Grows with every commit of this process: who has seen this number has nothing new to look for here.
         self.commits = 0
 
     @staticmethod
     def open(url: str, *, migrate: bool = True, exclusive: bool = True) -> "Store":
-        """Connect, bring the schema up to date, and say no in a sentence where that is impossible.
+        """Connects and brings the schema up to date. Raises BadDatabaseUrl, StoreBusy or SchemaMismatch.
 
         `exclusive=False` is for short command-line work beside a running service (SQLite only; PostgreSQL is
         always shared). It still migrates an empty or old file, but only when no service holds it.
@@ -76,8 +89,8 @@ class Store:
             current = self.write(schema.is_current)
             if migrate and not current:
                 self._alone(schema.upgrade)
-            if migrate and not self.write(rebuild.is_current):
-                self._alone(rebuild.run)
+            if migrate and not self.write(search_index.is_current):
+                self._alone(search_index.rebuild)
             self.instance = self.read(schema.instance)
         except BaseException:
             self._dispose()
@@ -88,49 +101,40 @@ class Store:
             self.write(work)
 
     def read(self, work: Work[T]) -> T:
-        """Run `work` on one snapshot. It is repeated when the connection breaks, so it must only read."""
-        return self._run(work, self._reading)
-
-    def glance(self, work: Work[T]) -> T:
-        """`read` for a page or an item: each statement sees what is committed when it starts."""
-        return self._run(work, self._glancing)
+        """Runs `work` on one snapshot. It is repeated when the connection breaks, so it must only read."""
+        return self._run(work, self._read)
 
     def write(self, work: Work[T]) -> T:
-        """Run `work` in one transaction: committed when it returns, rolled back when it raises.
+        """Runs `work` in one transaction: committed when it returns, rolled back when it raises.
 
         It is repeated whole after a deadlock or a connection lost before COMMIT, so it must have no effect
         outside the database. A connection lost *during* COMMIT is reported, as nobody knows the outcome.
         """
-        return self._run(work, self._writing)
+        return self._run(work, self._write)
 
-    async def reading(self, work: Work[T]) -> T:
+    async def aread(self, work: Work[T]) -> T:
+        """`read` for the event loop: on SQLite a quick one at once, a long one and every other in a thread.
+
+        To hand a quick read to a thread costs more than the read itself: two threads that run Python take
+        turns, and every row ends a turn (docs/decisions/0012-quick-reads-on-the-loop.md).
+        """
+        if self.dialect == "sqlite":
+            with suppress(TooLong), self._reader.connect() as c:
+                return _quick(c, work)
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.read, work)
 
-    async def glancing(self, work: Work[T]) -> T:
-        """`glance`, on SQLite without the hop, unless it turns out to take long."""
-        if self.dialect == "sqlite":
-            with suppress(glance.TooLong), self._glancer.connect() as c:
-                return glance.quick(c, work)
-        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self.glance, work)
-
-    async def head(self) -> int:
-        """`revisions.head`, as cheap as can be."""
-        seen = self._watch.head() if self._watch else None
-        return await self.glancing(revisions.head) if seen is None else seen
-
-    async def writing(self, work: Work[T]) -> T:
+    async def awrite(self, work: Work[T]) -> T:
+        """`write` for the event loop, in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._write_threads, self.write, work)
 
     def close(self) -> None:
-        """Finish what runs, then let go of the file."""
+        """Finishes what runs, then lets go of the file."""
         self._read_threads.shutdown(wait=True)
         self._write_threads.shutdown(wait=True)
         self._dispose()
         self._locks.release()
 
     def _dispose(self) -> None:
-        if self._watch:
-            self._watch.close()
         self._reader.dispose()
         # The last connection to close checkpoints, which is a write.
         with self._locks.writing():
@@ -147,24 +151,24 @@ class Store:
             time.sleep(random.uniform(0.5, 1) * 0.01 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _reading(self, work: Work[T]) -> T:
+    def _read(self, work: Work[T]) -> T:
         with self._reader.connect() as c:
-            return work(c)
+            result = work(c)
+            # Not rolled back: after that psycopg would forget the statements it has prepared.
+            c.commit()
+            return result
 
-    def _glancing(self, work: Work[T]) -> T:
-        with self._glancer.connect() as c:
-            return work(c)
-
-    def _writing(self, work: Work[T]) -> T:
+    def _write(self, work: Work[T]) -> T:
         with self._one_at_a_time(), self._writer.connect() as c:
             result = work(c)
             try:
                 c.commit()
             except DBAPIError as error:
                 if dialects.unsynced(error):
-                    lost(error)
+                    _end(error)
                 c.rollback()
-                raise dialects.commit_problem(error) from error
+                # Not run again: a commit that broke off may have happened.
+                raise dialects.problem(error) from error
             self._count()
             return result
 
@@ -182,13 +186,64 @@ class Store:
             yield
 
 
+def _quick(c: Connection, work: Work[T]) -> T:
+    """Runs `work` within a bound of SQLite's steps; TooLong if that is not enough."""
+    connection: Any = c.connection.driver_connection
+    left = QUICK_STRIDES
+
+    def spent() -> bool:
+        nonlocal left
+        left -= 1
+        return left < 0
+
+    connection.set_progress_handler(spent, STRIDE)
+    try:
+        result = work(c)
+        c.commit()
+        return result
+    except DBAPIError as error:
+        raise TooLong from error
+    finally:
+        connection.set_progress_handler(None, 0)
+
+
+def _end(error: Exception) -> NoReturn:
+    """Ends the process at once, with EX_IOERR, as its disk did not keep what was committed.
+
+    A kernel that failed to write may have dropped the data and calls the next fsync a success. An exception
+    would be one caller's 500 and another loop's next try; here nobody may go on.
+    """
+    log.critical(LAST_WORDS, error)
+    logging.shutdown()
+    os._exit(os.EX_IOERR)
+
+
+def database_clock(c: Connection) -> Reading:
+    """Reads the database's clock, which on PostgreSQL all its services go by.
+
+    It was said at some moment between asking and hearing: the middle, give or take half of it.
+    """
+    c.execute(_CLOCK)  # the first statement of a transaction takes a round trip more
+    asked = running()
+    said = c.execute(_CLOCK).scalar_one()
+    heard = running()
+    return Reading(
+        said=said,
+        running=timedelta(seconds=(asked + heard) / 2),
+        within=timedelta(seconds=(heard - asked) / 2),
+    )
+
+
+_CLOCK = text("select clock_timestamp()")
+
+
 class _Locks:
     """The two file locks of a SQLite store; on PostgreSQL both are nothing."""
 
     def __init__(self, path: Path | None, *, exclusive: bool) -> None:
         self._path = path
         self._service: ServiceLock | None = None
-        self._write: WriteLock | None = None
+        self._writer: WriteLock | None = None
         if path is None:
             return
         refuse_network_path(path)
@@ -196,19 +251,19 @@ class _Locks:
             # Making it would turn a mistyped path into a fresh catalogue that looks like the real one.
             raise dialects.BadDatabaseUrl(f"There is no folder {path.parent} for the database {path.name}.")
         self._service = ServiceLock(path) if exclusive else None
-        self._write = WriteLock(path)
+        self._writer = WriteLock(path)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        if self._write is None:
+        if self._writer is None:
             yield
             return
-        with self._write.held():
+        with self._writer.held():
             yield
 
     @contextmanager
     def sole(self) -> Iterator[None]:
-        """Hold the service lock for a migration, also when the store was opened to be shared."""
+        """Holds the service lock for a migration, also when the store was opened to be shared."""
         if self._path is None or self._service is not None:
             yield
             return
@@ -219,46 +274,8 @@ class _Locks:
             lock.release()
 
     def release(self) -> None:
-        for lock in (self._service, self._write):
-            match lock:
-                case ServiceLock():
-                    lock.release()
-                case WriteLock():
-                    lock.close()
-        self._service = self._write = None
-
-
-# FOLDED service/store/durability.py: The end of a process whose disk did not keep what was committed.
-log = logging.getLogger(__name__)
-LAST_WORDS = (
-    "The disk did not write what was committed (%s). Nothing after this could be believed, so the service "
-    "ends. What it has acknowledged before is safe. Look at the disk before starting it again."
-)
-
-
-def lost(error: Exception) -> NoReturn:
-    """Say so and end at once, with EX_IOERR.
-
-    A kernel that failed to write may have dropped the data and calls the next fsync a success. An exception
-    would be one caller's 500 and another loop's next try; here nobody may go on.
-    """
-    log.critical(LAST_WORDS, error)
-    logging.shutdown()
-    os._exit(os.EX_IOERR)
-
-
-# FOLDED service/store/database_clock.py: The database's clock: on PostgreSQL the one that all its services go by.
-_CLOCK = text("select clock_timestamp()")
-
-
-def read(c: Connection) -> Reading:
-    """Said at some moment between asking and hearing: the middle, give or take half of it."""
-    c.execute(_CLOCK)  # the first statement of a transaction takes a round trip more
-    asked = running()
-    said = c.execute(_CLOCK).scalar_one()
-    heard = running()
-    return Reading(
-        said=said,
-        running=timedelta(seconds=(asked + heard) / 2),
-        within=timedelta(seconds=(heard - asked) / 2),
-    )
+        if self._service is not None:
+            self._service.release()
+        if self._writer is not None:
+            self._writer.close()
+        self._service = self._writer = None

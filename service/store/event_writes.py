@@ -18,8 +18,9 @@ from service.catalogue.revisions import Change, changed, with_previous_dates
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.reminders import moments
-from service.store import facets, locks, references, revisions
+from service.store import locks, references, revisions, search_index
 from service.store.revisions import Revision
+from service.store.search_index import Entry
 from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, stored
 from service.store.tables import event as events
 from service.store.tables import noun
@@ -79,10 +80,9 @@ class Current(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     stored: Stored
 
-    def rows(self) -> frozenset[facets.Row]:
-        return facets.derive(
-            self.event, self.stored.steps, number=self.number, updated=millis(self.stored.updated_at)
-        )
+    def entries(self) -> frozenset[Entry]:
+        """Its rows in the index of the listing."""
+        return search_index.entries(self.event, self.stored.steps)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,13 +104,13 @@ class Unit:
         self._inserts: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
         self._deletes: list[dict[str, Any]] = []
-        self._before: list[facets.Row] = []
-        self._after: list[facets.Row] = []
+        self._before: dict[int, frozenset[Entry]] = {}
+        self._after: dict[int, frozenset[Entry]] = {}
 
     def add(self, draft: Draft, seq: int) -> Saved | Revision:
         """Take up one change; the result is what its caller will be told."""
         if draft.current is not None:
-            self._before += draft.current.rows()
+            self._before[draft.current.number] = draft.current.entries()
         return self._remove(draft, seq) if draft.event is None else self._save(draft, draft.event, seq)
 
     def write(self, c: Connection) -> None:
@@ -121,7 +121,7 @@ class Unit:
             c.execute(insert(events), self._inserts)
         if self._updates:
             c.execute(_UPDATE, self._updates)
-        facets.replace(c, before=self._before, after=self._after)
+        search_index.replace(c, before=self._before, after=self._after)
 
     def _save(self, draft: Draft, event: Event, seq: int) -> Saved:
         current = draft.current
@@ -133,7 +133,7 @@ class Unit:
             self._updates.append({**row, "the_number": number})
         else:
             self._inserts.append({**row, "number": number})
-        self._after += facets.derive(event, kept.steps, number=number, updated=millis(self._now))
+        self._after[number] = search_index.entries(event, kept.steps)
         self._record(draft, seq, uid=kept.uid, document=kept.document)
         return Saved(stored=kept, outcome="changed" if current else "created")
 
@@ -196,6 +196,7 @@ def _index_columns(event: Event) -> dict[str, Any]:
     close = moments.deadline(event) if event.is_window else event.end
     bounds = windows.bounds(event if close == event.end else msgspec.structs.replace(event, end=close))
     return {
+        **search_index.place(event)._asdict(),
         "starts": None if bounds.earliest is None else millis(bounds.earliest),
         "ends": None if bounds.latest is None else millis(bounds.latest),
     }
@@ -209,9 +210,8 @@ def rederive_events(c: Connection, currents: Sequence[Current]) -> None:
         if steps == current.stored.steps:
             continue
         c.execute(_STEPS, {"the_number": current.number, "new_steps": encode_steps(steps)})
-        updated = millis(current.stored.updated_at)
-        after = facets.derive(current.event, steps, number=current.number, updated=updated)
-        facets.replace(c, before=current.rows(), after=after)
+        after = search_index.entries(current.event, steps)
+        search_index.replace(c, before={current.number: current.entries()}, after={current.number: after})
 
 
 def _same(column: str) -> BindParameter[Any]:
@@ -226,7 +226,10 @@ _UPDATE = (
     .values(
         {
             name: _same(name)
-            for name in ("document", "steps", "revision", "seq", "starts", "ends", "updated_at")
+            for name in (
+                *("document", "steps", "revision", "seq", "updated_at"),
+                *("shelf", "lo", "hi", "signature", "starts", "ends"),
+            )
         }
     )
 )

@@ -9,25 +9,26 @@ from sqlalchemy import Connection, bindparam, select
 from service.catalogue.event import Event
 from service.catalogue.filters import EventFilter as EventFilter
 from service.errors import NotFound
-from service.store import among, event_writes
-from service.store.bulk import once
+from service.store import event_writes
 from service.store.event_writes import Delete as Delete
 from service.store.event_writes import Operation as Operation
 from service.store.event_writes import Put as Put
+from service.store.listing import SORTS as SORTS
 from service.store.listing import Listed as Listed
 from service.store.listing import Position as Position
 from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
 from service.store.listing import undated as undated
 from service.store.revisions import Revision
+from service.store.sql import among
 from service.store.stored_event import COLUMNS, Saved, Stored, stored
 from service.store.tables import event as events
 from service.store.timestamps import millis
 
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
-_MANY = among.prepared(events.c.id, lambda chosen: select(*_SHOWN).where(chosen))
-_SEQS = among.prepared(events.c.id, lambda chosen: select(events.c.id, events.c.seq).where(chosen))
+_MANY = select(*_SHOWN).where(among(events.c.id))
+_SEQS = select(events.c.id, events.c.seq).where(among(events.c.id))
 
 
 def get(c: Connection, event_id: str) -> Stored:
@@ -41,7 +42,7 @@ def get_many(c: Connection, event_ids: Sequence[str]) -> dict[str, Stored]:
     """Those of them that exist."""
     if not event_ids:
         return {}
-    rows = once(c, _MANY[c.dialect.name], {"ids": among.ids(c, event_ids)}).all()
+    rows = c.execute(_MANY, {"ids": list(event_ids)}).all()
     return {row[0]: stored(row) for row in rows}
 
 
@@ -88,7 +89,7 @@ def seqs(c: Connection, event_ids: Sequence[str]) -> dict[str, int]:
     """The revision that each of them stands at, of those that exist."""
     if not event_ids:
         return {}
-    return {row.id: row.seq for row in once(c, _SEQS[c.dialect.name], {"ids": among.ids(c, event_ids)})}
+    return {row.id: row.seq for row in c.execute(_SEQS, {"ids": list(event_ids)})}
 
 
 def anchored(

@@ -1,21 +1,26 @@
-"""Recording results: T4 to T6, in batches, with the attempts they close."""
+"""Records what came of attempts and frees what dead workers held: T3 to T6, T9 and T10 of docs/reliability.md."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Integer, Row, Text, bindparam, case, exists, func, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from service.errors import Conflict
 from service.reminders.retry import Answer, Verdict
-from service.store import among, deliveries
-from service.store.bulk import Bulk, many, once
-from service.store.claims import MINE, TESTING, THIS_ATTEMPT, UNOWNED
+from service.store import deliveries
+from service.store.claims import MINE, TESTING, UNOWNED
 from service.store.deliveries import GIVEN_UP, Delivery, State
+from service.store.sql import among
 from service.store.tables import IS_LEASED, attempt, delivery, webhook
 from service.store.timestamps import instant, millis
+
+# After this many lost attempts in a row a delivery is dead: it may be what kills its workers.
+POISON = 10
+# How long a redelivery is of use: whoever asks for one wants it, however old it is.
+REDELIVERY_USEFUL = timedelta(days=1)
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,229 +35,25 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of recording: results that came too late to count, and webhooks that keep failing.
-
-    `given_up` are failures that their deliveries ended with; `superseded` how many were to be tried again and
-    had been taken back meanwhile.
-    """
-
-    stale: int
-    superseded: int
-    given_up: tuple[Result, ...]
-    failing: tuple["Failing", ...]
-
-
 class Failing(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook without a success since then."""
+    """A webhook without a success since `since`, and its failures in a row."""
 
     webhook: str
     since: datetime
     failures: int
 
 
-def record(c: Connection, results: Sequence[Result]) -> Recorded:
-    """All of them in this transaction. A result of an outdated fence changes nothing but its attempt."""
-    if not results:
-        return Recorded(stale=0, superseded=0, given_up=(), failing=())
-    well = [result for result in results if result.answer.succeeded]
-    _CLOSE.write(c, [_closed(result, stale=False) for result in well])
-    done = _succeeded(c, well)
-    ill = [result for result in results if not result.answer.succeeded]
-    failed, superseded = _failed(c, ill)
-    in_time = {id(result) for result in failed}
-    _CLOSE.write(c, [_closed(result, stale=id(result) not in in_time) for result in ill])
-    return Recorded(
-        stale=len(results) - done - len(failed),
-        superseded=superseded,
-        given_up=tuple(result for result in failed if result.verdict.state in GIVEN_UP),
-        failing=_health(c, well, failed),
-    )
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What recording came to.
 
-
-def _succeeded(c: Connection, results: Sequence[Result]) -> int:
-    """T4. How many of them brought it about; of two for one delivery the first."""
-    firsts = {result.delivery: result for result in reversed(results)}
-    ids = defaultdict(list)
-    for key, result in firsts.items():
-        ids[result.fence].append(key)
-    now = max((millis(result.finished_at) for result in results), default=0)
-    asked = [{"ids": among.ids(c, its), "my": fence, "now": now} for fence, its in ids.items()]
-    return sum(once(c, _SUCCEED[c.dialect.name], each).rowcount for each in asked)
-
-
-def _failed(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
-    """T5 and T6, after the successes, which they must not touch. Those in time, and how many were dropped."""
-    held = _held(c, [result.delivery for result in results]) if results else {}
-    counted = [r for r in results if r.delivery in held and held[r.delivery].fence == r.fence]
-    again = [r for r in counted if r.verdict.state == "retry"]
-    _transition(c, _RETRY, [_retry(r) for r in again])
-    _transition(c, _END, [_end(r) for r in counted if r.verdict.state != "retry"])
-    return counted, sum(held[r.delivery].drop_flag for r in again)
-
-
-def _held(c: Connection, ids: Sequence[str]) -> dict[str, Row[Any]]:
-    """Those that somebody holds, with the rows locked until the end of the transaction."""
-    found = once(c, _HELD[c.dialect.name], {"ids": among.ids(c, ids)})
-    return {row.id: row for row in found if row.state == "leased"}
-
-
-def _transition(c: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
-    """The rows are locked and were looked at, so every guard holds; if not, nothing is recorded."""
-    if (done := many(c, statement, rows)) != len(rows):
-        raise RuntimeError(f"{done} of {len(rows)} deliveries changed state")
-
-
-def _retry(result: Result) -> dict[str, Any]:
-    next_at = result.verdict.next_at or result.finished_at
-    return _its(result) | {"next_at": millis(next_at)}
-
-
-def _end(result: Result) -> dict[str, Any]:
-    return _its(result) | {"state": result.verdict.state, "reason": result.verdict.reason}
-
-
-def _its(result: Result) -> dict[str, Any]:
-    return {"the_id": result.delivery, "my": result.fence, "now": millis(result.finished_at)}
-
-
-def _closed(result: Result, *, stale: bool) -> tuple[Any, ...]:
-    answer = result.answer
-    return (
-        result.delivery,
-        result.fence,
-        millis(result.started_at),
-        millis(result.finished_at),
-        "stale" if stale else answer.outcome,
-        answer.status,
-        answer.milliseconds,
-        answer.bytes,
-        answer.excerpt,
-    )
-
-
-def _health(c: Connection, succeeded: Sequence[Result], failed: Sequence[Result]) -> tuple[Failing, ...]:
-    """Keep count of failures in a row, by webhook; also a success that came too late says that it is well."""
-    well = {result.webhook for result in succeeded}
-    failed = [result for result in failed if result.webhook not in well]
-    if well:
-        once(c, _WELL[c.dialect.name], {"ids": among.ids(c, sorted(well))})
-    if not failed:
-        return ()
-    failures, ends = Counter(r.webhook for r in failed), {r.webhook: millis(r.finished_at) for r in failed}
-    # In one order everywhere, so that two workers never wait for each other.
-    many(c, _ILL, [{"the_id": h, "more": n, "now": ends[h]} for h, n in sorted(failures.items())])
-    query = select(webhook.c.id, webhook.c.failing_since, webhook.c.failures)
-    rows = c.execute(query.where(webhook.c.id.in_(sorted(failures)), webhook.c.state == "active"))
-    return tuple(Failing(webhook=r.id, since=instant(r.failing_since), failures=r.failures) for r in rows)
-
-
-_DONE: dict[str, Any] = {"owner": None, "lease_until": None, "drop_flag": 0}
-_ENDING: dict[str, Any] = {
-    name: attempt.c[name].type
-    for name in (
-        *("started_at", "finished_at", "outcome", "status"),
-        *("latency_ms", "bytes", "excerpt"),
-    )
-}
-_ITS_END = (
-    select(attempt.c.finished_at)
-    .where(attempt.c.delivery_id == delivery.c.id, attempt.c.fence == bindparam("my"))
-    .scalar_subquery()
-)
-# Of all that were claimed equally often at once: where it joins a list of rows, SQLite first writes down in a
-# table of its own what is to change.
-_SUCCEED = among.prepared(
-    delivery.c.id,
-    lambda chosen: (
-        update(delivery)
-        .where(chosen, delivery.c.fence >= bindparam("my"), delivery.c.state != "succeeded")
-        .values(
-            state="succeeded",
-            reason=None,
-            tries=delivery.c.tries + 1,
-            finished_at=func.coalesce(_ITS_END, bindparam("now")),
-            **_DONE,
-        )
-    ),
-)
-_CURRENT = (delivery.c.id == bindparam("the_id")) & (delivery.c.fence == bindparam("my"))
-_DROPPED = delivery.c.drop_flag == 1
-_RETRY = (
-    update(delivery)
-    .where(_CURRENT, IS_LEASED)
-    .values(
-        state=case((_DROPPED, "superseded"), else_="pending"),
-        finished_at=case((_DROPPED, bindparam("now")), else_=None),
-        tries=delivery.c.tries + 1,
-        abandons=0,
-        next_at=bindparam("next_at"),
-        **_DONE,
-    )
-)
-_END = (
-    update(delivery)
-    .where(_CURRENT, IS_LEASED)
-    .values(
-        state=bindparam("state"),
-        reason=bindparam("reason"),
-        tries=delivery.c.tries + 1,
-        finished_at=bindparam("now"),
-        **_DONE,
-    )
-)
-_CLOSE = Bulk(
-    lambda row: (
-        update(attempt)
-        .where(attempt.c.delivery_id == row.the_id, attempt.c.fence == row.my)
-        .values({name: getattr(row, name) for name in _ENDING})
-    ),
-    the_id=Text(),
-    my=Integer(),
-    **_ENDING,
-)
-_HELD = among.prepared(
-    delivery.c.id,
-    lambda chosen: (
-        select(delivery.c.id, delivery.c.fence, delivery.c.state, delivery.c.drop_flag)
-        .where(chosen)
-        .with_for_update()
-    ),
-)
-_WELL = among.prepared(
-    webhook.c.id,
-    lambda chosen: (
-        update(webhook).where(chosen, webhook.c.failures > 0).values(failures=0, failing_since=None)
-    ),
-)
-_ILL = (
-    update(webhook)
-    .where(webhook.c.id == bindparam("the_id"))
-    .values(
-        failures=webhook.c.failures + bindparam("more"),
-        failing_since=func.coalesce(webhook.c.failing_since, bindparam("now")),
-    )
-)
-
-
-# FOLDED service/store/recovery.py: What a dead worker held, T3 and T10 of docs/reliability.md: found, and freed to be claimed again.
-# After this many lost attempts in a row a delivery is not sent any more.
-POISON = 10
-
-
-def lost(c: Connection, *, now: datetime, everything: bool = False, limit: int = 500) -> tuple[Row[Any], ...]:
-    """Deliveries whose lease ran out, and which were begun; `everything` where no other sender can hold any.
-
-    A test is sent by whoever answers its owner, maybe beside the sender: it is lost only with its lease.
+    `stale` counts results whose fence was outdated, `superseded` failures of deliveries that had been taken
+    back meanwhile; `given_up` are failures that ended their deliveries.
     """
-    names = ("id", "webhook_id", "fence", "abandons", "drop_flag", "reason", "next_at")
-    query = select(*(delivery.c[name] for name in names), _BEGUN.label("begun")).where(IS_LEASED)
-    over = delivery.c.lease_until <= millis(now)
-    if everything:
-        over |= delivery.c.owner.not_like(f"{TESTING}%")
-    else:
-        query = query.limit(limit)
-    return tuple(c.execute(query.where(over).with_for_update(skip_locked=True)))
+
+    stale: int = 0
+    superseded: int = 0
+    given_up: tuple[Result, ...] = ()
+    failing: tuple[Failing, ...] = ()
 
 
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,73 +65,143 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
-def recover(
-    c: Connection, *, now: datetime, chance: float, everything: bool = False
-) -> tuple[Recovered, ...]:
-    """T3, T10: what a dead worker held may be claimed again.
-
-    What it had begun only later, the more often this happens, and at last not at all: it may be what kills.
-    """
-    rows = lost(c, now=now, everything=everything)
-    made = [_recovered(row, now=now, chance=chance) for row in rows]
-    many(c, _ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
-    many(c, _RECOVER, made)
-    return tuple(
-        Recovered(delivery=row.id, webhook=row.webhook_id, state=its["state"], reason=its["reason"])
-        for row, its in zip(rows, made, strict=True)
+def record(c: Connection, results: Sequence[Result]) -> Recorded:
+    """Records all of them. A failure with an outdated fence changes nothing but its attempt."""
+    if not results:
+        return Recorded()
+    succeeded = [result for result in results if result.answer.succeeded]
+    failed = [result for result in results if not result.answer.succeeded]
+    done = _succeed(c, succeeded)
+    counted, superseded = _fail(c, failed)
+    in_time = {id(result) for result in (*succeeded, *counted)}
+    c.execute(_CLOSE, [_closing(result, stale=id(result) not in in_time) for result in results])
+    return Recorded(
+        stale=len(results) - done - len(counted),
+        superseded=superseded,
+        given_up=tuple(result for result in counted if result.verdict.state in GIVEN_UP),
+        failing=_count_failures(c, succeeded, counted),
     )
 
 
-def _recovered(row: Row[Any], *, now: datetime, chance: float) -> dict[str, Any]:
+def _succeed(c: Connection, results: Sequence[Result]) -> int:
+    """T4; returns how many results brought a success about: of two for one delivery the first."""
+    rows = [{**_key(result), "now": millis(result.finished_at)} for result in results]
+    return c.execute(_SUCCEED, rows).rowcount if rows else 0
+
+
+def _fail(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
+    """T5 and T6; returns the results that counted, and how many of their deliveries had been taken back."""
+    if not results:
+        return [], 0
+    locked = c.execute(_LOCKED, {"ids": [result.delivery for result in results]})
+    held = {row.id: row for row in locked if row.state == "leased"}
+    counted = [r for r in results if r.delivery in held and held[r.delivery].fence == r.fence]
+    again = [r for r in counted if r.verdict.state == "retry"]
+    over = [r for r in counted if r.verdict.state != "retry"]
+    if again:
+        c.execute(_RETRY, [_retrying(result) for result in again])
+    if over:
+        c.execute(_END, [_ending(result) for result in over])
+    return counted, sum(held[r.delivery].drop_flag for r in again)
+
+
+def _key(result: Result) -> dict[str, Any]:
+    return {"the_id": result.delivery, "my": result.fence}
+
+
+def _retrying(result: Result) -> dict[str, Any]:
+    next_at = result.verdict.next_at or result.finished_at
+    return {**_key(result), "now": millis(result.finished_at), "next_at": millis(next_at)}
+
+
+def _ending(result: Result) -> dict[str, Any]:
+    verdict = result.verdict
+    return {
+        **_key(result),
+        "now": millis(result.finished_at),
+        "state": verdict.state,
+        "reason": verdict.reason,
+    }
+
+
+def _closing(result: Result, *, stale: bool) -> dict[str, Any]:
+    answer = result.answer
+    return {
+        **_key(result),
+        "started_at": millis(result.started_at),
+        "finished_at": millis(result.finished_at),
+        "outcome": "stale" if stale else answer.outcome,
+        "status": answer.status,
+        "latency_ms": answer.milliseconds,
+        "bytes": answer.bytes,
+        "excerpt": answer.excerpt,
+    }
+
+
+def _count_failures(
+    c: Connection, succeeded: Sequence[Result], failed: Sequence[Result]
+) -> tuple[Failing, ...]:
+    """Keeps each webhook's failures in a row; any success, even a late one, ends the row."""
+    well = {result.webhook for result in succeeded}
+    failures = Counter(result.webhook for result in failed if result.webhook not in well)
+    if well:
+        c.execute(_WELL, {"ids": sorted(well)})
+    if not failures:
+        return ()
+    ends = {result.webhook: millis(result.finished_at) for result in failed}
+    # In one order everywhere, so that two workers never wait for each other.
+    c.execute(_ILL, [{"the_id": key, "more": n, "now": ends[key]} for key, n in sorted(failures.items())])
+    rows = c.execute(_FAILING, {"ids": sorted(failures)})
+    return tuple(
+        Failing(webhook=row.id, since=instant(row.failing_since), failures=row.failures) for row in rows
+    )
+
+
+def recover(
+    c: Connection, *, now: datetime, chance: float, everything: bool = False, limit: int = 500
+) -> tuple[Recovered, ...]:
+    """Frees what dead workers held to be claimed again (T3, T10).
+
+    That is every lease that ran out; with `everything`, for a worker that knows it is alone, every lease, but
+    for tests under way, which whoever waits for them sends. A begun delivery may be claimed again only after a
+    pause that doubles each time, and after POISON times not at all.
+    """
+    query = _HELD.where(_over(now, everything=everything))
+    rows = c.execute(query if everything else query.limit(limit)).all()
+    freed = [_freed(row, now=now, chance=chance) for row in rows]
+    if rows:
+        c.execute(_ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
+        c.execute(_FREE, freed)
+    return tuple(
+        Recovered(delivery=row.id, webhook=row.webhook_id, state=each["state"], reason=each["reason"])
+        for row, each in zip(rows, freed, strict=True)
+    )
+
+
+def _over(now: datetime, *, everything: bool) -> Any:
+    ran_out = delivery.c.lease_until <= millis(now)
+    return ran_out | delivery.c.owner.not_like(f"{TESTING}%") if everything else ran_out
+
+
+def _freed(row: Any, *, now: datetime, chance: float) -> dict[str, Any]:
     abandons = row.abandons + row.begun
     state, reason = ("dead", "poison") if abandons >= POISON else ("pending", None)
     if row.drop_flag:
         state, reason = "superseded", row.reason
     pause = timedelta(seconds=chance * 2 ** min(abandons, POISON))
-    next_at = millis(now + pause) if row.begun else row.next_at
     return {
         "the_id": row.id,
         "my": row.fence,
         "state": state,
         "reason": reason,
         "abandons": abandons,
-        "next_at": next_at,
+        "next_at": millis(now + pause) if row.begun else row.next_at,
         "finished_at": None if state == "pending" else millis(now),
     }
 
 
-_RECOVER = (
-    update(delivery)
-    .where(MINE, IS_LEASED)
-    .values(
-        state=bindparam("state"),
-        reason=bindparam("reason"),
-        abandons=bindparam("abandons"),
-        next_at=bindparam("next_at"),
-        finished_at=bindparam("finished_at"),
-        drop_flag=0,
-        **UNOWNED,
-    )
-)
-_BEGUN = exists().where(
-    attempt.c.delivery_id == delivery.c.id,
-    attempt.c.fence == delivery.c.fence,
-    attempt.c.finished_at.is_(None),
-)
-_ABANDON = (
-    update(attempt)
-    .where(THIS_ATTEMPT, attempt.c.finished_at.is_(None))
-    .values(outcome="abandoned", finished_at=bindparam("now"))
-)
-
-
-# FOLDED service/store/redelivery.py: Sending again what is finished (T9). Who asks for it gets it: the planner leaves such deliveries alone.
-# Who sends something again wants it sent, however old it is.
-REDELIVERY_USEFUL = timedelta(days=1)
-
-
 def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: datetime) -> Delivery:
-    """T9: send a finished one again, under the same id and with the same body."""
+    """Sends a finished delivery again, with the same id and body (T9). Conflict if it is not finished."""
     current, _ = deliveries.get(c, delivery_id, owner=owner)
     if _again(c, delivery.c.id == delivery_id, now=now) != 1:
         raise Conflict(f"The delivery is {current.state}; only a finished one can be sent again.")
@@ -340,7 +211,7 @@ def redeliver(c: Connection, delivery_id: str, *, owner: str | None, now: dateti
 def redeliver_many(
     c: Connection, webhook_id: str, *, since: datetime, until: datetime, states: Sequence[str], now: datetime
 ) -> int:
-    """The same for everything due in [since, until) in these states; returns how many."""
+    """Does so for everything due in [since, until) in these states; returns how many."""
     within = (delivery.c.due_at >= millis(since)) & (delivery.c.due_at < millis(until))
     its = (delivery.c.webhook_id == webhook_id) & within & delivery.c.state.in_(states)
     return _again(c, its, now=now)
@@ -360,3 +231,102 @@ def _again(c: Connection, which: Any, *, now: datetime) -> int:
         "finished_at": None,
     }
     return c.execute(update(delivery).where(which, finished).values(**again)).rowcount
+
+
+_DONE: dict[str, Any] = {**UNOWNED, "drop_flag": 0}
+_THIS_ATTEMPT = (attempt.c.delivery_id == bindparam("the_id")) & (attempt.c.fence == bindparam("my"))
+_IS_MARKED = delivery.c.drop_flag == 1
+_CLOSE = (
+    update(attempt)
+    .where(_THIS_ATTEMPT)
+    .values(
+        {
+            name: bindparam(name)
+            for name in ("started_at", "finished_at", "outcome", "status", "latency_ms", "bytes", "excerpt")
+        }
+    )
+)
+_SUCCEED = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("the_id"),
+        delivery.c.fence >= bindparam("my"),
+        delivery.c.state != "succeeded",
+    )
+    .values(
+        state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=bindparam("now"), **_DONE
+    )
+)
+_LOCKED = (
+    select(delivery.c.id, delivery.c.fence, delivery.c.state, delivery.c.drop_flag)
+    .where(among(delivery.c.id))
+    .with_for_update()
+)
+_RETRY = (
+    update(delivery)
+    .where(MINE, IS_LEASED)
+    .values(
+        state=case((_IS_MARKED, "superseded"), else_="pending"),
+        finished_at=case((_IS_MARKED, bindparam("now")), else_=None),
+        tries=delivery.c.tries + 1,
+        abandons=0,
+        next_at=bindparam("next_at"),
+        **_DONE,
+    )
+)
+_END = (
+    update(delivery)
+    .where(MINE, IS_LEASED)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        tries=delivery.c.tries + 1,
+        finished_at=bindparam("now"),
+        **_DONE,
+    )
+)
+_WELL = (
+    update(webhook)
+    .where(among(webhook.c.id), webhook.c.failures > 0)
+    .values(failures=0, failing_since=None)
+)
+_ILL = (
+    update(webhook)
+    .where(webhook.c.id == bindparam("the_id"))
+    .values(
+        failures=webhook.c.failures + bindparam("more"),
+        failing_since=func.coalesce(webhook.c.failing_since, bindparam("now")),
+    )
+)
+_FAILING = select(webhook.c.id, webhook.c.failing_since, webhook.c.failures).where(
+    among(webhook.c.id), webhook.c.state == "active"
+)
+_BEGUN = exists().where(
+    attempt.c.delivery_id == delivery.c.id,
+    attempt.c.fence == delivery.c.fence,
+    attempt.c.finished_at.is_(None),
+)
+_HELD = (
+    select(
+        *(delivery.c[n] for n in ("id", "webhook_id", "fence", "abandons", "drop_flag", "reason", "next_at")),
+        _BEGUN.label("begun"),
+    )
+    .where(IS_LEASED)
+    .with_for_update(skip_locked=True)
+)
+_ABANDON = (
+    update(attempt)
+    .where(_THIS_ATTEMPT, attempt.c.finished_at.is_(None))
+    .values(outcome="abandoned", finished_at=bindparam("now"))
+)
+_FREE = (
+    update(delivery)
+    .where(MINE, IS_LEASED)
+    .values(
+        **{
+            name: bindparam(name) for name in ("state", "reason", "abandons", "next_at", "finished_at")
+        },
+        drop_flag=0,
+        **UNOWNED,
+    )
+)

@@ -20,7 +20,7 @@ metadata = MetaData()
 # On SQLite an INTEGER key is the row's own address, a BIGINT one a second index.
 Number = BigInteger().with_variant(Integer(), "sqlite")
 
-# One row a fact about this database: `instance`, its random name; `facets`, the version of the index rows.
+# One row a fact about this database: `instance`, its random name; `search_index`, the version of its index.
 meta = Table("meta", metadata, Column("name", Text, primary_key=True), Column("value", Text, nullable=False))
 
 # `seq` of the revision log is drawn here, inside the writing transaction.
@@ -43,6 +43,11 @@ event = Table(
     Column("steps", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    # Where it lies in the listing: `service.store.search_index` says what these are.
+    Column("shelf", SmallInteger, nullable=False, server_default=text("0")),
+    Column("lo", BigInteger, nullable=False, server_default=text("0")),
+    Column("hi", BigInteger, nullable=False, server_default=text("0")),
+    Column("signature", BigInteger, nullable=False, server_default=text("0")),
     # The bounds of `when`, for the reminder planner.
     Column("starts", BigInteger),
     Column("ends", BigInteger),
@@ -50,6 +55,10 @@ event = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("event_id", "id", unique=True),
     Index("event_uid", "uid", unique=True),
+    Index("event_place", "shelf", "lo", "number", "hi", "signature"),
+    # All that is asked of an event beside its labels lies in these, as its row is long.
+    Index("event_hi", "hi", "number", "shelf", "lo", "signature"),
+    Index("event_updated", "updated_at", "number", "shelf", "lo", "hi", "signature"),
     Index("event_starts", "starts", "number"),
     Index("event_ends", "ends", "number"),
 )
@@ -95,34 +104,27 @@ revision = Table(
     Index("revision_events", "noun", "seq"),
 )
 
-# The index of the listing; `service.store.facets` says what a row means.
-facet = Table(
-    "facet",
+# The index of the listing; `service.store.search_index` says what a row means.
+label = Table(
+    "label",
     metadata,
-    Column("facet", Text, nullable=False),
-    Column("shelf", SmallInteger, autoincrement=False, nullable=False),
-    Column("lo", BigInteger, autoincrement=False, nullable=False),
-    Column("number", BigInteger, autoincrement=False, nullable=False),
+    Column("id", Number, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    # How many rows of `event_label` it has.
+    Column("size", Integer, nullable=False),
+)
+
+event_label = Table(
+    "event_label",
+    metadata,
+    Column("label", Number, autoincrement=False),
+    Column("shelf", SmallInteger, autoincrement=False),
+    Column("lo", BigInteger, autoincrement=False),
+    Column("number", Number, autoincrement=False),
     Column("hi", BigInteger, nullable=False),
     Column("signature", BigInteger, nullable=False),
-    Column("updated", BigInteger),
-    Column("home", SmallInteger, nullable=False),
-    Column("begins", BigInteger),
-    # What most listings look at lies in the key's index too, so that PostgreSQL need not fetch the rows.
-    PrimaryKeyConstraint(*("facet", "shelf", "lo", "number"), postgresql_include=["hi", "home", "signature"]),
-    # Only rows that carry `updated` can order a list by its end or its last change.
-    Index(
-        "facet_hi",
-        *("facet", "hi", "number", "lo", "home", "signature"),
-        sqlite_where=text("updated IS NOT NULL"),
-        postgresql_where=text("updated IS NOT NULL"),
-    ),
-    Index(
-        "facet_updated",
-        *("facet", "updated", "number", "lo", "hi", "home", "signature"),
-        sqlite_where=text("updated IS NOT NULL"),
-        postgresql_where=text("updated IS NOT NULL"),
-    ),
+    # PostgreSQL need not fetch the rows of what lies in the key's index.
+    PrimaryKeyConstraint("label", "shelf", "lo", "number", postgresql_include=["hi", "signature"]),
     sqlite_with_rowid=False,
 )
 

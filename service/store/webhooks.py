@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from service.errors import NotFound
 from service.reminders.signing import Sealed
 from service.reminders.webhook import Former, Webhook
-from service.store import among, deliveries, planner_position, revisions, webhook_secrets
-from service.store.bulk import once
+from service.store import deliveries, planner_position, revisions, webhook_secrets
+from service.store.sql import among
 from service.store.tables import TO_REPLAN, cursor, former_webhook, webhook
 from service.store.timestamps import instant, millis
 
@@ -126,7 +126,7 @@ def many(c: Connection, ids: Sequence[str]) -> dict[str, Kept]:
 
 
 def versions(c: Connection, ids: Sequence[str]) -> dict[str, int]:
-    rows = once(c, _VERSIONS[c.dialect.name], {"ids": among.ids(c, ids)})
+    rows = c.execute(_VERSIONS, {"ids": list(ids)})
     return {row.id: row.version for row in rows}
 
 
@@ -202,7 +202,7 @@ def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> Kept:
     )
 
 
-_VERSIONS = among.prepared(webhook.c.id, lambda chosen: select(webhook.c.id, webhook.c.version).where(chosen))
+_VERSIONS = select(webhook.c.id, webhook.c.version).where(among(webhook.c.id))
 
 
 # FOLDED service/store/former_webhooks.py: Webhooks as they were before their last changes, kept until the planner has followed them.

@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from service.clock import SystemClock
-from service.delivery.limits import Tempo
-from service.delivery.worker import Deliverer
+from service.delivery.limits import Limits
+from service.delivery.worker import Worker
 from service.store import deliveries
 from service.store.engine import Store
 from service.store.tables import attempt, delivery
@@ -62,8 +62,8 @@ def plan(store: Store, webhooks: dict[str, str], *, start: datetime) -> None:
 async def send(store: Store, *, until: datetime) -> None:
     """As `dday serve` does, by a child process."""
     async with carrying(deadline=DEADLINE) as carrier:
-        tempo = Tempo(poll=timedelta(milliseconds=100))
-        sender = Deliverer(store, carrier, clock=SystemClock(), masters=MASTERS, tempo=tempo)
+        tempo = Limits(poll=timedelta(milliseconds=100))
+        sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=tempo)
         await sender.start()
         await asyncio.sleep((until - datetime.now(UTC)).total_seconds())
         await sender.drain()

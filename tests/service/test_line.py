@@ -2,9 +2,9 @@
 
 import pytest
 from msgspec import DecodeError, ValidationError, msgpack
-
 from service.carrier.word import Receipt
 from service.line import LENGTH, MOST_BYTES, BrokenLine, Line
+
 from service.reminders.retry import Answer
 
 RECEIPTS = [(n, Answer(outcome="2xx", status=200, excerpt="ㅎ" * n)) for n in range(40)]

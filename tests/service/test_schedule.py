@@ -10,7 +10,7 @@ import pytest
 from service.bootstrap import open_service
 from service.clock import SimulatedClock, SystemClock
 from service.delivery.schedule import Clockwork, Housekeeping, delivering
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.settings import Settings
 from service.store import deliveries
 from tests.reminding import HOUR, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
@@ -33,7 +33,7 @@ def service(sqlite_url):
 
 
 def clockwork(service):
-    deliverer = Deliverer(service.store, service.egress, clock=service.clock, masters=service.masters)
+    deliverer = Worker(service.store, service.egress, clock=service.clock, masters=service.masters)
     return Clockwork(service, deliverer)
 
 

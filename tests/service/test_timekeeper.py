@@ -15,7 +15,7 @@ from service.bootstrap import open_service
 from service.clock import HOLD, Reading, SteadyClock, running
 from service.clock_sync import keeping, read, steady, tell
 from service.delivery.schedule import delivering
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.metrics import Metrics
 from service.settings import Settings
@@ -120,7 +120,7 @@ def test_nothing_new_is_sent_while_the_clock_is_in_doubt(store, receiver):
 
     async def run() -> list[int]:
         egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        sender = Deliverer(store, egress, clock=clock, masters=MASTERS)
+        sender = Worker(store, egress, clock=clock, masters=MASTERS)
         in_doubt = await sender.run_once()
         clock.take(said(clock, off=timedelta(0), later=SECOND))
         sent = await sender.run_once()

@@ -13,7 +13,7 @@ from litestar.testing import TestClient
 
 from service.app import create_app
 from service.clock import SimulatedClock
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.settings import Settings
 from service.store.engine import Store
@@ -96,7 +96,7 @@ def send(client: TestClient[Litestar]) -> int:
 
     async def once() -> int:
         egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        sender = Deliverer(service.store, egress, clock=service.clock, masters=service.masters)
+        sender = Worker(service.store, egress, clock=service.clock, masters=service.masters)
         try:
             return await sender.run_once()
         finally:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from service.carrier.carrier import Carrier
 
 from service.bootstrap import open_service
-from service.carrier.carrier import Carrier
 from service.clock import SimulatedClock
 from service.delivery.schedule import Clockwork
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.settings import Settings
 from tests.carrying import a_post, carrying, environment, gone, until
@@ -85,7 +85,7 @@ def test_a_planned_reminder_starts_the_child_before_it_is_due(sqlite_url):
 
     async def run():
         clockwork = Clockwork(
-            service, Deliverer(service.store, service.egress, clock=service.clock, masters={})
+            service, Worker(service.store, service.egress, clock=service.clock, masters={})
         )
         await clockwork.plan()
         before = service.egress.child

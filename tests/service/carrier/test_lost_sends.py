@@ -6,7 +6,7 @@ import signal
 from datetime import timedelta
 
 from service.delivery import send_now
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.reminders.preview import message
 from service.store import deliveries
 from tests.carrying import carrying, until
@@ -19,7 +19,7 @@ SECOND = timedelta(seconds=1)
 async def send(world, receiver, *, killing=False):
     """Send what is due, by a child that is killed once the receiver has the request."""
     async with carrying() as carrier:
-        sender = Deliverer(
+        sender = Worker(
             world.store,
             carrier,
             clock=world.clock,

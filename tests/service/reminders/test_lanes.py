@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from service.store.waiting import Due
 
 from service.delivery.dispatcher import FRESH_SECONDS, QUICK_SECONDS, UTMOST, Lanes
 from service.delivery.prepare import Outbound, Subscriber
 from service.reminders.plan import Planned
 from service.store.claims import QUARANTINE, Claimed
-from service.store.waiting import Due
 from tests.reminding import NOON, a_webhook
 
 

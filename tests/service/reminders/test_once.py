@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from service.delivery import send_now
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.reminders.preview import message
 from service.store import deliveries
@@ -22,7 +22,7 @@ def test_a_sender_that_starts_beside_a_test_leaves_it_alone(sqlite_store, receiv
 
     async def try_it():
         egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        other = Deliverer(sqlite_store, egress, clock=world.clock, masters=MASTERS)
+        other = Worker(sqlite_store, egress, clock=world.clock, masters=MASTERS)
         assert await other.recover() == 0
         await send_now.send(
             sqlite_store, egress, placed, clock=world.clock, metrics=world.metrics, then=lambda _: None

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from service.clock import SystemClock
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.store import deliveries
 from service.store.claims import QUARANTINE
@@ -50,7 +50,7 @@ def spans(store, webhook):
 async def two_workers(store, receiver, *, count):
     """Until all has arrived."""
     egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-    make = lambda: Deliverer(store, egress, clock=SystemClock(), masters=MASTERS, tempo=TEMPO)  # noqa: E731
+    make = lambda: Worker(store, egress, clock=SystemClock(), masters=MASTERS, limits=TEMPO)  # noqa: E731
     workers = [make(), make()] if store.dialect == "postgresql" else [make()]
     for worker in workers:
         await worker.start()

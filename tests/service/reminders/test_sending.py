@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.catalogue.event import Text
-from service.delivery.limits import Tempo
+from service.delivery.limits import Limits
 from service.reminders import signing
 from service.store import deliveries, results, webhooks
 from service.store.webhook_secrets import of as secrets_of
@@ -31,7 +31,7 @@ from tests.reminding import (
 )
 
 SECOND = timedelta(seconds=1)
-QUICK = Tempo(group=timedelta(milliseconds=5), poll=timedelta(milliseconds=100))
+QUICK = Limits(group=timedelta(milliseconds=5), poll=timedelta(milliseconds=100))
 
 
 def history(store, webhook="whk_1"):
@@ -51,7 +51,7 @@ def outcomes(store, delivery_id):
 
 def ready(store, receiver, **fields):
     """A world in which one reminder is due an hour from now, of an event two hours from now."""
-    world = World(store, tempo=fields.pop("tempo", None))
+    world = World(store, limits=fields.pop("tempo", None))
     secret = add(store, a_webhook(receiver.url, **fields))
     put(store, an_event("talk", NOON + 2 * HOUR))
     world.plan()
@@ -104,7 +104,7 @@ def test_what_cannot_be_delivered_while_it_is_of_use_expires_in_sight(sqlite_sto
 
 def test_a_schedule_that_is_used_up_is_the_end(sqlite_store, receiver):
     receiver.reply_with(Reply(status=404))
-    world, _ = ready(sqlite_store, receiver, tempo=Tempo(schedule=(SECOND, SECOND)))
+    world, _ = ready(sqlite_store, receiver, limits=Limits(schedule=(SECOND, SECOND)))
     sent = [world.at(NOON + HOUR + n * SECOND) for n in range(10)]
     assert sum(sent) == 3
     assert history(sqlite_store) == [("dead", "exhausted")]
@@ -129,7 +129,7 @@ def test_gone_switches_the_webhook_off_and_tells_the_owners_others(store, receiv
 
 def test_days_of_failures_switch_the_webhook_off(sqlite_store, receiver):
     receiver.reply_with(Reply(status=500))
-    world = World(sqlite_store, tempo=Tempo(schedule=()))
+    world = World(sqlite_store, limits=Limits(schedule=()))
     add(sqlite_store, a_webhook(receiver.url))
     put(sqlite_store, *(an_event(f"talk-{n}", NOON + n * 4 * HOUR) for n in range(1, 30)))
     state = lambda: sqlite_store.read(lambda c: webhooks.get(c, "whk_1", owner="owner")).state  # noqa: E731
@@ -214,7 +214,7 @@ async def a_backlog_delays_nobody(store, receiver, *, backlog):
         for n in range(49):
             add(store, a_webhook(receiver.url, key=f"whk_{n:02}"))
         fill(store, "whk_dead", backlog, now=now - HOUR / 2)
-        async with sending(store, tempo=QUICK):
+        async with sending(store, limits=QUICK):
             await asyncio.sleep(1)
             due = datetime.now(UTC)
             for n in range(49):
@@ -240,7 +240,7 @@ def test_at_most_four_requests_to_one_webhook_are_under_way(sqlite_store):
     async def run(receiver):
         add(sqlite_store, a_webhook(receiver.url))
         fill(sqlite_store, "whk_1", 200, now=datetime.now(UTC))
-        async with sending(sqlite_store, tempo=QUICK):
+        async with sending(sqlite_store, limits=QUICK):
             await asyncio.to_thread(receiver.wait_for, 200, 20)
 
     with Receiver() as receiver:
@@ -256,7 +256,7 @@ def test_stopping_finishes_what_is_under_way_and_gives_the_rest_back(store, rece
         add(store, a_webhook(receiver.url))
         fill(store, "whk_1", 300, now=datetime.now(UTC))
         receiver.reply_with(Reply(delay=0.05))
-        async with sending(store, tempo=QUICK):
+        async with sending(store, limits=QUICK):
             await asyncio.to_thread(receiver.wait_for, 20, 20)
         seen = len(receiver.requests)
         states = [state for state, _ in history(store)]
@@ -265,7 +265,7 @@ def test_stopping_finishes_what_is_under_way_and_gives_the_rest_back(store, rece
         assert held.count("pending") == 300 - seen
         assert "leased" not in states
         receiver.reply_with(Reply())
-        async with sending(store, tempo=QUICK):
+        async with sending(store, limits=QUICK):
             await asyncio.to_thread(receiver.wait_for, 300, 20)
 
     asyncio.run(run())

@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.clock import SimulatedClock
-from service.delivery.worker import Deliverer
+from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.reminders import retry, signing
 from service.reminders.webhook import PatchWebhook, patched
@@ -57,7 +57,7 @@ async def changed_while_much_waits(store, receiver, change, *, watch=2.5):
     fill(store, "whk_1", 300, now=datetime.now(UTC))
     async with sending(store, deadline=4.0):
         await until(lambda: asked > QUICK)
-        await store.writing(change)
+        await store.awrite(change)
         cut = time.time()
         await asyncio.sleep(watch)
     return [request for request in receiver.requests if request.at > cut + SOON]
@@ -152,7 +152,7 @@ def test_a_reminder_whose_event_is_cancelled_while_it_waits_is_not_sent(store, r
             await until(lambda: len(receiver.requests) > 2)
             at = world.clock.now() + timedelta(seconds=2)
             for talk in talks:
-                await store.writing(lambda c, id=talk.id: events.delete(c, id, now=at, cause="test"))
+                await store.awrite(lambda c, id=talk.id: events.delete(c, id, now=at, cause="test"))
             cut = time.time()
             await asyncio.sleep(2.0)
         return [request for request in receiver.requests if request.at > cut + SOON]
@@ -168,7 +168,7 @@ def test_who_asks_for_patience_is_left_alone_with_everything_and_asked_again_by_
 
     async def run():
         egress = Egress(LOOPBACK, deadline=2, tls=TLS)
-        sender = Deliverer(sqlite_store, egress, clock=clock, masters=MASTERS)
+        sender = Worker(sqlite_store, egress, clock=clock, masters=MASTERS)
         for later in (timedelta(0), retry.LONGEST_HOLD / 2, retry.LONGEST_HOLD, 2 * retry.LONGEST_HOLD):
             clock.move_to(NOON + later)
             await sender.run_once()

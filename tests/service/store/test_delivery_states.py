@@ -9,7 +9,7 @@ from service.errors import Conflict, NotFound
 from service.reminders.plan import Planned
 from service.reminders.replan import Withdrawal
 from service.reminders.retry import Answer, Verdict
-from service.store import claims, deliveries, results, waiting, webhooks
+from service.store import claims, deliveries, results, webhooks
 from service.store.results import Result
 from service.store.tables import delivery_body
 from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add
@@ -47,25 +47,25 @@ def plan(store, *rows, now=NOON):
     return store.write(lambda c: deliveries.insert(c, rows or [planned()], now=now))
 
 
-def hold(store, *, worker="w1", now=NOON, depth=4, limit=100):
-    """Claim what is due."""
+def due(c, *, worker="w1", now=NOON, per_webhook=4, limit=100, busy=()):
+    found = claims.due(c, worker=worker, now=now, per_webhook=per_webhook, limit=limit, busy=busy)
+    return [each.id for each in found]
 
-    def work(c):
-        due = waiting.due(c, worker=worker, now=now, depth=depth, limit=limit).due
-        return claims.claim(c, [each.id for each in due], worker=worker, now=now, lease=LEASE)
 
-    return store.write(work)
+def attempted(claimed, body):
+    return claims.Attempted(delivery=claimed.planned.id, fence=claimed.fence, body=body, body_sha256="x")
 
 
 def take(store, *, worker="w1", now=NOON, body=None, **options):
     """Claim what is due, and be about to send it."""
-    claimed = hold(store, worker=worker, now=now, **options)
-    armed = [
-        claims.Armed(delivery=each.planned.id, fence=each.fence, body=body, body_sha256="x")
-        for each in claimed
-    ]
-    store.write(lambda c: claims.arm(c, armed, worker=worker, now=now))
-    return claimed
+
+    def work(c):
+        ids = due(c, worker=worker, now=now, **options)
+        claimed = claims.claim(c, ids, worker=worker, now=now, lease=LEASE)
+        claims.open_attempts(c, [attempted(each, body) for each in claimed], worker=worker, now=now)
+        return claimed
+
+    return store.write(work)
 
 
 def result(claimed, answer, verdict, *, now=NOON + SECOND):
@@ -95,10 +95,6 @@ def retry(store, claimed, *, at=NOON + MINUTE, **options):
 
 def recover(store, *, now, chance=0.0, everything=False):
     return len(store.write(lambda c: results.recover(c, now=now, chance=chance, everything=everything)))
-
-
-def forsake(store, *held, now=NOON + SECOND):
-    store.write(lambda c: claims.forsake(c, held, now=now))
 
 
 def state(store, key="dlv_1"):
@@ -139,30 +135,13 @@ def test_t3_an_expired_lease_is_taken_over_and_its_attempt_is_abandoned(store, h
     assert recover(store, now=NOON + LEASE - SECOND) == 0
     assert recover(store, now=NOON + LEASE) == 1
     [claimed] = take(store, worker="w2", now=NOON + LEASE)
-    assert (claimed.fence, claimed.abandons) == (2, 1)
+    assert claimed.fence == 2
     assert state(store) == ("leased", None, ["abandoned", None])
     # Which bytes may have arrived is known of either.
     _, attempts = store.read(lambda c: deliveries.get(c, "dlv_1", owner=None))
     assert [attempt.body_sha256 for attempt in attempts] == ["x", "x"]
 
 
-def test_t3_what_was_in_hand_of_a_process_that_died_need_not_wait_for_its_lease(store, hook):
-    plan(store)
-    [claimed] = take(store)
-    forsake(store, (claimed.planned.id, claimed.fence + 1))
-    assert recover(store, now=NOON + SECOND) == 0
-    forsake(store, (claimed.planned.id, claimed.fence))
-    assert recover(store, now=NOON + SECOND) == 1
-    assert state(store) == ("pending", None, ["abandoned"])
-
-
-def test_t3_what_succeeded_is_not_forsaken(store, hook):
-    plan(store)
-    [claimed] = take(store)
-    succeed(store, claimed)
-    forsake(store, (claimed.planned.id, claimed.fence))
-    assert recover(store, now=NOON + SECOND) == 0
-    assert state(store) == ("succeeded", None, ["2xx"])
 
 
 def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, hook):
@@ -178,14 +157,6 @@ def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, ho
     assert waits == [2.0**k for k in range(1, 11)]
     assert state(store)[:2] == ("dead", "poison")
 
-
-def test_t3_what_was_claimed_and_not_begun_is_free_at_once_and_nobody_is_blamed(store, hook):
-    plan(store)
-    hold(store, worker="w1")
-    recover(store, now=NOON + LEASE, chance=1.0)
-    [claimed] = take(store, worker="w2", now=NOON + LEASE)
-    assert (claimed.fence, claimed.abandons) == (2, 0)
-    assert state(store) == ("leased", None, [None])
 
 
 def test_t4_a_success_counts_whoever_brings_it(store, hook):
@@ -320,7 +291,7 @@ def test_t8_planned_again_it_is_revived_and_a_finished_one_is_not(store, hook):
 
 def store_claimed(store):
     """The first of the two, as its worker holds it."""
-    return claims.Claimed(planned=planned(), fence=1, tries=0, replay=0, abandons=0, body=None, created_at=0)
+    return claims.Claimed(planned=planned(), fence=1, tries=0, replay=0, body=None, created_at=0)
 
 
 @pytest.mark.parametrize("ending", ["succeeded", "dead", "expired"])
@@ -361,22 +332,6 @@ def test_t10_after_a_crash_everything_leased_is_free_again(store, hook):
     assert state(store) == ("pending", None, ["abandoned"])
 
 
-def test_what_is_given_back_leaves_no_attempt(store, hook):
-    plan(store)
-    [claimed] = take(store)
-    assert store.write(lambda c: claims.release(c, [("dlv_1", claimed.fence)], now=NOON)) == 0
-    assert state(store) == ("pending", None, [])
-    [again] = take(store)
-    assert (again.fence, again.abandons) == (2, 0)
-
-
-def test_what_is_given_back_and_wanted_by_nobody_any_more_ends_there(store, hook):
-    plan(store)
-    [claimed] = take(store)
-    gone = Withdrawal(id="dlv_1", reason="moved")
-    store.write(lambda c: deliveries.supersede(c, [gone], now=NOON))
-    assert store.write(lambda c: claims.release(c, [("dlv_1", claimed.fence)], now=NOON)) == 1
-    assert state(store) == ("superseded", "moved", [])
 
 
 @pytest.mark.parametrize("body", [b"bytes", '{"이름":"\\u0000"}'.encode(), bytes(range(256))])
@@ -391,8 +346,8 @@ def test_bytes_once_written_are_repeated(store, hook, body):
 def test_a_commit_whose_answer_was_lost_may_be_written_again(store, hook):
     plan(store)
     [claimed] = take(store, body=b"bytes")
-    again = [claims.Armed(delivery="dlv_1", fence=claimed.fence, body=b"bytes", body_sha256="x")]
-    store.write(lambda c: claims.arm(c, again, worker="w1", now=NOON))
+    again = [attempted(claimed, b"bytes")]
+    store.write(lambda c: claims.open_attempts(c, again, worker="w1", now=NOON))
     assert state(store) == ("leased", None, [None])
     succeed(store, claimed)
     succeed(store, claimed)
@@ -407,24 +362,33 @@ def test_a_webhook_in_the_hands_of_one_worker_is_left_alone_by_others(store, hoo
     assert [each.planned.id for each in take(store, worker="w1", now=NOON + MINUTE / 2)] == ["dlv_2"]
 
 
-def test_where_more_is_due_than_is_looked_at_the_next_look_is_told(store, hook):
+
+def test_where_more_is_due_than_is_looked_at_each_queue_gives_its_first(store, hook):
     plan(store, *(planned(f"dlv_{n}", due=NOON - n * SECOND) for n in range(1, 10)))
+    look = lambda **options: store.write(lambda c: due(c, per_webhook=2, **options))  # noqa: E731
+    assert look(limit=20) == [f"dlv_{n}" for n in range(9, 0, -1)]
+    assert look(limit=9) == ["dlv_9", "dlv_8"]
+    assert look(limit=9, busy=["whk_1"]) == []
 
-    def look(*, limit, crowded=False):
-        asked = {"worker": "w1", "now": NOON, "depth": 2, "limit": limit, "crowded": crowded}
-        found = store.write(lambda c: waiting.due(c, **asked))
-        return [each.id for each in found.due], found.crowded
 
-    assert look(limit=20) == ([f"dlv_{n}" for n in range(9, 0, -1)], False)
-    assert look(limit=9) == (["dlv_9", "dlv_8"], True)
-    assert look(limit=20, crowded=True) == (["dlv_9", "dlv_8"], True)
+def test_what_is_given_back_can_be_claimed_again_and_has_no_attempt(store, hook):
+    plan(store)
+
+    def work(c):
+        claimed = claims.claim(c, due(c), worker="w1", now=NOON, lease=LEASE)
+        claims.release(c, claimed)
+
+    store.write(work)
+    assert state(store) == ("pending", None, [])
+    [again] = take(store)
+    assert again.fence == 2
 
 
 def test_a_long_queue_hides_no_other(store, hook):
     add(store, a_webhook("http://127.0.0.1:9/", key="whk_2"))
     backlog = [planned(f"dlv_{n:04}", due=NOON - HOUR) for n in range(500)]
     plan(store, *backlog, planned("dlv_new", webhook="whk_2"))
-    claimed = take(store, depth=4, limit=50)
+    claimed = take(store, per_webhook=4, limit=50)
     assert [each.planned.webhook for each in claimed] == ["whk_1"] * 4 + ["whk_2"]
 
 

@@ -9,18 +9,27 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg.pq import Format
-from sqlalchemy import Connection, MetaData, Table, insert, inspect, select
+from sqlalchemy import Connection, MetaData, Table, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.catalogue.event import Event, Text
 from service.errors import Unavailable
-from service.store import claims, dialects, events, rebuild, revisions, saved_feeds, schema
+from service.store import claims, dialects, events, revisions, saved_feeds, schema, search_index
 from service.store import feed_state as feedstate
-from service.store.asking import answers
 from service.store.engine import Store, StoreBusy
 from service.store.locks import refuse_network_path
 from service.store.schema import SchemaMismatch
-from service.store.tables import facet, feed_address, feed_state, meta, metadata, saved_feed, webhook
+from service.store.tables import (
+    event_label,
+    feed_address,
+    feed_state,
+    label,
+    meta,
+    metadata,
+    saved_feed,
+    webhook,
+)
+from tests.service.store.migrant import earlier
 
 NOW = datetime(2025, 8, 1, tzinfo=UTC)
 
@@ -64,19 +73,9 @@ def test_a_reader_sees_one_snapshot_and_no_uncommitted_row(store: Store) -> None
     assert store.read(revisions.head) == 1
 
 
-def test_a_glance_sees_at_each_statement_what_is_committed(store: Store) -> None:
-    def look(c: Connection) -> tuple[int, int]:
-        before = revisions.head(c)
-        store.write(lambda w: events.put(w, event("one"), now=NOW, cause="test"))
-        return before, revisions.head(c)
-
-    assert store.glance(look) == (0, 1)
-
-
 def test_a_reader_cannot_write(store: Store) -> None:
-    for way in (store.read, store.glance):
-        with pytest.raises(DBAPIError, match=r"read-only transaction|readonly database"):
-            way(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+    with pytest.raises(DBAPIError, match=r"read-only transaction|readonly database"):
+        store.read(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
 
 
 def test_a_reader_takes_values_in_binary_and_starts_no_process(pg_url: str) -> None:
@@ -93,8 +92,8 @@ def test_a_reader_takes_values_in_binary_and_starts_no_process(pg_url: str) -> N
 
 
 async def _both(store: Store) -> int:
-    await store.writing(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
-    return await store.reading(revisions.head)
+    await store.awrite(lambda c: events.put(c, event("one"), now=NOW, cause="test"))
+    return await store.aread(revisions.head)
 
 
 def test_units_run_off_the_event_loop_too(store: Store) -> None:
@@ -183,26 +182,19 @@ def test_a_broken_connection_is_replaced_and_the_unit_repeated(pg_url: str) -> N
     store.close()
 
 
-def test_a_broken_connection_is_replaced_and_the_glance_repeated(pg_url: str) -> None:
+def test_a_broken_connection_is_replaced_and_the_read_repeated(pg_url: str) -> None:
     store = Store.open(pg_url)
     tries: list[int] = []
 
     def cut_once(c: Connection) -> object:
         tries.append(1)
-        [[pid]] = answers(c, "SELECT pg_backend_pid()", {})
+        pid = c.execute(text("SELECT pg_backend_pid()")).scalar_one()
         if len(tries) == 1:
             store.write(lambda o: o.exec_driver_sql(f"SELECT pg_terminate_backend({pid})").all())
-        [[number]] = answers(c, "SELECT CAST(:number AS bigint)", {"number": 7})
-        return number
+        return c.execute(text("SELECT CAST(:number AS bigint)"), {"number": 7}).scalar_one()
 
-    assert (store.glance(cut_once), len(tries)) == (7, 2)
+    assert (store.read(cut_once), len(tries)) == (7, 2)
     store.close()
-
-
-def test_a_glance_that_the_database_refuses_says_so(store: Store) -> None:
-    with pytest.raises(DBAPIError, match="no_such_table"):
-        store.glance(lambda c: answers(c, "SELECT * FROM no_such_table", {}))
-    assert store.glance(lambda c: list(answers(c, "SELECT 1", {})[0])) == [1]
 
 
 def test_an_error_of_the_database_does_not_tell_what_was_being_written(store: Store) -> None:
@@ -244,7 +236,7 @@ def test_the_first_schema_becomes_todays_with_its_data(empty_url: str) -> None:
     with writer.begin() as c:
         schema.upgrade(c, "0001")
     with writer.begin() as c:
-        events.put(c, event("one"), now=NOW, cause="test")
+        earlier(c, event("one"), number=1, now=NOW)
         instance = schema.instance(c)
     writer.dispose()
     reader.dispose()
@@ -260,7 +252,7 @@ def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: s
     with writer.begin() as c:
         schema.upgrade(c, "0003")
     with writer.begin() as c:
-        events.put(c, event("one"), now=NOW, cause="test")
+        earlier(c, event("one"), number=1, now=NOW)
         content = feedstate.Content(feed="/feeds/ko/calendar.ics", digest="x", seq=1, newest=None)
         states = feedstate.note(c, [content], now=NOW)
     writer.dispose()
@@ -313,14 +305,23 @@ def test_a_newer_schema_is_refused_in_a_sentence(store_url: str) -> None:
         Store.open(store_url)
 
 
+def index(c: Connection) -> tuple[object, set[object]]:
+    """Every row of the search index, with the names of labels for their numbers; and the sizes of labels."""
+    named = select(label.c.name, event_label).join(label, label.c.id == event_label.c.label)
+    rows = {(row.name, row.number, row.shelf, row.lo, row.hi, row.signature) for row in c.execute(named)}
+    sizes = {(row.name, row.size) for row in c.execute(select(label))}
+    return rows, sizes
+
+
 def test_index_rows_of_another_version_are_made_anew(store_url: str) -> None:
     store = Store.open(store_url)
     store.write(lambda c: events.put_many(c, [event("one"), event("two")], now=NOW, cause="test"))
-    right = store.read(lambda c: set(c.execute(select(facet)).all()))
-    store.write(lambda c: c.execute(facet.delete().where(facet.c.facet != "*")))
-    store.write(lambda c: c.execute(meta.update().where(meta.c.name == "facets").values(value="0")))
+    right = store.read(index)
+    assert len(right[1]) > 2
+    store.write(lambda c: c.execute(event_label.delete().where(event_label.c.number == 1)))
+    store.write(lambda c: c.execute(meta.update().where(meta.c.name == "search_index").values(value="0")))
     store.close()
     again = Store.open(store_url)
-    assert again.read(lambda c: set(c.execute(select(facet)).all())) == right
-    assert again.read(rebuild.is_current)
+    assert again.read(index) == right
+    assert again.read(search_index.is_current)
     again.close()

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from service.store.engine import Store
-from service.store.tables import event, facet, reference, revision
+from service.store.tables import event, event_label, reference, revision
 from tests.forked import CONTEXT
 from tests.service.store.writer import write
 
@@ -35,7 +35,7 @@ def killed_after(url: str, book: Path, *, first: int, seconds: float) -> list[st
 def check(c: Connection, acknowledged: set[str]) -> int:
     stored = {row.id: row for row in c.execute(select(event.c.id, event.c.seq, event.c.number))}
     logged = {row.seq: row.id for row in c.execute(select(revision.c.seq, revision.c.id))}
-    indexed = set(c.execute(select(facet.c.number).where(facet.c.facet == "*")).scalars())
+    indexed = set(c.execute(select(event_label.c.number)).scalars())
     assert acknowledged - stored.keys() == set()
     assert {row.seq: row.id for row in stored.values()} == logged
     assert {row.number for row in stored.values()} == indexed

@@ -15,10 +15,10 @@ from service.catalogue.evidence import disputed
 from service.catalogue.filters import EventFilter, matches
 from service.store import entities, events
 from service.store.engine import Store
+from service.store.listing import SORTS, Sort
 from service.store.stored_event import Stored
 from service.store.tables import metadata
 from service.store.timestamps import LAST, millis, millis_or
-from service.store.wanted import SORTS, Sort
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.
@@ -90,7 +90,7 @@ def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, lim
                 found = read_through(c, one, sort, limit=limit, enough=enough)
                 assert found == expected(saved, one, sort), (one, sort)
             newest = [item for item in expected(saved, one, "-start") if is_undated(saved[item])]
-            undated = events.undated(c, one, now=NOW, limit=limit, enough=enough)
+            undated = events.undated(c, one, now=NOW, limit=limit)
             assert [item.id for item in undated] == newest[:limit], one
         for table in reversed(metadata.sorted_tables):
             if table.name not in ("meta", "counter"):
@@ -125,7 +125,7 @@ def test_syllables_that_stand_apart_are_no_word(store: Store) -> None:
     catalogue = [Event(id=id, kind="summit", name=Text(ko=name), start="2025") for id, name in named.items()]
     store.write(lambda c: events.put_many(c, catalogue, now=NOW, cause="test"))
     for query, found in (("글로벌 서밋", ["whole"]), ("글로 로벌", ["apart", "whole", "other"])):
-        page = store.glance(lambda c, q=query: events.listed(c, EventFilter(q=q), now=NOW))  # type: ignore[misc]
+        page = store.read(lambda c, q=query: events.listed(c, EventFilter(q=q), now=NOW))  # type: ignore[misc]
         assert [item.id for item in page.items] == found
 
 

@@ -9,11 +9,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
 from service.catalogue.event import Event, Text
-from service.store import dialects, events, rebuild, schema
+from service.store import dialects, events, schema, search_index
 from service.store.engine import Store
 from service.store.tables import feed_state, metadata, webhook
 from tests.forked import CONTEXT
-from tests.service.store.migrant import migrate
+from tests.service.store.migrant import earlier, migrate
 
 TALK = Event(id="talk", kind="conference", name=Text(ko="발표"), start="2026-03-02")
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +26,7 @@ def begin(url: str, revision: str | None) -> None:
     writer, reader = dialects.engines(url)
     with writer.begin() as c:
         schema.upgrade(c, revision)
-        events.put(c, TALK, now=NOW, cause="test")
+        earlier(c, TALK, number=1, now=NOW)
     writer.dispose()
     reader.dispose()
 
@@ -83,7 +83,7 @@ def whole(url: str, *, with_event: bool) -> None:
     assert {feed_state.name, webhook.name} < set(metadata.tables)
     assert store.write(differences) == []
     assert store.read(schema.is_current)
-    assert store.read(rebuild.is_current)
+    assert store.read(search_index.is_current)
     if with_event:
         assert store.read(lambda c: events.get(c, "talk")).revision == 1
     store.close()

@@ -1,0 +1,67 @@
+"""A database that an earlier version has filled is listed by today's index as if it had been written today."""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import inspect
+
+from service.catalogue.event import Event, Place, Text
+from service.catalogue.filters import EventFilter
+from service.catalogue.validation import check
+from service.store import dialects, events, schema
+from service.store.engine import Store
+from service.store.listing import SORTS
+from tests.service.store.migrant import earlier
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BEFORE = "0007"
+
+
+def event(key, **fields):
+    return check(Event(id=key, kind=fields.pop("kind", "conference"), name=Text(ko=key), **fields))
+
+
+WRITTEN = (
+    event("talk", start="2026-03-02", tags=("ai",), place=Place(city="서울")),
+    event("long", start="2025-01-01", end="2027-01-01", tags=("ai",)),
+    event("call", kind="application_window", start="2026-02-01", end="2026-03-05T18:00", close_rule="fixed"),
+    event("month", start="2026-04"),
+    event("someday"),
+)
+ASKED = {
+    "all": EventFilter(),
+    "tag and range": EventFilter(tag=("ai",), from_=NOW),
+    "city": EventFilter(city=("서울",)),
+    "open": EventFilter(phase=("closing_soon", "open")),
+    "word": EventFilter(q="talk"),
+}
+
+
+@pytest.fixture
+def migrated(empty_url):
+    writer, reader = dialects.engines(empty_url)
+    with writer.begin() as c:
+        schema.upgrade(c, BEFORE)
+        for number, each in enumerate(WRITTEN, start=1):
+            earlier(c, each, number=number, now=NOW)
+    writer.dispose()
+    reader.dispose()
+    store = Store.open(empty_url)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_what_an_earlier_version_wrote_is_found_in_the_same_order(migrated, store, asked, sort):
+    store.write(lambda c: events.put_many(c, WRITTEN, now=NOW, cause="test"))
+    page = lambda s: [e.id for e in s.read(lambda c: events.listed(c, asked, now=NOW, sort=sort)).items]  # noqa: E731
+    assert page(migrated) == page(store) != []
+
+
+def test_the_old_index_is_gone_and_what_is_written_next_is_found(migrated):
+    assert not migrated.read(lambda c: inspect(c).has_table("facet"))
+    moved = event("talk", start="2026-05-02", tags=("ai", "bio"))
+    migrated.write(lambda c: events.put(c, moved, now=NOW, cause="test"))
+    found = migrated.read(lambda c: events.listed(c, EventFilter(tag=("bio",)), now=NOW))
+    assert [(each.id, each.revision) for each in found.items] == [("talk", 2)]
