@@ -180,7 +180,14 @@ def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, An
                 }
             )
             index += (
-                (numbers.setdefault(row.label, len(numbers) + 1), row.shelf, row.lo, number, row.hi, row.signature)
+                (
+                    numbers.setdefault(row.label, len(numbers) + 1),
+                    row.shelf,
+                    row.lo,
+                    number,
+                    row.hi,
+                    row.signature,
+                )
                 for row in search_index.entries(event, steps)
             )
         yield kept, index
@@ -198,7 +205,9 @@ class SqliteLoad:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._store = Store.open(f"sqlite:///{path}")
-        self._store.write(lambda c: c.exec_driver_sql("CREATE TABLE heap AS SELECT * FROM event_label WHERE 0"))
+        self._store.write(
+            lambda c: c.exec_driver_sql("CREATE TABLE heap AS SELECT * FROM event_label WHERE 0")
+        )
 
     def add(self, kept: list[dict[str, Any]], index: list[IndexRow]) -> None:
         def load(c: Connection) -> None:

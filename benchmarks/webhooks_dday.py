@@ -3,30 +3,24 @@
 import asyncio
 import os
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from typing import Any
 
 from msgspec.structs import replace
-from service.carrier.carrier import Carrier
-from service.outward import Outward
 
-from benchmarks import processes
 from benchmarks.store import UNIT, copying, number_on, rows
 from benchmarks.webhooks_contenders import Task, say, wait_for_start
 from service import server
 from service.catalogue.event import Event, Text
 from service.clock import SystemClock
-from service.delivery import outbox, planner, worker
+from service.delivery import planner, worker
 from service.delivery.limits import Limits
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics
 from service.reminders import signing
 from service.reminders.webhook import NewWebhook, Rule, created
-from service.store import claims, events, results, waiting, webhooks
-from service.store.claims import Claimed
+from service.store import events, webhooks
 from service.store.engine import Store
 from service.store.tables import event as event_table
 
@@ -50,7 +44,7 @@ def fill(store: Store, future: int) -> None:
     if future > UNIT and future % UNIT:
         raise ValueError(f"{future:,} is no multiple of {UNIT:,}")
     made = 0
-    for batch, _ in rows(min(future, UNIT)):
+    for batch, _ in rows(min(future, UNIT), {}):
         for row in batch:
             row["starts"] = row["ends"] = 4_000_000_000_000 + made
             made += 1
@@ -88,81 +82,11 @@ def prepare(store: Store, task: Task) -> datetime:
     return due
 
 
-class Share:
-    """CPU of one function, wherever it runs."""
-
-    def __init__(self, work: Any) -> None:
-        self.work, self.cpu, self.calls = work, 0.0, 0
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.calls += 1
-        began = time.thread_time()
-        try:
-            return self.work(*args, **kwargs)
-        finally:
-            self.cpu += time.thread_time() - began
-
-
-# What a transaction of the sending loop does, and where to find it.
-PARTS: dict[str, tuple[Any, str]] = {
-    "look": (waiting, "due"),
-    "claim": (claims, "claim"),
-    "arm": (claims, "arm"),
-    "record": (results, "record"),
-}
-
-
-def measured() -> dict[str, Share]:
-    """From now on, the CPU of each part."""
-    of = {name: Share(getattr(module, function)) for name, (module, function) in PARTS.items()}
-    for name, (module, function) in PARTS.items():
-        setattr(module, function, of[name])
-    return of
-
-
-class Shares:
-    """Of the CPU: whole transactions with their commits, and what in them claims, arms and records."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store.write = Share(store.write)  # type: ignore[method-assign]
-        self._prepare = store.read = Share(store.read)  # type: ignore[method-assign]
-        self._parts = measured()
-
-    def of(self, cpu: float, *, count: int) -> dict[str, float]:
-        parts = self._parts
-        return {
-            "batch": count / max(1, parts["record"].calls),
-            "store_share": self._store.cpu / cpu,
-            "claim_share": (parts["look"].cpu + parts["claim"].cpu) / cpu,
-            "arm_share": parts["arm"].cpu / cpu,
-            "record_share": parts["record"].cpu / cpu,
-            "prepare_share": self._prepare.cpu / cpu,
-        }
-
-
-class Handed:
-    """When each delivery had been claimed: the end of its claim's transaction as the sending loop sees it."""
-
-    def __init__(self) -> None:
-        self.at: list[float] = []
-        self._take = outbox.Outbox.take
-
-        def take(its: outbox.Outbox, claimed: Sequence[Claimed], *, began: float) -> None:
-            self.at += [time.time()] * len(claimed)
-            self._take(its, claimed, began=began)
-
-        outbox.Outbox.take = take  # type: ignore[method-assign]
-
-    def p99(self, due: datetime) -> float:
-        return sorted(self.at)[int(len(self.at) * 0.99)] - due.timestamp()
-
-
 async def send(store: Store, task: Task, due: datetime) -> None:
-    egress, metrics = await outward(task), Metrics()
+    egress, metrics = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)), deadline=15), Metrics()
     masters = {signing.key_id(MASTER): MASTER}
-    shares, handed = Shares(store), Handed()
     sender = worker.Worker(
-        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, limits=tempo(task)
+        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, limits=limits(task)
     )
     wait_for_start()
     wait = (due - datetime.now(UTC)).total_seconds()
@@ -173,10 +97,9 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     while sent(metrics) < task.count and time.time() - began < 120:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     used = spent() - cpu
-    facts = shares.of(used, count=task.count)
     await sender.drain()
     await egress.aclose()
-    say(began=due.timestamp(), cpu=used, handed_p99=handed.p99(due), **facts)
+    say(began=due.timestamp(), cpu=used)
 
 
 def tempo(task: Task) -> Limits:
@@ -184,19 +107,9 @@ def tempo(task: Task) -> Limits:
     return Limits() if task.group is None else Limits(group=timedelta(seconds=task.group))
 
 
-async def outward(task: Task) -> Outward:
-    """The door, and where it is carried a child that is at work."""
-    egress = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)))
-    if not task.carried:
-        return egress
-    carrier = Carrier(egress)
-    await carrier.ready()
-    return carrier
-
-
 def spent() -> float:
-    """CPU of this process, and of its child."""
-    return time.process_time() + sum(processes.cpu_seconds(os.getpid())[1:])
+    """CPU of this process."""
+    return time.process_time()
 
 
 def sent(metrics: Metrics) -> float:

@@ -110,9 +110,7 @@ class _Together:
             names = {each.name for each in metric.samples} | {f"{metric.name}_total"}
             others = (each for name in sorted(names) for each in self._others.get(name, ()))
             both = Metric(metric.name, metric.documentation, metric.type)
-            both.samples = list(
-                _joined((*metric.samples, *others), max if metric.type == "gauge" else add)
-            )
+            both.samples = list(_joined((*metric.samples, *others), max if metric.type == "gauge" else add))
             yield both
 
 

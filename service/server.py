@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 BACKLOG = 1024
 # sqlite3 gives the interpreter away with every row, and a thread that is planning or recording would keep it
 # for Python's 5 ms each time, which a page of fifty events could meet fifty times.
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 STOPPED_BY = (signal.SIGTERM, signal.SIGINT)
 
 

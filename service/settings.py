@@ -188,7 +188,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry_schedule: tuple[timedelta, ...] = RETRY_SCHEDULE
     attempt_timeout: timedelta = 15 * SECONDS
     lease: timedelta = 60 * SECONDS
-    concurrency: int = 64
+    concurrency: int = 256
     seeds: Path | None = BUNDLED_SEEDS
     log: LogLevel = "info"
     deliver: bool = True

@@ -26,7 +26,7 @@ from service.store.tables import attempt, delivery
 from tests.forked import CONTEXT
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add
-from tests.victims import RULES, TEMPO, victim
+from tests.victims import LIMITS, RULES, victim
 
 UNSENT = select(delivery.c.id).where(delivery.c.state.in_(("pending", "leased"))).limit(1)
 CUT = text(
@@ -43,7 +43,7 @@ class Campaign:
     rules: tuple[Rule, ...] = RULES
     start: datetime | None = None
     seed: int = field(default_factory=lambda: int(os.environ.get("KILLS_SEED", time.time_ns() % 10**6)))
-    most: int = TEMPO.concurrency
+    most: int = LIMITS.concurrency
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)

@@ -90,11 +90,11 @@ def fill(store: Store, webhook: str, count: int, *, now: datetime) -> None:
 
 @asynccontextmanager
 async def sending(
-    store: Store, *, tempo: Limits | None = None, deadline: float = 2.0, clock: Clock | None = None
+    store: Store, *, limits: Limits | None = None, deadline: float = 2.0, clock: Clock | None = None
 ) -> AsyncIterator[Worker]:
     """A sender at work, by the machine's clock unless there is another; stopped in the end like a service."""
     egress = Egress(LOOPBACK, deadline=deadline, tls=TLS)
-    sender = Worker(store, egress, clock=clock or SystemClock(), masters=MASTERS, limits=tempo)
+    sender = Worker(store, egress, clock=clock or SystemClock(), masters=MASTERS, limits=limits)
     await sender.start()
     try:
         yield sender
@@ -106,8 +106,8 @@ async def sending(
 class World:
     """A store, a clock that stands still, a planner and a sender: one step at a time."""
 
-    def __init__(self, store: Store, *, now: datetime = NOON, tempo: Limits | None = None) -> None:
-        self.store, self.clock, self.tempo, self.metrics = store, SimulatedClock(now), tempo, Metrics()
+    def __init__(self, store: Store, *, now: datetime = NOON, limits: Limits | None = None) -> None:
+        self.store, self.clock, self.limits, self.metrics = store, SimulatedClock(now), limits, Metrics()
         self.plan()  # the first pass only notes the time
 
     def plan(self, **options: timedelta) -> planner.Pass:
@@ -121,7 +121,7 @@ class World:
                 egress,
                 clock=self.clock,
                 masters=MASTERS,
-                limits=self.tempo,
+                limits=self.limits,
                 metrics=self.metrics,
                 chance=chance,
             )

@@ -1,7 +1,4 @@
-"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged.
-
-They send as `dday serve` does, by a child of their own.
-"""
+"""Processes that are killed: each writes events, plans and delivers, and notes what was acknowledged."""
 
 import asyncio
 import os
@@ -10,8 +7,6 @@ import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-
-from service.carrier.carrier import Carrier
 
 from service.clock import SystemClock
 from service.delivery import planner
@@ -26,7 +21,7 @@ from tests.reminding import LOOPBACK, MASTERS, TLS, an_event
 
 SECOND = timedelta(seconds=1)
 # A short lease, so that a process stopped for longer than that is soon found.
-TEMPO = Limits(
+LIMITS = Limits(
     schedule=(SECOND / 5,) * 60,
     attempt=SECOND,
     lease=3 * SECOND,
@@ -50,9 +45,8 @@ def victim(url: str, acknowledged: Path, ready: Path, *, writes: bool, start: da
 async def _live(
     store: Store, acknowledged: Path, ready: Path, *, writes: bool, start: datetime | None
 ) -> None:
-    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
-    await carrier.ready()
-    sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=TEMPO)
+    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
+    sender = Worker(store, egress, clock=SystemClock(), masters=MASTERS, limits=LIMITS)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -89,9 +83,8 @@ async def _until_told(
 ) -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    carrier = Carrier(Egress(LOOPBACK, deadline=1, tls=TLS))
-    await carrier.ready()
-    sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=TEMPO)
+    egress = Egress(LOOPBACK, deadline=1, tls=TLS)
+    sender = Worker(store, egress, clock=SystemClock(), masters=MASTERS, limits=LIMITS)
     await sender.start()
     os.close(os.open(ready, os.O_CREAT))
     book = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -102,4 +95,4 @@ async def _until_told(
         sender.nudge()
         await asyncio.sleep(0.02)
     await sender.drain()
-    await carrier.aclose()
+    await egress.aclose()

@@ -65,10 +65,10 @@ class WaysOut:
 
         async def once() -> None:
             service, egress = self.service, self.egress()
-            tempo = Limits(schedule=())
+            limits = Limits(schedule=())
             try:
                 await Worker(
-                    service.store, egress, clock=service.clock, masters=service.masters, limits=tempo
+                    service.store, egress, clock=service.clock, masters=service.masters, limits=limits
                 ).run_once()
             finally:
                 await egress.aclose()

@@ -134,7 +134,7 @@ ABOUT = {
     "retry_schedule": "Waits between attempts. [default: 5s,30s,2m,10m,30m,1h,2h,4h,8h,8h]",
     "attempt_timeout": "Limit for one attempt, over everything. [default: 15s]",
     "lease": "How long an attempt may hold its reminder. [default: 60s]",
-    "concurrency": "Attempts under way at once. [default: 64]",
+    "concurrency": "Attempts under way at once. [default: 256]",
     "seeds": "Folder of seeds for the first start, or none. [default: the seeds of this version]",
     "rate_limit": "Requests a minute from one caller; 0 for no limit. [default: 6000]",
     "log": "debug, info, warning or error. [default: info]",

@@ -27,9 +27,13 @@ log = logging.getLogger(__name__)
 
 @click.command()
 @settings_flags()
-@click.option("--metrics-file", type=click.Path(path_type=Path), help="Write the metrics there once a second.")
+@click.option(
+    "--metrics-file", type=click.Path(path_type=Path), help="Write the metrics there once a second."
+)
 @click.option("--parent", type=int, hidden=True, help="The `dday serve` that this process works for.")
-@click.option("--clock", hidden=True, help="The time its parent goes by: INSTANT@SECONDS since the machine started.")
+@click.option(
+    "--clock", hidden=True, help="The time its parent goes by: INSTANT@SECONDS since the machine started."
+)
 def deliver(settings: Settings, metrics_file: Path | None, parent: int | None, clock: str | None) -> None:
     """Plan and send reminders only, beside `dday serve --no-deliver` on the same PostgreSQL database."""
     logs.configure(settings.log)

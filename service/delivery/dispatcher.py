@@ -35,13 +35,18 @@ class Dispatcher:
         self._unproven = 0
         self.in_flight = 0
 
+    @property
+    def room(self) -> int:
+        """How many more requests there may be in all."""
+        return self._total - self.in_flight
+
     def busy(self, now: datetime) -> list[str]:
         """The webhooks that may have no further request now."""
         return [key for key in self._receivers if self._room(key, now) <= 0]
 
     def choose(self, due: Iterable[Due], now: datetime) -> list[str]:
         """The ids of those deliveries that can be sent at once, in the order given."""
-        room = self._total - self.in_flight
+        room = self.room
         unproven_room = max(1, self._total // 2) - self._unproven
         chosen: list[str] = []
         chosen_of: Counter[str] = Counter()
@@ -66,9 +71,7 @@ class Dispatcher:
         self._unproven += not receiver.quick
         return receiver.quick
 
-    def finished(
-        self, webhook: str, *, began_quick: bool, quick: bool, hold: datetime | None = None
-    ) -> None:
+    def finished(self, webhook: str, *, began_quick: bool, quick: bool, hold: datetime | None = None) -> None:
         """Counts a request that has ended. `quick` says how it was answered, `hold` until when to send nothing."""
         receiver = self._receivers[webhook]
         receiver.in_flight -= 1

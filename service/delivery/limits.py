@@ -25,7 +25,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     # The longest pause between two looks at the queue.
     poll: timedelta = timedelta(seconds=1)
     # The shortest time from one transaction to the next while requests are in flight, so that each writes many.
-    group: timedelta = timedelta(milliseconds=20)
+    group: timedelta = timedelta(milliseconds=40)
     # How long a worker that stops waits for the requests in flight.
     drain: timedelta = timedelta(seconds=20)
 

@@ -44,7 +44,9 @@ async def plan(service: Service) -> bool:
     service.metrics.superseded.inc(done.superseded)
     service.metrics.expired.inc(done.expired)
     if done.expired:
-        log.info("%d deliveries were planned too late to be sent", done.expired, extra={"expired": done.expired})
+        log.info(
+            "%d deliveries were planned too late to be sent", done.expired, extra={"expired": done.expired}
+        )
     return done.planned > 0
 
 

@@ -43,7 +43,11 @@ class Supervisor:
     """Starts the child when it is expected, replaces one that dies or hangs, and ends it with the service."""
 
     def __init__(
-        self, service: Service, *, look_seconds: float = LOOK_SECONDS, silence_seconds: float = SILENCE_SECONDS
+        self,
+        service: Service,
+        *,
+        look_seconds: float = LOOK_SECONDS,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._service = service
         self._look_seconds, self._silence_seconds = look_seconds, silence_seconds

@@ -37,8 +37,8 @@ from service.store.results import Recovered, Result
 HOUSEKEEPING_SECONDS = 1.0
 # The pause after a failure of the store; results that could not be written are written with the next turn.
 PAUSE_SECONDS = 0.5
-# Due deliveries looked at in one turn before the queue is read webhook by webhook.
-LOOK_AT = 512
+# At least so many due deliveries are looked at in one turn before the queue is read webhook by webhook.
+LOOK_AT = 64
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,7 @@ class Worker:
         self._limits, self._metrics = limits or Limits(), metrics or Metrics()
         self._page, self._chance = page, chance
         self._subscribers = Subscribers(masters)
-        self._dispatcher = Dispatcher(
-            per_webhook=self._limits.per_webhook, total=self._limits.concurrency
-        )
+        self._dispatcher = Dispatcher(per_webhook=self._limits.per_webhook, total=self._limits.concurrency)
         self._name = f"wrk_{secrets.token_hex(8)}"
         self._results: list[Result] = []
         self._requests: set[asyncio.Task[None]] = set()
@@ -174,7 +172,7 @@ class Worker:
         ended, self._results = self._results, []
         work = partial(self._transact, ended=ended, claiming=claiming, housekeeping=housekeeping)
         try:
-            turn = await self._store.awrite(work)
+            turn = await self._write(work)
         except BaseException:
             self._results = ended + self._results
             raise
@@ -183,6 +181,12 @@ class Worker:
         for outbound in turn.outbound:
             self._begin(outbound, claimed=began)
         return turn
+
+    async def _write(self, work: Callable[[Connection], Turn]) -> Turn:
+        """On SQLite at once: a thread beside a busy loop waits for the interpreter at every row."""
+        if self._store.dialect == "sqlite":
+            return self._store.write(work)
+        return await self._store.awrite(work)
 
     def _transact(
         self, c: Connection, *, ended: Sequence[Result], claiming: bool, housekeeping: bool
@@ -216,7 +220,7 @@ class Worker:
             worker=self._name,
             now=now,
             per_webhook=self._limits.per_webhook,
-            limit=LOOK_AT,
+            limit=max(LOOK_AT, self._dispatcher.room),
             busy=self._dispatcher.busy(now),
         )
         chosen = self._dispatcher.choose(due, now)
@@ -317,9 +321,7 @@ def log_switched_off(webhooks: Iterable[Webhook]) -> None:
         log.warning("webhook %s was switched off: %s", off.id, off.disabled_reason, extra=fields)
 
 
-def _log_given_up(
-    delivery: str, webhook: str, outcome: str, reason: str | None, answer: str | None
-) -> None:
+def _log_given_up(delivery: str, webhook: str, outcome: str, reason: str | None, answer: str | None) -> None:
     """`answer` is the outcome of the last attempt; None where none was made."""
     fields = {
         "delivery": delivery,

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, bindparam, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from service.reminders.plan import Planned
 from service.store.deliveries import PLANNED, planned_of
-from service.store.sql import among
+from service.store.sql import among, many
 from service.store.tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
 from service.store.timestamps import millis
 
@@ -108,9 +108,6 @@ def open_attempts(c: Connection, attempts: Sequence[Attempted], *, worker: str, 
     So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
     A commit whose answer was lost is written again: rows that exist are left as they are.
     """
-    if not attempts:
-        return
-    ignoring = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
     opened = [
         {
             "delivery_id": each.delivery,
@@ -121,26 +118,24 @@ def open_attempts(c: Connection, attempts: Sequence[Attempted], *, worker: str, 
         }
         for each in attempts
     ]
-    c.execute(ignoring(attempt).on_conflict_do_nothing(), opened)
+    many(c, _OPEN, opened)
     bodies = [{"delivery_id": each.delivery, "body": each.body} for each in attempts if each.body is not None]
-    if bodies:
-        c.execute(ignoring(delivery_body).on_conflict_do_nothing(), bodies)
+    many(c, _KEEP_BODY, bodies)
 
 
 def end(c: Connection, ended: Sequence[Ended], *, now: datetime) -> Counter[str]:
     """Ends claimed deliveries without a request; returns how many came to each state."""
-    if ended:
-        rows = [{**_key(each.delivery, each.fence), "reason": each.reason} for each in ended]
-        for row, each in zip(rows, ended, strict=True):
-            row |= {"state": each.state, "now": millis(now)}
-        c.execute(_END, rows)
+    rows = [
+        {**_key(each.delivery, each.fence), "state": each.state, "reason": each.reason, "now": millis(now)}
+        for each in ended
+    ]
+    many(c, _END, rows)
     return Counter(each.state for each in ended)
 
 
 def release(c: Connection, held: Sequence[Claimed]) -> None:
     """Gives back deliveries that were claimed in this transaction: their webhook was paused meanwhile."""
-    if held:
-        c.execute(_RELEASE, [_key(each.planned.id, each.fence) for each in held])
+    many(c, _RELEASE, [_key(each.planned.id, each.fence) for each in held])
 
 
 def expire(c: Connection, *, now: datetime, limit: int = 2000) -> int:
@@ -178,6 +173,17 @@ _CLAIM = (
         lease_until=bindparam("until"),
     )
     .returning(*PLANNED, *(delivery.c[name] for name in ("fence", "tries", "replay", "created_at")))
+)
+# Either dialect's INSERT is written like this.
+_OPEN = (
+    postgresql.insert(attempt)
+    .values({n: bindparam(n) for n in ("delivery_id", "fence", "worker", "started_at", "body_sha256")})
+    .on_conflict_do_nothing()
+)
+_KEEP_BODY = (
+    postgresql.insert(delivery_body)
+    .values(delivery_id=bindparam("delivery_id"), body=bindparam("body"))
+    .on_conflict_do_nothing()
 )
 _BODIES = select(delivery_body.c.delivery_id, delivery_body.c.body).where(among(delivery_body.c.delivery_id))
 _END = (

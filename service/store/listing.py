@@ -439,7 +439,9 @@ def _candidates(
     driver = source if isinstance(source, Group) else None
     if source == "change":
         params["since"] = query.updated_since
-        checks = [] if alone else [*_of_event(query, part, params), *_looked_up(query, None, "d.shelf", params)]
+        checks = (
+            [] if alone else [*_of_event(query, part, params), *_looked_up(query, None, "d.shelf", params)]
+        )
         where = " AND ".join(["d.updated_at >= :since", *checks])
         yield f"SELECT d.{key} AS k, d.number AS n FROM event d WHERE {where}"
         return

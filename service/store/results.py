@@ -13,7 +13,7 @@ from service.reminders.retry import Answer, Verdict
 from service.store import deliveries
 from service.store.claims import MINE, TESTING, UNOWNED
 from service.store.deliveries import GIVEN_UP, Delivery, State
-from service.store.sql import among
+from service.store.sql import among, many
 from service.store.tables import IS_LEASED, attempt, delivery, webhook
 from service.store.timestamps import instant, millis
 
@@ -74,7 +74,7 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
     done = _succeed(c, succeeded)
     counted, superseded = _fail(c, failed)
     in_time = {id(result) for result in (*succeeded, *counted)}
-    c.execute(_CLOSE, [_closing(result, stale=id(result) not in in_time) for result in results])
+    many(c, _CLOSE, [_closing(result, stale=id(result) not in in_time) for result in results])
     return Recorded(
         stale=len(results) - done - len(counted),
         superseded=superseded,
@@ -85,8 +85,7 @@ def record(c: Connection, results: Sequence[Result]) -> Recorded:
 
 def _succeed(c: Connection, results: Sequence[Result]) -> int:
     """T4; returns how many results brought a success about: of two for one delivery the first."""
-    rows = [{**_key(result), "now": millis(result.finished_at)} for result in results]
-    return c.execute(_SUCCEED, rows).rowcount if rows else 0
+    return many(c, _SUCCEED, [{**_key(result), "now": millis(result.finished_at)} for result in results])
 
 
 def _fail(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
@@ -97,11 +96,8 @@ def _fail(c: Connection, results: Sequence[Result]) -> tuple[list[Result], int]:
     held = {row.id: row for row in locked if row.state == "leased"}
     counted = [r for r in results if r.delivery in held and held[r.delivery].fence == r.fence]
     again = [r for r in counted if r.verdict.state == "retry"]
-    over = [r for r in counted if r.verdict.state != "retry"]
-    if again:
-        c.execute(_RETRY, [_retrying(result) for result in again])
-    if over:
-        c.execute(_END, [_ending(result) for result in over])
+    many(c, _RETRY, [_retrying(result) for result in again])
+    many(c, _END, [_ending(result) for result in counted if result.verdict.state != "retry"])
     return counted, sum(held[r.delivery].drop_flag for r in again)
 
 
@@ -150,7 +146,7 @@ def _count_failures(
         return ()
     ends = {result.webhook: millis(result.finished_at) for result in failed}
     # In one order everywhere, so that two workers never wait for each other.
-    c.execute(_ILL, [{"the_id": key, "more": n, "now": ends[key]} for key, n in sorted(failures.items())])
+    many(c, _ILL, [{"the_id": key, "more": n, "now": ends[key]} for key, n in sorted(failures.items())])
     rows = c.execute(_FAILING, {"ids": sorted(failures)})
     return tuple(
         Failing(webhook=row.id, since=instant(row.failing_since), failures=row.failures) for row in rows
@@ -169,9 +165,8 @@ def recover(
     query = _HELD.where(_over(now, everything=everything))
     rows = c.execute(query if everything else query.limit(limit)).all()
     freed = [_freed(row, now=now, chance=chance) for row in rows]
-    if rows:
-        c.execute(_ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
-        c.execute(_FREE, freed)
+    many(c, _ABANDON, [{"the_id": row.id, "my": row.fence, "now": millis(now)} for row in rows])
+    many(c, _FREE, freed)
     return tuple(
         Recovered(delivery=row.id, webhook=row.webhook_id, state=each["state"], reason=each["reason"])
         for row, each in zip(rows, freed, strict=True)
@@ -253,9 +248,7 @@ _SUCCEED = (
         delivery.c.fence >= bindparam("my"),
         delivery.c.state != "succeeded",
     )
-    .values(
-        state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=bindparam("now"), **_DONE
-    )
+    .values(state="succeeded", reason=None, tries=delivery.c.tries + 1, finished_at=bindparam("now"), **_DONE)
 )
 _LOCKED = (
     select(delivery.c.id, delivery.c.fence, delivery.c.state, delivery.c.drop_flag)
@@ -286,9 +279,7 @@ _END = (
     )
 )
 _WELL = (
-    update(webhook)
-    .where(among(webhook.c.id), webhook.c.failures > 0)
-    .values(failures=0, failing_since=None)
+    update(webhook).where(among(webhook.c.id), webhook.c.failures > 0).values(failures=0, failing_since=None)
 )
 _ILL = (
     update(webhook)
@@ -323,9 +314,7 @@ _FREE = (
     update(delivery)
     .where(MINE, IS_LEASED)
     .values(
-        **{
-            name: bindparam(name) for name in ("state", "reason", "abandons", "next_at", "finished_at")
-        },
+        **{name: bindparam(name) for name in ("state", "reason", "abandons", "next_at", "finished_at")},
         drop_flag=0,
         **UNOWNED,
     )

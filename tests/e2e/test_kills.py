@@ -9,11 +9,10 @@ from functools import partial
 import pytest
 
 from service.reminders.webhook import Rule
-from tests.carrying import children, dialled
 from tests.killing import Campaign, warm
-from tests.victims import TEMPO, orderly
+from tests.victims import LIMITS, orderly
 
-LEASE = TEMPO.lease.total_seconds()
+LEASE = LIMITS.lease.total_seconds()
 
 
 def one_after_another(campaign: Campaign, *, kills: int) -> None:
@@ -43,22 +42,6 @@ def two_at_work(campaign: Campaign, *, kills: int) -> None:
             pair[which] = campaign.victim()
     for process in pair:
         campaign.kill(process)
-
-
-def those_that_send(campaign: Campaign, *, kills: int) -> None:
-    """The process that sends is killed while it is at it; the one that keeps the books lives."""
-    process = campaign.victim()
-    killed: set[int] = set()
-    while len(killed) < kills:
-        deadline = time.monotonic() + 60
-        while not (busy := [pid for pid in children(process.pid) - killed if dialled(pid)]):
-            assert process.is_alive() and time.monotonic() < deadline
-            time.sleep(0.005)
-        time.sleep(campaign.chance.uniform(0, 0.3))
-        os.kill(busy[0], signal.SIGKILL)
-        killed.add(busy[0])
-        campaign.faults["kills"] += 1
-    campaign.kill(process)
 
 
 def told_to_stop(campaign: Campaign, *, stops: int) -> None:
@@ -104,10 +87,3 @@ def test_sixty_kills_on_sqlite_lose_nothing(sqlite_url, tmp_path):
 def test_sixty_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path):
     kills = int(os.environ.get("KILLS", "60"))
     Campaign(pg_url, tmp_path).run(partial(two_at_work, kills=kills))
-
-
-@pytest.mark.campaign(minutes=2)
-def test_killing_the_process_that_sends_loses_nothing(store_url, tmp_path):
-    # For each one's successor twice as long is waited, up to 30 s: the first six show every wait but that.
-    kills = int(os.environ.get("KILLS", "6"))
-    Campaign(store_url, tmp_path).run(partial(those_that_send, kills=kills))

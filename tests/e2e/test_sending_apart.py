@@ -1,4 +1,4 @@
-"""`dday serve`, what plans and sends for it, what dials for that: who ends when, and what is on record."""
+"""`dday serve` and the `dday deliver` that it keeps: who ends when, and what is on record."""
 
 import asyncio
 import os
@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from service.store.engine import Store
 from service.store.tables import attempt, delivery
-from tests.carrying import children, dialled, environment, files, gone, until
 from tests.e2e.ports import free_port
 from tests.e2e.served import Served
+from tests.processes import children, dialled, gone, until
 from tests.receiver import Receiver, Reply
 
 
@@ -51,16 +51,15 @@ def subscribed(service, receiver):
 
 
 def sending(service, receiver):
-    """Who plans and sends, and the child of it that has dialled: told of events until there is one."""
+    """The child that has dialled: told of events until there is one."""
     deadline, count = time.monotonic() + 60, 0
     while time.monotonic() < deadline:
         count += 1
         event = {"kind": "conference", "name": {"ko": "발표"}, "start": "2099-01-01"}
         service.send("PUT", f"/v1/events/e-{time.monotonic_ns()}-{count}", event)
         for sender in children(service.process.pid):
-            for carrier in children(sender):
-                if receiver.port in dialled(carrier):
-                    return sender, carrier
+            if receiver.port in dialled(sender):
+                return sender
         time.sleep(0.2)
     raise AssertionError("no child has dialled")
 
@@ -84,18 +83,20 @@ def recorded(service):
 @pytest.mark.campaign(minutes=0.5)
 def test_ctrl_c_reaches_all_and_what_is_under_way_is_finished_first(service, held):
     subscribed(service, held)
-    sender, carrier = sending(service, held)
+    sender = sending(service, held)
     remind(service, held)
-    for pid in (service.process.pid, sender, carrier):
-        os.kill(pid, signal.SIGINT)
+    # A terminal sends it to the group of the service, which its child is not in.
+    assert os.getpgid(sender) != os.getpgid(service.process.pid)
+    os.kill(service.process.pid, signal.SIGINT)
     asyncio.run(until(lambda: not answers(service)))
-    assert (gone(sender), gone(carrier)) == (False, False)
+    assert not gone(sender)
     held.free.set()
     assert service.process.wait(timeout=30) == 0
-    assert (gone(sender), gone(carrier)) == (True, True)
+    assert gone(sender)
     rows, states = recorded(service)
     assert rows == sorted((each.id, "2xx") for each in held.requests)
-    assert states == {"succeeded"}
+    # What had not begun waits for the next start.
+    assert states - {"pending"} == {"succeeded"}
 
 
 def answers(service):
@@ -112,13 +113,11 @@ def reminders(receiver):
 @pytest.mark.campaign(minutes=0.5)
 def test_kill_9_ends_all_and_the_file_is_free_for_the_next(service, held):
     subscribed(service, held)
-    sender, carrier = sending(service, held)
-    assert {name for name in environment(carrier) if name.startswith(("DDAY_", "PG"))} == set()
-    assert {file for file in files(carrier) if file.startswith(str(service.folder))} <= {str(service.log)}
+    sender = sending(service, held)
     remind(service, held)
     service.process.kill()
     service.process.wait()
-    asyncio.run(until(lambda: gone(sender) and gone(carrier)))
+    asyncio.run(until(lambda: gone(sender)))
     held.free.set()
     held.reply_with(Reply())
 
@@ -151,29 +150,17 @@ def repeated_once(service, held):
 @pytest.mark.campaign(minutes=0.5)
 def test_a_sender_that_is_killed_is_replaced_while_the_service_answers(service, held):
     subscribed(service, held)
-    sender, carrier = sending(service, held)
+    sender = sending(service, held)
     remind(service, held)
     os.kill(sender, signal.SIGKILL)
-    asyncio.run(until(lambda: gone(sender) and gone(carrier)))
+    asyncio.run(until(lambda: gone(sender)))
     assert answers(service) is not None
     held.free.set()
     asyncio.run(until(lambda: len(reminders(held)) == 2 and recorded(service)[1] == {"succeeded"}))
     assert b"dday_sending_processes_lost_total 1.0" in service.get("/metrics")
     assert service.stop() == 0
     repeated_once(service, held)
-    assert "the sending process ended (exit code -9)" in service.log.read_text()
-
-
-@pytest.mark.campaign(minutes=0.5)
-def test_a_carrier_that_is_killed_is_replaced_counted_and_told_of(service, held):
-    subscribed(service, held)
-    sender, first = sending(service, held)
-    os.kill(first, signal.SIGKILL)
-    asyncio.run(until(lambda: b"dday_sending_processes_lost_total 1.0" in service.get("/metrics")))
-    assert (again := sending(service, held))[0] == sender
-    assert again[1] != first
-    assert service.stop() == 0
-    assert "the sending process ended (exit code -9)" in service.log.read_text()
+    assert "the delivering process ended (exit code -9)" in service.log.read_text()
 
 
 def test_a_service_without_webhooks_stays_one_process(service, held):

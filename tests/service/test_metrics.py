@@ -9,7 +9,7 @@ def shown(metrics: Metrics) -> dict[str, float]:
     return {name: float(value) for name, value in values}
 
 
-def test_what_two_processes_count_is_added_and_of_what_they_measure_the_higher_holds():
+def test_what_two_processes_count_is_added_and_of_what_they_measure_the_higher_holds(tmp_path):
     here, there = Metrics(), Metrics()
     here.planned.inc(2)
     there.planned.inc(3)
@@ -19,7 +19,8 @@ def test_what_two_processes_count_is_added_and_of_what_they_measure_the_higher_h
     there.queue.set(7)
     there.lateness.observe(0.2)
     here.lateness.observe(20)
-    here.hear(there.samples())
+    there.write(tmp_path / "child.prom")
+    here.child = tmp_path / "child.prom"
     found = shown(here)
     assert found["dday_reminders_planned_total"] == 5
     assert found['dday_attempts_total{outcome="2xx"}'] == 5
@@ -29,15 +30,16 @@ def test_what_two_processes_count_is_added_and_of_what_they_measure_the_higher_h
     assert (found["dday_lateness_seconds_count"], found["dday_lateness_seconds_sum"]) == (2, 20.2)
 
 
-def test_what_a_process_counted_stays_counted_when_it_has_ended_and_what_it_measured_does_not():
+def test_what_a_process_counted_stays_counted_when_it_has_ended_and_what_it_measured_does_not(tmp_path):
     here = Metrics()
     for _ in range(2):
         there = Metrics()
         there.planned.inc(3)
         there.attempts_of("2xx").inc()
         there.queue.set(7)
-        here.hear(there.samples())
-        here.bury()
+        there.write(tmp_path / "child.prom")
+        here.child = tmp_path / "child.prom"
+        here.keep_child()
     found = shown(here)
     assert found["dday_reminders_planned_total"] == 6
     assert found['dday_attempts_total{outcome="2xx"}'] == 2

@@ -29,8 +29,8 @@ def a_dead_delivery(store, *, now):
     found = store.read(lambda c: c.exec_driver_sql("select id from delivery").scalar_one())
     claim = lambda c: claims.claim(c, [found], worker="w", now=now, lease=MINUTE)  # noqa: E731
     [claimed] = store.write(claim)
-    armed = [claims.Armed(delivery=found, fence=claimed.fence, body=b"{}", body_sha256="x")]
-    store.write(lambda c: claims.arm(c, armed, worker="w", now=now))
+    armed = [claims.Attempted(delivery=found, fence=claimed.fence, body=b"{}", body_sha256="x")]
+    store.write(lambda c: claims.open_attempts(c, armed, worker="w", now=now))
     answer = Answer(outcome="4xx", status=404, milliseconds=12, bytes=9, excerpt="not here")
     result = Result(
         delivery=found,

@@ -18,7 +18,9 @@ from service.store.timestamps import millis, millis_or
 def earlier(c: Connection, subject: Event, *, number: int, now: datetime) -> None:
     """Write an event with its log and a row of its index as the schemas up to 0007 kept them."""
     metadata = MetaData()
-    tables = {name: Table(name, metadata, autoload_with=c) for name in ("event", "facet", "revision", "counter")}
+    tables = {
+        name: Table(name, metadata, autoload_with=c) for name in ("event", "facet", "revision", "counter")
+    }
     bounds = windows.bounds(subject)
     starts = None if bounds.earliest is None else millis(bounds.earliest)
     ends = None if bounds.latest is None else millis(bounds.latest)

@@ -142,8 +142,6 @@ def test_t3_an_expired_lease_is_taken_over_and_its_attempt_is_abandoned(store, h
     assert [attempt.body_sha256 for attempt in attempts] == ["x", "x"]
 
 
-
-
 def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, hook):
     plan(store, planned(until=NOON + 30 * HOUR))
     now, waits = NOON, []
@@ -156,7 +154,6 @@ def test_t3_what_kills_its_workers_is_slowed_down_and_at_last_given_up(store, ho
         now = found.next_at
     assert waits == [2.0**k for k in range(1, 11)]
     assert state(store)[:2] == ("dead", "poison")
-
 
 
 def test_t4_a_success_counts_whoever_brings_it(store, hook):
@@ -332,8 +329,6 @@ def test_t10_after_a_crash_everything_leased_is_free_again(store, hook):
     assert state(store) == ("pending", None, ["abandoned"])
 
 
-
-
 @pytest.mark.parametrize("body", [b"bytes", '{"이름":"\\u0000"}'.encode(), bytes(range(256))])
 def test_bytes_once_written_are_repeated(store, hook, body):
     plan(store)
@@ -360,7 +355,6 @@ def test_a_webhook_in_the_hands_of_one_worker_is_left_alone_by_others(store, hoo
     assert {each.planned.id for each in take(store, worker="w1")} == {"dlv_1", "dlv_3"}
     assert take(store, worker="w2", now=NOON + MINUTE / 2) == ()
     assert [each.planned.id for each in take(store, worker="w1", now=NOON + MINUTE / 2)] == ["dlv_2"]
-
 
 
 def test_where_more_is_due_than_is_looked_at_each_queue_gives_its_first(store, hook):

@@ -5,12 +5,10 @@ from datetime import timedelta
 import pytest
 
 from service.delivery import planner
-from service.delivery.prepare import Subscribers, prepare
-from service.delivery.worker import ToDo, Who, turn
 from service.reminders.retry import Answer, Verdict
 from service.store import claims, deliveries, results
 from service.store.results import Result
-from tests.reminding import HOUR, MASTERS, MINUTE, NOON, a_webhook, add, an_event, put
+from tests.reminding import HOUR, MINUTE, NOON, a_webhook, add, an_event, put
 
 START = NOON + 2 * HOUR
 SENDING = NOON + HOUR + timedelta(seconds=1)
@@ -38,9 +36,7 @@ def state(store):
     return one.state, one.reason
 
 
-def test_a_failure_after_that_is_tried_again(store, claimed):
-    move(store, START + 3 * HOUR)
-    move(store, START)
+def fail(store, claimed):
     failed = Result(
         delivery=claimed.planned.id,
         webhook="whk_1",
@@ -51,28 +47,16 @@ def test_a_failure_after_that_is_tried_again(store, claimed):
         finished_at=SENDING,
     )
     store.write(lambda c: results.record(c, [failed]))
+
+
+def test_a_failure_after_that_is_tried_again(store, claimed):
+    move(store, START + 3 * HOUR)
+    move(store, START)
+    fail(store, claimed)
     assert state(store) == ("pending", None)
 
 
 def test_a_failure_while_it_is_away_ends_it(store, claimed):
     move(store, START + 3 * HOUR)
-    [marked] = store.write(lambda c: [claims.release(c, [(claimed.planned.id, claimed.fence)], now=SENDING)])
-    assert (marked, state(store)) == (1, ("superseded", "moved"))
-
-
-def test_a_look_that_saw_it_away_does_not_drop_it_once_it_is_back(store, claimed):
-    """Looked at, then moved back and planned for, and only then the transaction that acts on the look."""
-    put(store, an_event("talk", START + 3 * HOUR), now=SENDING)
-    subscribers = Subscribers(MASTERS)
-    seen = store.read(
-        lambda c: prepare(
-            c, [claimed], subscribers=subscribers, page=lambda _, __: None, began=0.0, now=SENDING
-        )
-    )
-    assert [(each.state, each.reason) for each in seen.dropped] == [("superseded", "moved")]
-    move(store, START)
-    todo = ToDo.nothing()
-    todo.dropped += seen.dropped
-    who = Who(worker="w", now=SENDING, lease=MINUTE, chance=0.5)
-    done = store.write(lambda c: turn(c, todo, None, who=who, housekeeping=False))
-    assert (done.superseded, state(store)) == (0, ("pending", None))
+    fail(store, claimed)
+    assert state(store) == ("superseded", "moved")

@@ -105,7 +105,7 @@ def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
         service.clock.move_to(NOON + 5 * HOUR)
         await work.plan()
 
-    with caplog.at_level(logging.INFO, logger="service.delivery.worker"):
+    with caplog.at_level(logging.INFO, logger="service.delivery.schedule"):
         asyncio.run(run())
     assert caplog.messages == ["1 deliveries were planned too late to be sent"]
     assert value(service, "dday_deliveries_expired_total") == 1

@@ -6,26 +6,23 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from service.delivery import worker
-from service.delivery.prepare import Dropped, Look
-from service.delivery.worker import Turn
+from service.delivery.worker import Turn, log_turn
 from service.reminders.plan import plan
-from service.store.claims import Claimed
+from service.store.claims import Claimed, Ended
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, webhook
 
 HOOK = webhook("start P7D")
 [PLANNED] = plan([candidate(event())], [HOOK], after=LONG_AGO, until=LONG_HENCE)
 
 
-def dropped(state: str, reason: str) -> Dropped:
-    claimed = Claimed(planned=PLANNED, fence=1, tries=0, abandons=0, body=None, created_at=0, replay=0)
-    look = Look(delivery=PLANNED.id, webhook=PLANNED.webhook, version=1, head=1, event=None, seq=None)
-    return Dropped(claimed=claimed, state=state, reason=reason, look=look)
+def unsent(state: str, reason: str) -> tuple[Claimed, Ended]:
+    claimed = Claimed(planned=PLANNED, fence=1, tries=0, body=None, created_at=0, replay=0)
+    return claimed, Ended(delivery=PLANNED.id, fence=1, state=state, reason=reason)
 
 
 def told(caplog: pytest.LogCaptureFixture, done: Turn) -> list[tuple[Any, ...]]:
     with caplog.at_level(logging.INFO, logger="service"):
-        worker.note(done)
+        log_turn(done)
     return [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
@@ -39,8 +36,8 @@ def test_a_webhook_that_failed_for_days_is_a_warning(caplog: pytest.LogCaptureFi
 def test_a_delivery_too_late_to_send_is_told_and_one_taken_back_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    gone = dropped("expired", "too_late"), dropped("superseded", "moved")
-    assert told(caplog, Turn(dropped=gone)) == [("INFO", f"delivery {PLANNED.id} is expired: too_late")]
+    gone = unsent("expired", "too_late"), unsent("superseded", "moved")
+    assert told(caplog, Turn(unsent=gone)) == [("INFO", f"delivery {PLANNED.id} is expired: too_late")]
     assert vars(caplog.records[0])["webhook"] == "whk_1"
 
 
@@ -50,14 +47,3 @@ def test_what_expired_unclaimed_is_counted_in_one_line(caplog: pytest.LogCapture
 
 def test_a_quiet_turn_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert told(caplog, Turn()) == []
-
-
-@pytest.mark.parametrize(
-    ("expired", "lines"), [(0, []), (3, ["3 deliveries were planned too late to be sent"])]
-)
-def test_what_was_planned_as_expired_is_counted_in_one_line(
-    caplog: pytest.LogCaptureFixture, expired: int, lines: list[str]
-) -> None:
-    with caplog.at_level(logging.INFO, logger="service"):
-        worker.late(expired)
-    assert caplog.messages == lines

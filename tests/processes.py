@@ -1,29 +1,9 @@
-"""What tests of sending by a child process share: a carrier at work, and what becomes of a process."""
+"""What becomes of processes: whether they are gone, what they have open, whom they have dialled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-
-from service.carrier.carrier import Carrier
-
-from service.egress.client import Egress, Request
-from tests.reminding import LOOPBACK
-
-
-@asynccontextmanager
-async def carrying(*, deadline: float = 60) -> AsyncIterator[Carrier]:
-    """A carrier whose child is at work."""
-    carrier = Carrier(Egress(LOOPBACK, deadline=deadline))
-    try:
-        await carrier.ready()
-        yield carrier
-    finally:
-        await carrier.aclose()
-
-
-def a_post(url: str, key: str = "dlv_1") -> Request:
-    return Request(url=url, headers={"webhook-id": key, "content-type": "application/json"}, body=b"{}")
 
 
 def gone(pid: int) -> bool:
@@ -32,11 +12,6 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def environment(pid: int) -> set[str]:
-    """The names of the variables it was started with."""
-    return {line.partition("=")[0] for line in Path(f"/proc/{pid}/environ").read_text().split("\0")}
 
 
 async def until(fact: Callable[[], object]) -> None:

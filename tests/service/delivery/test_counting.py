@@ -76,8 +76,8 @@ def test_what_killed_its_workers_is_told_once(world, store, caplog):
     store.write(lambda c: deliveries.insert(c, [poison], now=NOON, body=b"{}"))
     store.write(lambda c: c.exec_driver_sql(f"update delivery set abandons = {results.POISON - 1}"))
     [claimed] = store.write(lambda c: claims.claim(c, ["dlv_poison"], worker="w", now=NOON, lease=MINUTE))
-    armed = [claims.Armed(delivery="dlv_poison", fence=claimed.fence, body=None, body_sha256="")]
-    store.write(lambda c: claims.arm(c, armed, worker="w", now=NOON))
+    begun = [claims.Attempted(delivery="dlv_poison", fence=claimed.fence, body=None, body_sha256="")]
+    store.write(lambda c: claims.open_attempts(c, begun, worker="w", now=NOON))
     world.clock.move_to(NOON + 2 * MINUTE)
     world.send()
     assert caplog.messages == ["delivery dlv_poison is dead: poison"]

@@ -18,12 +18,12 @@ from sqlalchemy import select
 from service.clock import SystemClock
 from service.delivery.limits import Limits
 from service.delivery.worker import Worker
+from service.egress.client import Egress
 from service.store import deliveries
 from service.store.engine import Store
 from service.store.tables import attempt, delivery
-from tests.carrying import carrying
 from tests.hostile import EXPECTED
-from tests.reminding import MASTERS, a_webhook, add, message
+from tests.reminding import LOOPBACK, MASTERS, TLS, a_webhook, add, message
 
 HEALTHY = 20
 SECONDS = 8
@@ -60,13 +60,13 @@ def plan(store: Store, webhooks: dict[str, str], *, start: datetime) -> None:
 
 
 async def send(store: Store, *, until: datetime) -> None:
-    """As `dday serve` does, by a child process."""
-    async with carrying(deadline=DEADLINE) as carrier:
-        tempo = Limits(poll=timedelta(milliseconds=100))
-        sender = Worker(store, carrier, clock=SystemClock(), masters=MASTERS, limits=tempo)
-        await sender.start()
-        await asyncio.sleep((until - datetime.now(UTC)).total_seconds())
-        await sender.drain()
+    egress = Egress(LOOPBACK, deadline=DEADLINE, tls=TLS)
+    limits = Limits(poll=timedelta(milliseconds=100))
+    sender = Worker(store, egress, clock=SystemClock(), masters=MASTERS, limits=limits)
+    await sender.start()
+    await asyncio.sleep((until - datetime.now(UTC)).total_seconds())
+    await sender.drain()
+    await egress.aclose()
 
 
 def lateness_p99(store: Store, folder: Path, hostile: dict[str, str]) -> float:

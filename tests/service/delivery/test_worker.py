@@ -51,7 +51,7 @@ def outcomes(store, delivery_id):
 
 def ready(store, receiver, **fields):
     """A world in which one reminder is due an hour from now, of an event two hours from now."""
-    world = World(store, limits=fields.pop("tempo", None))
+    world = World(store, limits=fields.pop("limits", None))
     secret = add(store, a_webhook(receiver.url, **fields))
     put(store, an_event("talk", NOON + 2 * HOUR))
     world.plan()
