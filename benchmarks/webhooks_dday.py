@@ -86,7 +86,7 @@ async def send(store: Store, task: Task, due: datetime) -> None:
     egress, metrics = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)), deadline=15), Metrics()
     masters = {signing.key_id(MASTER): MASTER}
     sender = worker.Worker(
-        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, limits=limits(task)
+        store, egress, clock=SystemClock(), masters=masters, metrics=metrics, limits=tempo(task)
     )
     wait_for_start()
     wait = (due - datetime.now(UTC)).total_seconds()

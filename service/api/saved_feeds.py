@@ -37,7 +37,7 @@ from service.feedcache.request import Asked
 from service.feedcache.selection import OutOfDate
 from service.reminders import offsets
 from service.store import saved_feeds
-from service.store.saved_feeds import Address, Kept
+from service.store.saved_feeds import Address, StoredFeed
 
 TAG = "Saved feeds"
 # Each is a feed to render; one key must not make work for all.
@@ -219,7 +219,7 @@ def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
     return SavedFeedView(**shown, addresses=tuple(map(_address, addresses)))
 
 
-def version_of(kept: Kept) -> Version:
+def version_of(kept: StoredFeed) -> Version:
     return Version(revision=kept.version, seq=0)
 
 
@@ -229,7 +229,7 @@ def precondition(request: Call) -> Precondition:
 
 
 def _shown(
-    c: Connection, kept: Kept, *, now: datetime, urls: Formats | None = None, status: int = 200
+    c: Connection, kept: StoredFeed, *, now: datetime, urls: Formats | None = None, status: int = 200
 ) -> Answer:
     feed = kept.feed
     shown = view(feed, saved_feeds.live_addresses(c, [feed.id], now=now)[feed.id])

@@ -22,7 +22,7 @@ from service.reminders import due_window
 from service.reminders import preview as sample
 from service.reminders.messages import formats
 from service.reminders.plan import Candidate, Planned
-from service.reminders.preview import MOST_ROWS, Upcoming, spoken_of, upcoming
+from service.reminders.preview import MOST_ROWS, Upcoming, relevant_filter, upcoming
 from service.reminders.webhook import Webhook
 from service.store import deliveries, event_history, events, webhooks
 
@@ -127,10 +127,10 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
     now, nonce = request.now, token_hex(8)
     webhook = webhooks.get(c, webhook_id, owner=owner(request))
     if wanted.event is None:
-        planned = sample.message(webhook, "webhook.test", nonce=nonce, now=now)
+        planned = sample.unplanned_message(webhook, "webhook.test", nonce=nonce, now=now)
         return planned, formats.test(webhook, now=now)
     stored = events.get(c, wanted.event)
-    chosen = sample.reminder(webhook, event_history.candidate(stored), nonce=nonce, now=now)
+    chosen = sample.sample_reminder(webhook, event_history.candidate(stored), nonce=nonce, now=now)
     if chosen is None:
         detail = "There is no reminder of it: no day of it is known, or it is internal."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
@@ -159,7 +159,7 @@ def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> 
         for anchor in ("start", "end")
         for stored in events.anchored(c, anchor, after=after, until=before)
     }
-    asked = spoken_of(webhook)
+    asked = relevant_filter(webhook)
     # One more than is shown, for that tells that there are more.
     dateless = events.undated(c, asked, now=now, limit=MOST_ROWS + 1) if asked else ()
     found |= {stored.id: stored for stored in dateless}

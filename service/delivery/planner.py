@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 from service.reminders import due_window, notices
 from service.reminders import replan as lateness
 from service.reminders.plan import Candidate, Planned, plan
-from service.reminders.replan import Replan, Withdrawal, changed, replan
+from service.reminders.replan import Replan, Withdrawal, changed_candidates, replan
 from service.reminders.webhook import Webhook
 from service.store import deliveries, event_history, events, planner_position, revisions, webhooks
 from service.store.engine import Store
-from service.store.planner_position import Position
-from service.store.webhooks import Kept
+from service.store.planner_position import PlannerPosition
+from service.store.webhooks import StoredWebhook
 
 # After a long stop the past is planned piece by piece.
 LONGEST_STRETCH = timedelta(hours=6)
@@ -28,14 +28,14 @@ WEBHOOKS = 50
 class Decision(Struct, frozen=True, kw_only=True):
     """What one pass will write, and where the cursors stand then."""
 
-    seen: Position
+    seen: PlannerPosition
     insert: tuple[Planned, ...] = ()
     revise: tuple[Planned, ...] = ()
     supersede: tuple[Withdrawal, ...] = ()
     stand: tuple[str, ...] = ()
     planned_until: datetime | None = None
     revision: int | None = None
-    in_step: tuple[Kept, ...] = ()
+    in_step: tuple[StoredWebhook, ...] = ()
 
 
 def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) -> Decision | None:
@@ -51,7 +51,9 @@ def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) 
     return None
 
 
-def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, now: datetime) -> Decision:
+def _extend(
+    c: Connection, seen: PlannerPosition, *, after: datetime, until: datetime, now: datetime
+) -> Decision:
     """Reminders that fall due in the next stretch of time."""
     until = min(until, after + LONGEST_STRETCH)
     hooks = [kept.webhook for kept in webhooks.every(c)]
@@ -64,10 +66,10 @@ def _extend(c: Connection, seen: Position, *, after: datetime, until: datetime, 
         for hook in hooks
         for planned in plan(_some(candidates, due[hook.id]), [hook], after=after, until=until)
     ]
-    return Decision(seen=seen, insert=lateness.settle(found, now=now), planned_until=until)
+    return Decision(seen=seen, insert=lateness.mark_expired(found, now=now), planned_until=until)
 
 
-def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: datetime) -> Decision:
+def _follow_changes(c: Connection, seen: PlannerPosition, until: datetime, *, now: datetime) -> Decision:
     """Notices of what changed, and the reminders of the changed events brought in step."""
     rows = event_history.revised(c, after=seen.revision, limit=LOG_ROWS)
     if not rows:  # the log went on with nouns other than events
@@ -75,7 +77,7 @@ def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: date
     hooks = [kept.webhook for kept in webhooks.every(c)]
     pending = _by_webhook(deliveries.unsent_of_events(c, sorted({row.event for row in rows})))
     # With all of their changes there are, not only these: what they were in between is not planned for.
-    news = {candidate.event.id: candidate for candidate in changed(rows)}
+    news = {candidate.event.id: candidate for candidate in changed_candidates(rows)}
     news = event_history.with_past(c, news, after=seen.revision) if len(rows) >= LOG_ROWS else news
     concerned = _concerned(news, hooks, until=until)
     plans = [
@@ -95,7 +97,7 @@ def _follow_changes(c: Connection, seen: Position, until: datetime, *, now: date
 
 
 def _follow_webhooks(
-    c: Connection, seen: Position, until: datetime, stale: tuple[Kept, ...], *, now: datetime
+    c: Connection, seen: PlannerPosition, until: datetime, stale: tuple[StoredWebhook, ...], *, now: datetime
 ) -> Decision:
     """New and changed webhooks: their own part of what is already planned.
 
@@ -107,7 +109,9 @@ def _follow_webhooks(
     return _of(seen, plans, told=told, in_step=stale)
 
 
-def _in_step(c: Connection, seen: Position, until: datetime, hook: Webhook, *, now: datetime) -> Replan:
+def _in_step(
+    c: Connection, seen: PlannerPosition, until: datetime, hook: Webhook, *, now: datetime
+) -> Replan:
     if hook.state == "disabled":
         everything = deliveries.unsent_of_webhook(c, hook.id, again=True)
         return replan(everything, (), [hook], until=until, now=now)
@@ -137,12 +141,12 @@ def _caught_up(c: Connection, hook: Webhook, *, until: int, now: datetime) -> tu
 
 
 def _of(
-    seen: Position,
+    seen: PlannerPosition,
     plans: Iterable[Replan],
     *,
     told: tuple[Planned, ...] = (),
     revision: int | None = None,
-    in_step: tuple[Kept, ...] = (),
+    in_step: tuple[StoredWebhook, ...] = (),
 ) -> Decision:
     made = tuple(plans)
     return Decision(
@@ -159,10 +163,10 @@ def _of(
 def _anchored(
     c: Connection, hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, Candidate]:
-    rules = {rule for hook in hooks for rule in due_window.asked(hook)}
+    rules = {rule for hook in hooks for rule in due_window.due_rules(hook)}
     found = {
         stored.id: stored
-        for stretch in due_window.stretches(rules, after=after, until=until)
+        for stretch in due_window.anchor_ranges(rules, after=after, until=until)
         for stored in events.anchored(
             c, "start" if stretch.opening else "end", after=stretch.after, until=stretch.until
         )
@@ -174,7 +178,7 @@ def _due(
     candidates: Mapping[str, Candidate], hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, set[str]]:
     """By webhook, the events its rules are due for; each distinct rule is computed once."""
-    rules = {hook.id: due_window.asked(hook) for hook in hooks}
+    rules = {hook.id: due_window.due_rules(hook) for hook in hooks}
     computed = {
         rule: due_window.due_between(candidates.values(), rule, after=after, until=until)
         for rule in {rule for own in rules.values() for rule in own}
@@ -186,12 +190,12 @@ def _concerned(
     news: Mapping[str, Candidate], hooks: Iterable[Webhook], *, until: datetime
 ) -> dict[str, set[str]]:
     """By webhook, the changed events that some rule of it may have to be planned for by `until`."""
-    rules = {hook.id: due_window.asked(hook) for hook in hooks}
+    rules = {hook.id: due_window.due_rules(hook) for hook in hooks}
     computed = {
         rule: {
             key
             for key, candidate in news.items()
-            if due_window.of_use(candidate, rule, until=until, since=candidate.past[0].until)
+            if due_window.is_of_use(candidate, rule, until=until, since=candidate.past[0].until)
         }
         for rule in {rule for own in rules.values() for rule in own}
     }
@@ -254,7 +258,7 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
             break
         try:
             total += _carry_out(store, decision, now=now)
-        except planner_position.Overtaken:
+        except planner_position.PlannerOvertaken:
             continue
     return total
 
@@ -273,18 +277,18 @@ def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:
         store.write(partial(_insert, rows=rows[:SLICE], seen=seen, now=now))
         rows, seen = (
             rows[SLICE:],
-            Position(planned_until=seen.planned_until, revision=seen.revision, step=seen.step + 1),
+            PlannerPosition(planned_until=seen.planned_until, revision=seen.revision, step=seen.step + 1),
         )
     return store.write(partial(_finish, decision=decision, rows=rows, seen=seen, now=now))
 
 
-def _insert(c: Connection, *, rows: tuple[Planned, ...], seen: Position, now: datetime) -> None:
+def _insert(c: Connection, *, rows: tuple[Planned, ...], seen: PlannerPosition, now: datetime) -> None:
     planner_position.take_turn(c, seen)
     deliveries.insert(c, _existing(c, rows), now=now)
 
 
 def _finish(
-    c: Connection, *, decision: Decision, rows: tuple[Planned, ...], seen: Position, now: datetime
+    c: Connection, *, decision: Decision, rows: tuple[Planned, ...], seen: PlannerPosition, now: datetime
 ) -> Pass:
     planner_position.take_turn(c, seen)
     # Superseded first: a reminder that moved to another hour is one row, a moved event's are two.

@@ -25,7 +25,7 @@ T = TypeVar("T")
 LEASE = timedelta(minutes=1)
 
 
-class Ended(Struct, frozen=True, kw_only=True):
+class SentNow(Struct, frozen=True, kw_only=True):
     """What recording came to."""
 
     stale: int
@@ -58,7 +58,7 @@ async def send(
     result = await attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
     now = clock.now()
 
-    def work(c: Connection) -> tuple[Ended, T]:
+    def work(c: Connection) -> tuple[SentNow, T]:
         return _recorded(c, result, now=now), then(c)
 
     ended, said = await store.awrite(work)
@@ -69,7 +69,7 @@ async def send(
     return said
 
 
-def _recorded(c: Connection, result: Result, *, now: datetime) -> Ended:
+def _recorded(c: Connection, result: Result, *, now: datetime) -> SentNow:
     """With what it means for the webhook: a 410 is its receiver's wish, test or not."""
     recorded = results.record(c, [result])
-    return Ended(stale=recorded.stale, disabled=switch_off(c, [result], recorded.failing, now=now))
+    return SentNow(stale=recorded.stale, disabled=switch_off(c, [result], recorded.failing, now=now))

@@ -20,7 +20,7 @@ from service.reminders.webhook import Anchor, Webhook
 SLACK = timedelta(days=4)
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class DueRule(Struct, frozen=True, kw_only=True):
     """One rule with everything its due instant depends on."""
 
     anchor: Anchor
@@ -29,7 +29,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     timezone: str
 
 
-class Stretch(Struct, frozen=True, kw_only=True):
+class AnchorRange(Struct, frozen=True, kw_only=True):
     """A stretch of one anchor in which events are looked up."""
 
     opening: bool
@@ -37,40 +37,44 @@ class Stretch(Struct, frozen=True, kw_only=True):
     until: datetime
 
 
-def asked(webhook: Webhook) -> frozenset[Asked]:
+def due_rules(webhook: Webhook) -> frozenset[DueRule]:
     return frozenset(
-        Asked(anchor=rule.anchor, before=rule.before, remind_at=webhook.remind_at, timezone=webhook.timezone)
+        DueRule(
+            anchor=rule.anchor, before=rule.before, remind_at=webhook.remind_at, timezone=webhook.timezone
+        )
         for rule in webhook.reminders
     )
 
 
-def stretches(rules: Iterable[Asked], *, after: datetime, until: datetime) -> tuple[Stretch, ...]:
+def anchor_ranges(rules: Iterable[DueRule], *, after: datetime, until: datetime) -> tuple[AnchorRange, ...]:
     """Where the anchors of reminders due in `(after, until]` can lie, overlapping stretches joined."""
     wanted = sorted({_stretch(rule, after, until) for rule in rules}, key=lambda s: (s.opening, s.after))
-    joined: list[Stretch] = []
+    joined: list[AnchorRange] = []
     for each in wanted:
         last = joined[-1] if joined else None
         if last is not None and last.opening == each.opening and each.after <= last.until:
-            joined[-1] = Stretch(opening=each.opening, after=last.after, until=max(last.until, each.until))
+            joined[-1] = AnchorRange(
+                opening=each.opening, after=last.after, until=max(last.until, each.until)
+            )
         else:
             joined.append(each)
     return tuple(joined)
 
 
-def _stretch(rule: Asked, after: datetime, until: datetime) -> Stretch:
+def _stretch(rule: DueRule, after: datetime, until: datetime) -> AnchorRange:
     offset = offsets.parse(rule.before)
     opening = rule.anchor in ("start", "opens")
     ahead = timedelta(days=offset.days, seconds=offset.seconds)
     # Hours are exact, and count from the very instant the store knows an event's start by.
     exact = opening and offset.days == 0 and offset.seconds > 0
     slack = timedelta(0) if exact else SLACK
-    return Stretch(
+    return AnchorRange(
         opening=opening, after=_shifted(after, ahead - slack), until=_shifted(until, ahead + slack)
     )
 
 
 def due_between(
-    candidates: Iterable[Candidate], rule: Asked, *, after: datetime, until: datetime
+    candidates: Iterable[Candidate], rule: DueRule, *, after: datetime, until: datetime
 ) -> frozenset[str]:
     """The events for which this rule is due in `(after, until]`."""
     return frozenset(
@@ -80,7 +84,7 @@ def due_between(
     )
 
 
-def of_use(candidate: Candidate, rule: Asked, *, until: datetime, since: datetime) -> bool:
+def is_of_use(candidate: Candidate, rule: DueRule, *, until: datetime, since: datetime) -> bool:
     """Whether a change made at `since` can matter for this rule: due by `until`, and not over by then."""
     moment = moments.moment(candidate.event, rule.anchor)
     due = _due(candidate, rule)
@@ -89,7 +93,7 @@ def of_use(candidate: Candidate, rule: Asked, *, until: datetime, since: datetim
     return moments.useful_until(moment, offsets.parse(rule.before)) > since
 
 
-def _due(candidate: Candidate, rule: Asked) -> datetime | None:
+def _due(candidate: Candidate, rule: DueRule) -> datetime | None:
     if rule.anchor not in moments.anchors(candidate.event):
         return None
     moment = moments.moment(candidate.event, rule.anchor)

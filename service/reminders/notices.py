@@ -29,7 +29,7 @@ KINDS: dict[Change, MessageType] = {
 }
 
 
-class Revised(Struct, frozen=True, kw_only=True):
+class RevisedEvent(Struct, frozen=True, kw_only=True):
     """One row of the revision log with the event on either side of it; None where it did not exist."""
 
     event: str
@@ -41,10 +41,10 @@ class Revised(Struct, frozen=True, kw_only=True):
     after: Candidate | None
 
 
-def notices(rows: Iterable[Revised], webhooks: Iterable[Webhook]) -> tuple[Planned, ...]:
+def notices(rows: Iterable[RevisedEvent], webhooks: Iterable[Webhook]) -> tuple[Planned, ...]:
     """What these revisions have to tell, in the order of the log; of one write not more than a few."""
     hooks = tuple(webhooks)
-    return told(
+    return limit_notices(
         _notice(row, listening, kind)
         for row in rows
         for webhook in hooks
@@ -52,7 +52,7 @@ def notices(rows: Iterable[Revised], webhooks: Iterable[Webhook]) -> tuple[Plann
     )
 
 
-def names(row: Revised) -> tuple[Change, ...]:
+def names(row: RevisedEvent) -> tuple[Change, ...]:
     """What the change may be called, the most telling name first. What is internal does not exist outside."""
     before, after = _visible(row.before), _visible(row.after)
     if before is None and after is None:
@@ -70,13 +70,13 @@ def names(row: Revised) -> tuple[Change, ...]:
     return (*turned, *moved, "updated")
 
 
-def _in_force(row: Revised, webhook: Webhook) -> Webhook | None:
+def _in_force(row: RevisedEvent, webhook: Webhook) -> Webhook | None:
     """The webhook as it was when the event changed: what it asked for then is told, whatever it wants now."""
     formers = (each.was for each in webhook.past if each.was.from_seq < row.seq <= each.seq)
     return next(formers, webhook if row.seq > webhook.from_seq else None)
 
 
-def _told(row: Revised, webhook: Webhook) -> Change | None:
+def _told(row: RevisedEvent, webhook: Webhook) -> Change | None:
     """The most telling name the webhook asked for, if it selects the event as it was or as it is."""
     if webhook.state == "disabled":
         return None
@@ -90,7 +90,7 @@ def _visible(side: Candidate | None) -> Event | None:
     return side.event if side is not None and side.event.visibility == "public" else None
 
 
-def _notice(row: Revised, webhook: Webhook, kind: Change) -> Planned:
+def _notice(row: RevisedEvent, webhook: Webhook, kind: Change) -> Planned:
     return Planned(
         id=delivery_id.notice(webhook.id, row.event, revision=row.revision),
         webhook=webhook.id,
@@ -122,7 +122,7 @@ TELLING: tuple[MessageType, ...] = (
 )
 
 
-def made_up(planned: Iterable[Planned], past: Container[str]) -> tuple[Planned, ...]:
+def limit_catch_up(planned: Iterable[Planned], past: Container[str]) -> tuple[Planned, ...]:
     """Of those already past when they were asked for, each webhook gets the few that are the soonest over."""
     return _few(
         planned,
@@ -131,7 +131,7 @@ def made_up(planned: Iterable[Planned], past: Container[str]) -> tuple[Planned, 
     )
 
 
-def told(notices: Iterable[Planned]) -> tuple[Planned, ...]:
+def limit_notices(notices: Iterable[Planned]) -> tuple[Planned, ...]:
     """Of what one write changed, each webhook is told the most telling.
 
     A batch, or a load of seeds, is one instant, and the rows of one write are never read apart.

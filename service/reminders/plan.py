@@ -44,7 +44,7 @@ MessageType = Literal["event.reminder", Notice, "webhook.test", "webhook.disable
 Dropped = Literal["too_late", "tighter", "flood"]
 
 
-class Version(Struct, frozen=True, kw_only=True):
+class PastVersion(Struct, frozen=True, kw_only=True):
     """An event as it was until a change; None where it did not exist."""
 
     until: datetime
@@ -64,7 +64,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     disputed: bool
     updated_at: datetime
-    past: tuple[Version, ...] = ()
+    past: tuple[PastVersion, ...] = ()
 
 
 class Planned(Struct, frozen=True, kw_only=True):

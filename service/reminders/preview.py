@@ -11,7 +11,15 @@ from service.catalogue.event import Kind
 from service.catalogue.filters import EventFilter
 from service.reminders import delivery_id, moments
 from service.reminders.moments import Moment
-from service.reminders.plan import Candidate, MessageType, NotPlanned, Planned, Reason, reminders, selects
+from service.reminders.plan import (
+    Candidate,
+    MessageType,
+    NotPlanned,
+    Planned,
+    Reason,
+    reminders,
+    selects,
+)
 from service.reminders.webhook import Anchor, Rule, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.
@@ -74,7 +82,7 @@ def upcoming(
     )
 
 
-def spoken_of(webhook: Webhook) -> EventFilter | None:
+def relevant_filter(webhook: Webhook) -> EventFilter | None:
     """Its selection without the kinds that no rule of it is about, so that each event in it has a row.
 
     None where that leaves no kind.
@@ -126,7 +134,7 @@ def _withheld(each: NotPlanned) -> Withheld:
 USEFUL = timedelta(hours=1)
 
 
-def message(webhook: Webhook, kind: MessageType, *, nonce: str, now: datetime) -> Planned:
+def unplanned_message(webhook: Webhook, kind: MessageType, *, nonce: str, now: datetime) -> Planned:
     """A message about no event."""
     return Planned(
         id=delivery_id.message(webhook.id, kind, nonce=nonce),
@@ -144,7 +152,7 @@ def message(webhook: Webhook, kind: MessageType, *, nonce: str, now: datetime) -
     )
 
 
-def reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: datetime) -> Planned | None:
+def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: datetime) -> Planned | None:
     """The reminder the webhook would get of this event, as if it were due now; None if none can be.
 
     The first of its rules that fits is shown; a webhook without one for such an event is shown the day

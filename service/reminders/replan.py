@@ -8,16 +8,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from service.reminders import notices
-from service.reminders.notices import Revised
+from service.reminders.notices import RevisedEvent
 from service.reminders.plan import (
     DAWN,
     DUSK,
     Candidate,
     Dropped,
     NotPlanned,
+    PastVersion,
     Planned,
     Reason,
-    Version,
     plan,
     reminders,
 )
@@ -46,13 +46,13 @@ class Replan(Struct, frozen=True, kw_only=True):
     stand: tuple[str, ...] = ()
 
 
-def changed(rows: Iterable[Revised]) -> tuple[Candidate, ...]:
+def changed_candidates(rows: Iterable[RevisedEvent]) -> tuple[Candidate, ...]:
     """The events that stand after these rows of the log, each with its versions before them."""
-    of_event: dict[str, list[Revised]] = {}
+    of_event: dict[str, list[RevisedEvent]] = {}
     for row in rows:
         of_event.setdefault(row.event, []).append(row)
     return tuple(
-        replace(news[-1].after, past=tuple(Version(until=row.at, was=row.before) for row in news))
+        replace(news[-1].after, past=tuple(PastVersion(until=row.at, was=row.before) for row in news))
         for news in of_event.values()
         if news[-1].after is not None
     )
@@ -89,7 +89,7 @@ def replan(
     ]
     gone = [row for row in pending if kept[row.id] is None]
     return Replan(
-        insert=notices.made_up(settle(news, now=now), past),
+        insert=notices.limit_catch_up(mark_expired(news, now=now), past),
         revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
         supersede=tuple(Withdrawal(id=row.id, reason=_why(row, events, hooks)) for row in gone),
         stand=tuple(key for key, new in kept.items() if new is not None),
@@ -112,7 +112,7 @@ def check(
         return "too_late" if now >= planned.valid_until else None
     if candidate is None:
         return "deleted"
-    standing = plan(*timeless((candidate,), (webhook,)), after=DAWN, until=DUSK)
+    standing = plan(*without_past((candidate,), (webhook,)), after=DAWN, until=DUSK)
     same = next((each for each in standing if each.id == planned.id), None)
     return withdrawn(planned, candidate, webhook) if same is None else overtaken(same, now=now)
 
@@ -121,7 +121,7 @@ def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withd
     """Why nothing asks for this reminder any more. `moved`: it does, at another time."""
     if webhook.state != "disabled" and _skipped(planned, webhook):
         return "paused"
-    [event], [hook] = timeless((candidate,), (webhook,))
+    [event], [hook] = without_past((candidate,), (webhook,))
     rule = (planned.anchor, planned.before)
     for answer in reminders(event, hook):
         if (answer.anchor, answer.before) == rule:
@@ -131,7 +131,7 @@ def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withd
     return "withdrawn"
 
 
-def timeless(
+def without_past(
     candidates: Iterable[Candidate], webhooks: Iterable[Webhook]
 ) -> tuple[tuple[Candidate, ...], tuple[Webhook, ...]]:
     """The same without "already past": what stands, whenever it came to."""
@@ -154,7 +154,7 @@ def _skipped(planned: Planned, webhook: Webhook) -> bool:
 
 
 def _standing(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> Mapping[str, Planned]:
-    return {each.id: each for each in plan(*timeless(events, hooks), after=DAWN, until=DUSK)}
+    return {each.id: each for each in plan(*without_past(events, hooks), after=DAWN, until=DUSK)}
 
 
 def _waited(event: Candidate, hook: Webhook) -> datetime:
@@ -186,7 +186,7 @@ def _before(
     """The reminders that the first of the changes left as they were, hour and all."""
     was = (each.past[0].was for each in events if each.past)
     known = (hook for hook in hooks if hook.in_step)
-    olds, always = timeless((each for each in was if each is not None), known)
+    olds, always = without_past((each for each in was if each is not None), known)
     before = {(each.id, each.due_at) for each in plan(olds, always, after=DAWN, until=DUSK)}
     return frozenset(each.id for each in standing if (each.id, each.due_at) in before)
 
@@ -210,7 +210,7 @@ def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
     return None
 
 
-def settle(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
+def mark_expired(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
     """Mark what must not be sent any more as expired: rows that are kept, to be seen."""
     return tuple(
         replace(each, state="expired", reason=dropped) if (dropped := overtaken(each, now=now)) else each

@@ -7,9 +7,9 @@ from sqlalchemy import Connection, func, select
 
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
-from service.reminders.notices import Revised
+from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate
-from service.reminders.replan import changed
+from service.reminders.replan import changed_candidates
 from service.store import event_writes, revisions
 from service.store.revisions import Revision
 from service.store.stored_event import Stored
@@ -30,7 +30,7 @@ def candidate(stored: Stored) -> Candidate:
     )
 
 
-def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
+def revised(c: Connection, *, after: int, limit: int) -> tuple[RevisedEvent, ...]:
     """The changes of events after this `seq`, oldest first, with what they changed.
 
     About `limit` of them: what was written at one instant is not torn apart.
@@ -42,7 +42,7 @@ def revised(c: Connection, *, after: int, limit: int) -> tuple[Revised, ...]:
     return _with_sides(c, rows, after=after)
 
 
-def revised_lately(c: Connection, *, after: int, until: int, since: datetime) -> tuple[Revised, ...]:
+def revised_lately(c: Connection, *, after: int, until: int, since: datetime) -> tuple[RevisedEvent, ...]:
     """The changes of events in this part of the log that were made after an instant."""
     part = (log.c.noun == "event") & (log.c.seq > after) & (log.c.seq <= until)
     rows = revisions._read(c, select(log).where(part, log.c.at > millis(since)).order_by(log.c.seq))
@@ -60,11 +60,11 @@ def with_past(
         later |= log.c.at > millis(since)
     its = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & later
     rows = revisions._read(c, select(log).where(its).order_by(log.c.seq))
-    news = changed(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
+    news = changed_candidates(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
     return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
 
 
-def _with_sides(c: Connection, rows: Sequence[Revision], *, after: int) -> tuple[Revised, ...]:
+def _with_sides(c: Connection, rows: Sequence[Revision], *, after: int) -> tuple[RevisedEvent, ...]:
     sides = {row.seq: row for row in (*rows, *_last_before(c, {row.id for row in rows}, after))}
     candidates = _candidates(c, sides.values())
     newest: dict[str, Candidate | None] = {
@@ -73,7 +73,7 @@ def _with_sides(c: Connection, rows: Sequence[Revision], *, after: int) -> tuple
     found = []
     for row in rows:
         found.append(
-            Revised(
+            RevisedEvent(
                 event=row.id,
                 revision=row.revision,
                 seq=row.seq,

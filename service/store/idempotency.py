@@ -13,7 +13,7 @@ from service.store.timestamps import millis
 Headers = tuple[tuple[str, str], ...]
 
 
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
+class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer the first request got, to be given again."""
 
     status: int
@@ -29,7 +29,7 @@ class Unanswered(msgspec.Struct, frozen=True, kw_only=True):
 
 def begin(
     c: Connection, owner: str, key: str, body_hash: bytes, *, now: datetime
-) -> Replay | Unanswered | None:
+) -> StoredAnswer | Unanswered | None:
     """Claim the key for this transaction, or return what it was answered before.
 
     Call it, do the work and call `finish` in one unit of work: then a crash leaves all or nothing, and a
@@ -49,7 +49,7 @@ def begin(
         raise KeyReused("This Idempotency-Key came with another request before.")
     if row.status is None:
         return Unanswered(note=bytes(row.body or b"").decode())
-    return Replay(
+    return StoredAnswer(
         status=row.status, headers=msgspec.json.decode(row.headers, type=Headers), body=bytes(row.body)
     )
 

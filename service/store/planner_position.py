@@ -9,11 +9,11 @@ from service.store.tables import cursor
 from service.store.timestamps import instant, millis
 
 
-class Overtaken(Exception):
+class PlannerOvertaken(Exception):
     """Another process has planned meanwhile: what this pass decided is out of date."""
 
 
-class Position(msgspec.Struct, frozen=True, kw_only=True):
+class PlannerPosition(msgspec.Struct, frozen=True, kw_only=True):
     """`planned_until` is None before the first pass ever."""
 
     planned_until: datetime | None
@@ -21,19 +21,19 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     step: int
 
 
-def position(c: Connection) -> Position:
+def position(c: Connection) -> PlannerPosition:
     values = {row.name: row.value for row in c.execute(select(cursor))}
     until = values["planned_until"]
-    return Position(
+    return PlannerPosition(
         planned_until=instant(until) if until else None, revision=values["revision"], step=values["step"]
     )
 
 
-def take_turn(c: Connection, seen: Position) -> None:
+def take_turn(c: Connection, seen: PlannerPosition) -> None:
     """First in every writing pass: locks the position, and raises Overtaken if it is not the one seen."""
     same = (cursor.c.name == "step") & (cursor.c.value == seen.step)
     if c.execute(update(cursor).where(same).values(value=seen.step + 1)).rowcount != 1:
-        raise Overtaken
+        raise PlannerOvertaken
 
 
 def move(c: Connection, *, planned_until: datetime | None = None, revision: int | None = None) -> None:

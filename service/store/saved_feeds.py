@@ -20,14 +20,14 @@ from service.store.timestamps import instant, millis
 _FEED = msgspec.json.Decoder(SavedFeed)
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class StoredFeed(msgspec.Struct, frozen=True, kw_only=True):
     """A saved feed; `version` tells two readings of it apart."""
 
     feed: SavedFeed
     version: int
 
 
-def create(c: Connection, made: SavedFeed) -> Kept:
+def create(c: Connection, made: SavedFeed) -> StoredFeed:
     c.execute(
         insert(saved_feed),
         {
@@ -38,10 +38,10 @@ def create(c: Connection, made: SavedFeed) -> Kept:
             "created_at": millis(made.created_at),
         },
     )
-    return Kept(feed=made, version=1)
+    return StoredFeed(feed=made, version=1)
 
 
-def get(c: Connection, feed_id: str, *, owner: str | None, locked: bool = False) -> Kept:
+def get(c: Connection, feed_id: str, *, owner: str | None, locked: bool = False) -> StoredFeed:
     """The feed of this owner; `None` is the operator, who sees all. NotFound for everybody else.
 
     `locked` keeps it as it is until the transaction ends, for a change that depends on what was read.
@@ -51,7 +51,7 @@ def get(c: Connection, feed_id: str, *, owner: str | None, locked: bool = False)
     row = c.execute(query.with_for_update() if locked else query).one_or_none()
     if row is None:
         raise NotFound("saved feed", feed_id)
-    return Kept(feed=_FEED.decode(row.document), version=row.version)
+    return StoredFeed(feed=_FEED.decode(row.document), version=row.version)
 
 
 def listed(
@@ -66,12 +66,12 @@ def listed(
     return tuple(_FEED.decode(row.document) for row in c.execute(query))
 
 
-def replace(c: Connection, kept: Kept, changed: SavedFeed) -> Kept:
+def replace(c: Connection, kept: StoredFeed, changed: SavedFeed) -> StoredFeed:
     """Store a change of what `get` read with its lock."""
     version = kept.version + 1
     its = saved_feed.c.id == changed.id
     c.execute(update(saved_feed).where(its).values(document=_encode(changed), version=version))
-    return Kept(feed=changed, version=version)
+    return StoredFeed(feed=changed, version=version)
 
 
 def remove(c: Connection, feed_id: str, *, now: datetime) -> None:

@@ -54,7 +54,7 @@ LABELS_AT_ONCE = 5_000
 SIGNATURE_BITS = 61
 
 
-class Place(NamedTuple):
+class ListingPlace(NamedTuple):
     """Where an event lies among all: the columns of `event` with these names."""
 
     shelf: int
@@ -73,14 +73,14 @@ class Entry(NamedTuple):
     signature: int
 
 
-def place(subject: Event) -> Place:
+def place(subject: Event) -> ListingPlace:
     """The bounds of an event, the shelf for its length, and the signature of its labels."""
     bounds = windows.span(subject)
     hi, mark = millis_or(bounds.latest, LAST), signature(labels(subject))
     if bounds.earliest is None:
-        return Place(OPEN_START if hi < LAST else UNDATED, hi, hi, mark)
+        return ListingPlace(OPEN_START if hi < LAST else UNDATED, hi, hi, mark)
     lo = millis(bounds.earliest)
-    return Place(_shelf(hi - lo), lo, hi, mark)
+    return ListingPlace(_shelf(hi - lo), lo, hi, mark)
 
 
 def entries(subject: Event, steps: Sequence[Step]) -> frozenset[Entry]:
@@ -226,7 +226,7 @@ _GROW = update(label).where(label.c.id == bindparam("the_id")).values(size=label
 _PLACE = (
     update(event)
     .where(event.c.number == bindparam("the_number"))
-    .values({name: bindparam(name) for name in Place._fields})
+    .values({name: bindparam(name) for name in ListingPlace._fields})
 )
 _NEXT = (
     select(event.c.number, event.c.document, event.c.steps)

@@ -18,7 +18,7 @@ from service.store.timestamps import instant, millis
 _WEBHOOK = msgspec.json.Decoder(Webhook)
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class StoredWebhook(msgspec.Struct, frozen=True, kw_only=True):
     """A webhook and how it has been doing. `version` tells two readings of it apart."""
 
     webhook: Webhook
@@ -115,12 +115,12 @@ def count(c: Connection, owner: str) -> int:
     return int(c.execute(select(func.count()).where(webhook.c.owner == owner)).scalar_one())
 
 
-def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[Kept, ...]:
+def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[StoredWebhook, ...]:
     """All webhooks in these states: what the planner plans for."""
     return _with_past(c, c.execute(select(webhook).where(webhook.c.state.in_(states))).all())
 
 
-def many(c: Connection, ids: Sequence[str]) -> dict[str, Kept]:
+def many(c: Connection, ids: Sequence[str]) -> dict[str, StoredWebhook]:
     """Those of them that exist, whatever their state."""
     return {row.id: _kept(row) for row in c.execute(select(webhook).where(webhook.c.id.in_(ids)))}
 
@@ -130,13 +130,13 @@ def versions(c: Connection, ids: Sequence[str]) -> dict[str, int]:
     return {row.id: row.version for row in rows}
 
 
-def to_replan(c: Connection, limit: int) -> tuple[Kept, ...]:
+def to_replan(c: Connection, limit: int) -> tuple[StoredWebhook, ...]:
     """New and changed webhooks whose part of the plan is not yet in step."""
     query = select(webhook).where(TO_REPLAN).order_by(webhook.c.id).limit(limit)
     return _with_past(c, c.execute(query).all())
 
 
-def replanned(c: Connection, kept: Kept) -> None:
+def replanned(c: Connection, kept: StoredWebhook) -> None:
     """It is in step, unless it changed since it was read."""
     same = (webhook.c.id == kept.webhook.id) & (webhook.c.version == kept.version)
     c.execute(update(webhook).where(same).values(replan=0))
@@ -187,14 +187,14 @@ def _encode(made: Webhook) -> str:
     return msgspec.json.encode(msgspec.structs.replace(made, past=(), in_step=True)).decode()
 
 
-def _with_past(c: Connection, rows: Sequence[Row[Any]]) -> tuple[Kept, ...]:
+def _with_past(c: Connection, rows: Sequence[Row[Any]]) -> tuple[StoredWebhook, ...]:
     past = former(c)
     return tuple(_kept(row, past.get(row.id, ())) for row in rows)
 
 
-def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> Kept:
+def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> StoredWebhook:
     was = _WEBHOOK.decode(row.document)
-    return Kept(
+    return StoredWebhook(
         webhook=msgspec.structs.replace(was, in_step=not row.replan, past=past),
         version=row.version,
         failing_since=None if row.failing_since is None else instant(row.failing_since),

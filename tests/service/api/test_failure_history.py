@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from service.reminders.retry import Answer, Verdict
 from service.store import claims, deliveries, results, webhooks
 from service.store.results import Result
-from service.store.webhooks import Kept
+from service.store.webhooks import StoredWebhook
 from tests.reminding import HOUR, message
 from tests.service.api.conftest import NOW, new_key
 
@@ -47,9 +47,9 @@ def fail(c: Connection, webhook: str) -> None:
     results.record(c, [failed])
 
 
-def kept(client: Client, path: str) -> Kept:
+def kept(client: Client, path: str) -> StoredWebhook:
     key = path.rsplit("/", 1)[1]
-    found: dict[str, Kept] = client.app.state.service.store.read(lambda c: webhooks.many(c, [key]))
+    found: dict[str, StoredWebhook] = client.app.state.service.store.read(lambda c: webhooks.many(c, [key]))
     return found[key]
 
 

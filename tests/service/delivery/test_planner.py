@@ -218,7 +218,7 @@ def test_two_planners_at_once_plan_everything_once(store):
 def test_a_pass_that_was_overtaken_changes_nothing(store):
     seen = store.read(planner_position.position)
     store.write(lambda c: planner_position.take_turn(c, seen))
-    with pytest.raises(planner_position.Overtaken):
+    with pytest.raises(planner_position.PlannerOvertaken):
         store.write(lambda c: planner_position.take_turn(c, seen))
 
 

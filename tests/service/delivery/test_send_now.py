@@ -7,7 +7,7 @@ import pytest
 from service.delivery import send_now
 from service.delivery.worker import Worker
 from service.egress.client import Egress
-from service.reminders.preview import message
+from service.reminders.preview import unplanned_message
 from service.store import deliveries
 from tests.receiver import Reply
 from tests.reminding import LOOPBACK, MASTERS, NOON, TLS, World, a_webhook, add
@@ -17,7 +17,7 @@ from tests.reminding import LOOPBACK, MASTERS, NOON, TLS, World, a_webhook, add
 def test_a_sender_that_starts_beside_a_test_leaves_it_alone(sqlite_store, receiver, status):
     world, hook = World(sqlite_store), a_webhook(receiver.url)
     add(sqlite_store, hook)
-    planned = message(hook, "webhook.test", nonce="1", now=NOON)
+    planned = unplanned_message(hook, "webhook.test", nonce="1", now=NOON)
     placed = sqlite_store.write(lambda c: send_now.place(c, planned, b"{}", now=NOON, masters=MASTERS))
 
     async def try_it():
@@ -42,7 +42,7 @@ def test_a_sender_that_starts_beside_a_test_leaves_it_alone(sqlite_store, receiv
 def test_a_test_whose_process_died_is_recovered_when_its_lease_is_over(sqlite_store, receiver):
     world, hook = World(sqlite_store), a_webhook(receiver.url)
     add(sqlite_store, hook)
-    planned = message(hook, "webhook.test", nonce="1", now=NOON)
+    planned = unplanned_message(hook, "webhook.test", nonce="1", now=NOON)
     sqlite_store.write(lambda c: send_now.place(c, planned, b"{}", now=NOON, masters=MASTERS))
     assert world.send() == 0
     assert world.at(NOON + send_now.LEASE) == 0

@@ -15,9 +15,9 @@ from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_steps
 from service.reminders import webhook as rules
-from service.reminders.notices import USEFUL, Revised, notices
+from service.reminders.notices import USEFUL, RevisedEvent, notices
 from service.reminders.plan import Candidate, Planned, plan
-from service.reminders.replan import changed, check, replan, settle
+from service.reminders.replan import changed_candidates, check, mark_expired, replan
 from service.reminders.webhook import Former, PatchWebhook, Rule, Webhook
 from service.reminders.webhook import check as checked
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent
@@ -41,7 +41,7 @@ class Driver:
     look_ahead: timedelta
     events: dict[str, Candidate] = field(default_factory=dict)
     hooks: dict[str, Webhook] = field(default_factory=dict)
-    log: list[Revised] = field(default_factory=list)
+    log: list[RevisedEvent] = field(default_factory=list)
     seen: int = 0
     rows: dict[str, Row] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
@@ -59,7 +59,7 @@ class Driver:
         if after is not None:
             self.events[event_id] = after
         self.log.append(
-            Revised(
+            RevisedEvent(
                 event=event_id,
                 revision=1 + sum(row.event == event_id for row in self.log),
                 seq=len(self.log) + 1,
@@ -97,7 +97,7 @@ class Driver:
     def look(self, now: datetime) -> None:
         for hook in [each for each in self.hooks.values() if not each.in_step]:
             self._bring_in_step(hook, now)
-        news, rows = changed(self.log[self.seen :]), self.log[self.seen :]
+        news, rows = changed_candidates(self.log[self.seen :]), self.log[self.seen :]
         hooks = [hook for hook in self.hooks.values() if hook.state != "disabled"]
         gone = {row.planned.event for row in self.rows.values()} - self.events.keys()
         self._replan(news, tuple(replace(hook, past=()) for hook in hooks), now, gone=gone)
@@ -105,7 +105,7 @@ class Driver:
         until = max(self.planned_until, now + self.look_ahead)
         events = self._with_past(self.planned_until)
         due = plan(events, hooks, after=self.planned_until, until=until)
-        self._insert(settle(due, now=now))
+        self._insert(mark_expired(due, now=now))
         self.planned_until, self.seen = until, len(self.log)
         self.hooks = {key: replace(hook, past=()) for key, hook in self.hooks.items()}
 
@@ -123,7 +123,7 @@ class Driver:
 
     def _with_past(self, since: datetime) -> tuple[Candidate, ...]:
         late = [row for row in self.log if row.at > since or row.seq > self.seen]
-        news = {each.event.id: each for each in changed(late)}
+        news = {each.event.id: each for each in changed_candidates(late)}
         return tuple(news.get(key, each) for key, each in self.events.items())
 
     def _replan(

@@ -10,7 +10,7 @@ from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_at, phase_steps
 from service.reminders import webhook as rules
-from service.reminders.notices import Revised
+from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate, Planned
 from service.reminders.webhook import NewWebhook, Rule, Webhook
 
@@ -58,12 +58,12 @@ def webhook(*reminders: str, at: datetime = LONG_AGO, webhook_id: str = "whk_1",
     return rules.created(body, webhook_id=webhook_id, owner="key", now=at)
 
 
-def revised(before: Event | None, after: Event | None, *, at: datetime, number: int = 2) -> Revised:
+def revised(before: Event | None, after: Event | None, *, at: datetime, number: int = 2) -> RevisedEvent:
     """One row of the log, the changed fields worked out."""
     fields = [] if before is None or after is None else Event.__struct_fields__
     known = before or after
     assert known is not None
-    return Revised(
+    return RevisedEvent(
         event=known.id,
         revision=number,
         seq=number,

@@ -34,7 +34,7 @@ NEW_YORK = event(start="2025-09-05", timezone="America/New_York")
 def counted(made: Event, rule: str, at: str, lang: Language = "ko", seen: Event | None = None) -> str:
     """What a message says that is sent at this instant, whenever it was due; `seen` is what it shows."""
     now = datetime.fromisoformat(at)
-    told = preview.reminder(webhook(rule), candidate(made), nonce="n", now=now)
+    told = preview.sample_reminder(webhook(rule), candidate(made), nonce="n", now=now)
     assert told is not None
     read = chat.read(document(seen or made, now=now))
     return countdown(told, read, words.WORDS[lang], now=now)
@@ -124,7 +124,7 @@ def test_what_is_sent_again_is_counted_to_the_date_it_shows() -> None:
 
 def test_without_a_date_any_more_nothing_is_counted() -> None:
     now = utc("2025-09-08 00:00")
-    told = preview.reminder(webhook("start P7D"), candidate(DAY), nonce="n", now=now)
+    told = preview.sample_reminder(webhook("start P7D"), candidate(DAY), nonce="n", now=now)
     assert told is not None
     undated = document(replace(DAY, start=None), now=now)
     said = chat.reminder(told, event=undated, lang="ko", page=None, now=now)

@@ -100,7 +100,7 @@ def noticed(made: Event, kind: MessageType, previous: dict[str, object], now: da
 
 
 def sampled(made: Event, now: datetime, **hook: Any) -> bytes:
-    told = preview.reminder(webhook(**hook), candidate(made), nonce="n", now=now)
+    told = preview.sample_reminder(webhook(**hook), candidate(made), nonce="n", now=now)
     assert told is not None
     return formats.reminder(
         told, webhook(**hook), event=document(made, now=now), page=PAGE.format(made.id), now=now

@@ -3,9 +3,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from service.reminders.notices import AT_ONCE, made_up
+from service.reminders.notices import AT_ONCE, limit_catch_up
 from service.reminders.plan import Planned, plan
-from service.reminders.replan import overtaken, settle
+from service.reminders.replan import mark_expired, overtaken
 from tests.service.reminders.making import LONG_AGO, LONG_HENCE, candidate, event, utc, webhook
 
 SECOND = timedelta(seconds=1)
@@ -46,7 +46,7 @@ def test_what_must_not_be_sent_any_more_is_kept_as_expired_with_its_reason() -> 
         after=LONG_AGO,
         until=LONG_HENCE,
     )
-    settled = settle(rows, now=utc("2025-09-04 12:00"))
+    settled = mark_expired(rows, now=utc("2025-09-04 12:00"))
     assert [(row.before, row.state, row.reason) for row in settled] == [
         ("P3D", "expired", "tighter"),
         ("P1D", "pending", None),
@@ -61,7 +61,7 @@ def test_of_a_flood_each_webhook_gets_what_is_the_soonest_over() -> None:
         for hook in ("a", "b")
         for number in range(AT_ONCE + 5)
     ]
-    kept = made_up(rows, {row.id for row in rows})
+    kept = limit_catch_up(rows, {row.id for row in rows})
     expired = [row.id for row in kept if row.state == "expired"]
     assert expired == [f"{hook}-{number}" for hook in ("a", "b") for number in range(5)]
-    assert made_up(rows, set()) == tuple(rows)
+    assert limit_catch_up(rows, set()) == tuple(rows)

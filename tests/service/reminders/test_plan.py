@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from service.reminders import delivery_id
-from service.reminders.notices import Revised
+from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Planned, plan
-from service.reminders.replan import Replan, Withdrawal, changed, check, replan
+from service.reminders.replan import Replan, Withdrawal, changed_candidates, check, replan
 from service.reminders.webhook import Webhook
 from tests.service.reminders.making import (
     LONG_AGO,
@@ -79,8 +79,8 @@ def pending(hook: Webhook, made: object = None) -> list[Planned]:
     return list(plan([candidate(made or event())], [hook], **ALWAYS))  # type: ignore[arg-type]
 
 
-def step(hook: Webhook, rows: list[Planned], *log: Revised) -> Replan:
-    return replan(rows, changed(log), [hook], until=LONG_HENCE, now=NOW)
+def step(hook: Webhook, rows: list[Planned], *log: RevisedEvent) -> Replan:
+    return replan(rows, changed_candidates(log), [hook], until=LONG_HENCE, now=NOW)
 
 
 def test_a_move_takes_the_old_reminders_back_and_plans_the_new_ones() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from service.errors import KeyReused, NotFound
 from service.store import api_keys, idempotency
 from service.store.engine import Store
-from service.store.idempotency import Replay
+from service.store.idempotency import StoredAnswer
 from service.store.tables import api_key
 
 NOW = datetime(2025, 8, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_an_operators_key_is_adopted_once(store: Store) -> None:
 
 
 def test_the_same_request_gets_the_same_answer_also_after_a_restart(store_url: str) -> None:
-    answer = Replay(status=201, headers=(("etag", '"1"'),), body=b"{}")
+    answer = StoredAnswer(status=201, headers=(("etag", '"1"'),), body=b"{}")
     store = Store.open(store_url)
     assert store.write(lambda c: _first(c, answer)) is None
     store.close()
@@ -61,7 +61,7 @@ def test_the_same_request_gets_the_same_answer_also_after_a_restart(store_url: s
     again.close()
 
 
-def _first(c: object, answer: Replay) -> Replay | None:
+def _first(c: object, answer: StoredAnswer) -> StoredAnswer | None:
     replay = idempotency.begin(c, "me", "k", b"hash", now=NOW)  # type: ignore[arg-type]
     idempotency.finish(c, "me", "k", status=answer.status, headers=answer.headers, body=answer.body)  # type: ignore[arg-type]
     return replay
