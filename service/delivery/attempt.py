@@ -1,4 +1,4 @@
-"""One attempt: sign, send, judge."""
+"""Makes one attempt: signs, sends and judges; and switches off a webhook whose attempts keep failing."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -21,13 +21,14 @@ from service.store.results import Failing, Result
 async def attempt(
     egress: Egress, outbound: Outbound, *, clock: Clock, chance: float, schedule: tuple[timedelta, ...]
 ) -> Result:
-    """Exactly one request, signed at this instant, and what follows from its answer."""
+    """Makes exactly one request, signed at this instant; returns what follows from its answer."""
     started = clock.now()
     answer = await egress.post(request(outbound, now=started))
     return result(outbound, answer, started=started, now=clock.now(), chance=chance, schedule=schedule)
 
 
 def request(outbound: Outbound, *, now: datetime) -> Request:
+    """Returns the request of an attempt made `now`, signed with every live secret."""
     claimed, subscriber = outbound.claimed, outbound.subscriber
     headers = signing.headers(
         claimed.planned.id, outbound.body, keys=subscriber.live(now), now=now, replay=claimed.replay
@@ -44,6 +45,7 @@ def result(
     chance: float,
     schedule: tuple[timedelta, ...],
 ) -> Result:
+    """Judges an answer; see `retry.judge`."""
     claimed = outbound.claimed
     verdict = retry.judge(
         answer,
@@ -64,30 +66,32 @@ def result(
     )
 
 
-# FOLDED service/reminders/switchoff.py: Switching off a webhook that asks for it (410) or has failed for days, and telling its owner's others.
 def switch_off(
     c: Connection, recorded: Iterable[Result], failing: Iterable[Failing], *, now: datetime
 ) -> tuple[Webhook, ...]:
-    """Returns those that were switched off. What was pending for them is superseded by the planner."""
+    """Switches off webhooks that answered 410 or have failed for days, and tells their owner's others.
+
+    Returns those that were switched off. The planner supersedes what was pending for them.
+    """
     reasons = {each.webhook: "gone" for each in recorded if each.verdict.disable}
     for each in failing:
         if retry.disables(failing_since=each.since, failures=each.failures, now=now):
             reasons.setdefault(each.webhook, "failing")
-    made = (_one(c, key, reason=reason, now=now) for key, reason in sorted(reasons.items()))
-    return tuple(off for off in made if off is not None)
+    switched_off = (_switch_off(c, key, reason=reason, now=now) for key, reason in sorted(reasons.items()))
+    return tuple(off for off in switched_off if off is not None)
 
 
-def _one(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
+def _switch_off(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> Webhook | None:
     off = webhooks.disable(c, webhook_id, reason=reason, now=now)
     if off is None:
         return None
     for other in webhooks.siblings(c, off):
         body = formats.disabled(other, other=off, now=now)
-        deliveries.insert(c, [_word(other, off, now=now)], now=now, body=body)
+        deliveries.insert(c, [_disabled_message(other, off, now=now)], now=now, body=body)
     return off
 
 
-def _word(other: Webhook, off: Webhook, *, now: datetime) -> Planned:
+def _disabled_message(other: Webhook, off: Webhook, *, now: datetime) -> Planned:
     return Planned(
         id=delivery_id.message(other.id, "webhook.disabled", nonce=f"{off.id} {off.updated_at.isoformat()}"),
         webhook=other.id,

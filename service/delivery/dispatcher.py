@@ -1,4 +1,4 @@
-"""Decides how many requests may be in flight, for each webhook and in all, so that a slow receiver delays itself.
+"""Decides how many requests may be in flight, for each webhook and in all: a slow receiver delays itself.
 
 A webhook whose last answer was a quick success may have several requests in flight. Every other one, be it
 new, slow or failing, has one at a time, and all of those together half of the total: receivers that hang,
@@ -72,7 +72,7 @@ class Dispatcher:
         return receiver.quick
 
     def finished(self, webhook: str, *, began_quick: bool, quick: bool, hold: datetime | None = None) -> None:
-        """Counts a request that has ended. `quick` says how it was answered, `hold` until when to send nothing."""
+        """Counts a request that has ended; `quick` says how it was answered, `hold` until when to wait."""
         receiver = self._receivers[webhook]
         receiver.in_flight -= 1
         self.in_flight -= 1

@@ -24,7 +24,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     margin: timedelta = timedelta(seconds=5)
     # The longest pause between two looks at the queue.
     poll: timedelta = timedelta(seconds=1)
-    # The shortest time from one transaction to the next while requests are in flight, so that each writes many.
+    # The shortest time between two transactions while requests are in flight, so that each writes many.
     group: timedelta = timedelta(milliseconds=40)
     # How long a worker that stops waits for the requests in flight.
     drain: timedelta = timedelta(seconds=20)

@@ -1,10 +1,11 @@
-"""The service's clockwork: a table of ticks. No reminder is one of its jobs; the database is the schedule."""
+"""The ticks of a service, run by APScheduler. No reminder is a job of it: the database is the schedule."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -20,25 +21,29 @@ from service.store import deliveries, idempotency, webhook_secrets
 log = logging.getLogger(__name__)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 LAG_WARNING = timedelta(seconds=30)
+# How long finished deliveries, and answers to an Idempotency-Key, are kept.
 RETENTION = timedelta(days=30)
 ANSWERS_KEPT = timedelta(days=7)
 PURGES = 20
+# How often the wall clock is compared with the machine's running time, and the difference that is a jump.
+LOOK_EVERY_SECONDS = 1.0
+OUT_OF_STEP = timedelta(seconds=1)
 
 
 class Tick(Struct, frozen=True, kw_only=True):
-    """Something done again and again. Each run starts from the database, so a missed one is no loss.
+    """A job that runs again and again. Each run starts from the database, so a missed one is no loss.
 
-    None but a `doubting` one runs while the clock is in doubt: what it did could not be undone.
+    Only a tick that is `safe_in_doubt` runs while the clock is in doubt; others do what cannot be undone.
     """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
-    doubting: bool = False
+    safe_in_doubt: bool = False
 
 
 async def plan(service: Service) -> bool:
-    """What is due soon and what has changed become deliveries; returns whether there were any."""
+    """Makes deliveries of what is due soon and what has changed; returns whether there were any."""
     done = await asyncio.to_thread(planner.run_once, service.store, now=service.clock.now())
     service.metrics.planned.inc(done.planned)
     service.metrics.superseded.inc(done.superseded)
@@ -50,71 +55,68 @@ async def plan(service: Service) -> bool:
     return done.planned > 0
 
 
-class Clockwork:
-    """What a process that plans and sends does by the clock."""
+def planning(service: Service, worker: Worker) -> Tick:
+    """Returns the tick that plans and tells the worker of new deliveries."""
 
-    def __init__(self, service: Service, worker: Worker) -> None:
-        self._service, self._worker = service, worker
+    async def run() -> None:
+        if await plan(service):
+            worker.nudge()
 
-    def ticks(self) -> tuple[Tick, ...]:
-        return (Tick(name="plan", every=SECOND, run=self.plan),)
-
-    async def plan(self) -> None:
-        """And who sends them gets ready."""
-        if await plan(self._service):
-            self._worker.nudge()
+    return Tick(name="plan", every=SECOND, run=run)
 
 
-class Housekeeping:
-    """What is looked after, whoever plans and sends: how late reminders are, and what goes after a time."""
+def housekeeping(service: Service) -> tuple[Tick, ...]:
+    """Returns the ticks that every service needs, whoever plans and sends for it."""
+    return (
+        Tick(name="measure", every=5 * SECOND, run=partial(_measure, service), safe_in_doubt=True),
+        Tick(name="forget secrets", every=MINUTE, run=partial(_forget_secrets, service)),
+        Tick(name="purge", every=10 * MINUTE, run=partial(_purge, service)),
+        Tick(name="forget answers", every=60 * MINUTE, run=partial(_forget_answers, service)),
+    )
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
 
-    def ticks(self) -> tuple[Tick, ...]:
-        return (
-            Tick(name="measure", every=5 * SECOND, run=self.measure, doubting=True),
-            Tick(name="forget secrets", every=MINUTE, run=self.forget_secrets),
-            Tick(name="purge", every=10 * MINUTE, run=self.purge),
-            Tick(name="forget answers", every=60 * MINUTE, run=self.forget_answers),
-        )
+async def _measure(service: Service) -> None:
+    """Sets the gauges, and warns when reminders go out late."""
+    store, metrics, now = service.store, service.metrics, service.clock.now()
+    count, oldest = await store.aread(lambda c: deliveries.backlog(c, now=now))
+    lag = now - oldest if oldest else timedelta(0)
+    planning = await store.aread(lambda c: planner.lag(c, now=now))
+    metrics.queue.set(count)
+    metrics.due_lag.set(lag.total_seconds())
+    metrics.oldest.set(oldest.timestamp() if oldest else 0)
+    metrics.planner_lag.set(planning.total_seconds())
+    if max(lag, planning) > LAG_WARNING:
+        seconds = int(max(lag, planning).total_seconds())
+        log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
 
-    async def measure(self) -> None:
-        """The gauges, and a word in the log when reminders go out late."""
-        store, metrics, now = self._service.store, self._service.metrics, self._service.clock.now()
-        count, oldest = await store.aread(lambda c: deliveries.backlog(c, now=now))
-        lag = now - oldest if oldest else timedelta(0)
-        planning = await store.aread(lambda c: planner.lag(c, now=now))
-        metrics.queue.set(count)
-        metrics.due_lag.set(lag.total_seconds())
-        metrics.oldest.set(oldest.timestamp() if oldest else 0)
-        metrics.planner_lag.set(planning.total_seconds())
-        if max(lag, planning) > LAG_WARNING:
-            seconds = int(max(lag, planning).total_seconds())
-            log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
 
-    async def forget_secrets(self) -> None:
-        """Secrets whose overlap is over sign nothing any more."""
-        now = self._service.clock.now()
-        if await self._service.store.aread(lambda c: webhook_secrets.any_expired(c, now=now)):
-            await self._service.store.awrite(lambda c: webhook_secrets.forget_expired(c, now=now))
+async def _forget_secrets(service: Service) -> None:
+    """Deletes secrets whose overlap is over."""
+    now = service.clock.now()
+    if await service.store.aread(lambda c: webhook_secrets.any_expired(c, now=now)):
+        await service.store.awrite(lambda c: webhook_secrets.forget_expired(c, now=now))
 
-    async def forget_answers(self) -> None:
-        """An Idempotency-Key is remembered for a week."""
-        before = self._service.clock.now() - ANSWERS_KEPT
-        await self._service.store.awrite(lambda c: idempotency.purge(c, before))
 
-    async def purge(self) -> None:
-        """Finished deliveries are kept for thirty days; then they go, a few hundred at a time."""
-        before = self._service.clock.now() - RETENTION
-        for _ in range(PURGES):
-            if not await self._service.store.awrite(lambda c: deliveries.purge(c, before=before)):
-                return
+async def _forget_answers(service: Service) -> None:
+    """Deletes answers kept for an Idempotency-Key."""
+    before = service.clock.now() - ANSWERS_KEPT
+    await service.store.awrite(lambda c: idempotency.purge(c, before))
+
+
+async def _purge(service: Service) -> None:
+    """Deletes finished deliveries whose time is over, a few hundred at a time."""
+    before = service.clock.now() - RETENTION
+    for _ in range(PURGES):
+        if not await service.store.awrite(lambda c: deliveries.purge(c, before=before)):
+            return
 
 
 @asynccontextmanager
 async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[Worker]:
-    """Plan and send while this is open; then finish what is under way. `alone`: and keep house as well."""
+    """Plans and sends while this is open, then waits for the requests in flight.
+
+    `alone` says that no other process does the housekeeping.
+    """
     worker = Worker(
         service.store,
         service.egress,
@@ -124,10 +126,10 @@ async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[W
         metrics=service.metrics,
         page=service.page,
     )
-    ticks = Clockwork(service, worker).ticks()
     await worker.start()
+    ticks = (planning(service, worker), *(housekeeping(service) if alone else ()))
     try:
-        async with ticking((*ticks, *Housekeeping(service).ticks()) if alone else ticks, clock=service.clock):
+        async with ticking(ticks, clock=service.clock):
             yield worker
     finally:
         await worker.drain()
@@ -135,19 +137,19 @@ async def delivering(service: Service, *, alone: bool = True) -> AsyncIterator[W
 
 @asynccontextmanager
 async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]:
-    """Run each again and again while this is open; then finish those that run."""
+    """Runs each tick again and again while this is open, then waits for those that run."""
     running: set[asyncio.Task[None]] = set()
     scheduler = AsyncIOScheduler(
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for tick in ticks:
-        scheduler.add_job(_noted(tick, running, clock=clock), Beat(tick.every), name=tick.name)
+        scheduler.add_job(_run(tick, running, clock=clock), Every(tick.every), name=tick.name)
     scheduler.start()
-    keeping = asyncio.create_task(keep(scheduler), name="beat")
+    following = asyncio.create_task(follow_clock(scheduler), name="follow the clock")
     try:
         yield
     finally:
-        keeping.cancel()
+        following.cancel()
         # APScheduler would only cancel what runs, and a unit of work in its thread cannot be cancelled.
         scheduler.pause()
         await asyncio.gather(*running)
@@ -155,7 +157,7 @@ async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]
 
 
 def limits(service: Service) -> Limits:
-    """The operator's numbers."""
+    """Returns the limits that the operator has set."""
     settings = service.settings
     return Limits(
         schedule=settings.retry_schedule,
@@ -165,9 +167,9 @@ def limits(service: Service) -> Limits:
     )
 
 
-def _noted(tick: Tick, running: set[asyncio.Task[None]], *, clock: Clock) -> Callable[[], Awaitable[None]]:
+def _run(tick: Tick, running: set[asyncio.Task[None]], *, clock: Clock) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
-        if clock.jump is not None and not tick.doubting:
+        if clock.jump is not None and not tick.safe_in_doubt:
             return
         task = asyncio.get_running_loop().create_task(_logged(tick))
         running.add(task)
@@ -184,13 +186,8 @@ async def _logged(tick: Tick) -> None:
         log.exception("the tick %r failed; it will run again", tick.name)
 
 
-# FOLDED service/beat.py: APScheduler's ticks, made indifferent to jumps of the wall clock it goes by.
-LOOK_EVERY_SECONDS = 1.0
-OUT_OF_STEP = timedelta(seconds=1)
-
-
-class Beat(BaseTrigger):  # type: ignore[misc]
-    """Again so long after now, whenever the last time was.
+class Every(BaseTrigger):  # type: ignore[misc]
+    """Fires so long after the last run ended to be planned, whatever the wall clock has done since.
 
     APScheduler's own interval counts what a jump ahead made it miss, one by one: a year of seconds is thirty
     million steps, during which nobody is answered.
@@ -203,17 +200,17 @@ class Beat(BaseTrigger):  # type: ignore[misc]
         return now + self._every
 
 
-async def keep(scheduler: AsyncIOScheduler) -> None:
-    """Until cancelled. After a jump back it would wait until the clock is again where it has been."""
-    started = _started()
+async def follow_clock(scheduler: AsyncIOScheduler) -> None:
+    """Runs every job anew when the wall clock has jumped: after a jump back APScheduler would wait for it."""
+    boot = _boot_instant()
     while True:
         await asyncio.sleep(LOOK_EVERY_SECONDS)
-        before, started = started, _started()
-        if abs(started - before) > OUT_OF_STEP:
+        before, boot = boot, _boot_instant()
+        if abs(boot - before) > OUT_OF_STEP:
             for job in scheduler.get_jobs():
                 job.modify(next_run_time=SystemClock().now())
 
 
-def _started() -> datetime:
-    """When the machine started, going by the wall clock: the same instant as long as that only runs."""
+def _boot_instant() -> datetime:
+    """Returns when the machine started by the wall clock; it moves only when that clock is set."""
     return SystemClock().now() - timedelta(seconds=running())

@@ -1,4 +1,4 @@
-"""One message at once, outside the queue: a test that its owner is waiting for. Recorded like any other."""
+"""Sends one message at once, outside the queue: a test that its owner waits for, recorded like any other."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ LEASE = timedelta(minutes=1)
 
 
 class SentNow(Struct, frozen=True, kw_only=True):
-    """What recording came to."""
+    """What recording the attempt came to."""
 
     stale: int
     disabled: tuple[Webhook, ...]
@@ -35,7 +35,7 @@ class SentNow(Struct, frozen=True, kw_only=True):
 def place(
     c: Connection, planned: Planned, body: bytes, *, now: datetime, masters: Mapping[str, bytes]
 ) -> Outbound:
-    """Store it as about to be sent; nobody else will, unless we die."""
+    """Stores a message as claimed and about to be sent, so that no worker sends it too."""
     deliveries.insert(c, [planned], now=now, body=body)
     worker = f"{TESTING}{token_hex(8)}"
     [claimed] = claims.claim(c, [planned.id], worker=worker, now=now, lease=LEASE)
@@ -54,22 +54,22 @@ async def send(
     metrics: Metrics,
     then: Callable[[Connection], T],
 ) -> T:
-    """Send what is placed, once. `then` belongs to the transaction that records the attempt."""
+    """Sends what `place` returned, once. `then` runs in the transaction that records the attempt."""
     result = await attempt(egress, outbound, clock=clock, chance=0.5, schedule=())
     now = clock.now()
 
     def work(c: Connection) -> tuple[SentNow, T]:
         return _recorded(c, result, now=now), then(c)
 
-    ended, said = await store.awrite(work)
+    ended, answer = await store.awrite(work)
     metrics.attempted(result.answer.outcome)
     metrics.stale.inc(ended.stale)
     metrics.disabled.inc(len(ended.disabled))
     log_switched_off(ended.disabled)
-    return said
+    return answer
 
 
 def _recorded(c: Connection, result: Result, *, now: datetime) -> SentNow:
-    """With what it means for the webhook: a 410 is its receiver's wish, test or not."""
+    """Records the attempt; a 410 switches the webhook off, as its receiver's wish counts in a test too."""
     recorded = results.record(c, [result])
     return SentNow(stale=recorded.stale, disabled=switch_off(c, [result], recorded.failing, now=now))

@@ -1,8 +1,8 @@
-"""Keeps one `dday deliver` running as a child of `dday serve`, so that whoever asks never waits for the sender.
+"""Keeps one `dday deliver` running as a child of `dday serve`, so that requests never wait for the sender.
 
 The child is the command that an operator may also run: its settings come in its environment, SIGTERM ends it
-with what is in flight finished, and what it counts it writes to a file once a second, which also shows that it
-is alive.
+once its requests in flight have ended, and once a second it writes its metrics to a file, which also shows
+that it is alive.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tempfile import TemporaryDirectory
 from service import settings
 from service.bootstrap import Service
 from service.clock import running
-from service.delivery.schedule import SECOND, Housekeeping, Tick, plan, ticking
+from service.delivery.schedule import SECOND, Tick, housekeeping, plan, ticking
 from service.store import webhooks
 
 # A child that has not written its file for so long does not work any more.
@@ -129,7 +129,7 @@ class Supervisor:
         service = self._service
         self._file.unlink(missing_ok=True)
         service.metrics.child = self._file
-        # A session of its own: Ctrl-C at a terminal reaches the service alone, which ends the child in its time.
+        # A session of its own: Ctrl-C at a terminal reaches the service alone, which then ends the child.
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "service", "deliver"),
             *("--parent", str(os.getpid()), "--metrics-file", str(self._file)),
@@ -172,7 +172,7 @@ async def supervised(service: Service) -> AsyncIterator[Supervisor]:
 
     ticks = (Tick(name="plan until a child does", every=SECOND, run=stand_in),)
     try:
-        async with ticking((*ticks, *Housekeeping(service).ticks()), clock=service.clock):
+        async with ticking((*ticks, *housekeeping(service)), clock=service.clock):
             yield supervisor
     finally:
         await supervisor.aclose()

@@ -148,7 +148,7 @@ class Worker:
             await self._rest(turn, began=began)
 
     async def _rest(self, turn: Turn, *, began: float) -> None:
-        """Waits until there is something to do, and while requests are in flight for several results at once."""
+        """Waits until there is something to do; while requests are in flight, for several results at once."""
         if not self._results:
             await _either(self._woken, self._patience(turn.next_due))
         self._woken.clear()
@@ -240,7 +240,7 @@ class Worker:
     async def _request(self, outbound: Outbound, webhook: str, *, began_quick: bool, claimed: float) -> None:
         began, quick, hold = running(), False, None
         try:
-            # After a long stop of this process another worker may hold the delivery; its lease has to run out.
+            # After a long stop of this process another worker may hold the delivery: let the lease run out.
             if began - claimed < self._limits.trust:
                 result = await attempt(
                     self._egress,

@@ -1,11 +1,11 @@
-"""Names of deliveries. The name is the primary key, the `webhook-id` and what a receiver dedupes by.
+"""Ids of deliveries: the primary key, the `webhook-id` header and what a receiver deduplicates by.
 
-A reminder is named by what it says (which moment, how long before), so planning twice is harmless, a moved
-event gets new reminders, and one moved there and back is not reminded twice. Its due instant is not part of
-it: another `remind_at` is the same reminder at another hour.
+A reminder's id is a hash of what it says (which moment, how long before), so planning twice is harmless, a
+moved event gets new reminders, and one moved there and back is not reminded twice. The due instant is no part
+of it: with another `remind_at` it is the same reminder at another hour.
 
-Names begin with what they have in common. What falls due together stands together in every index, so that to
-record a batch touches a few pages, not a few for each (docs/decisions/0055).
+Ids begin with the instant they are due about, so that deliveries that fall due together stand together in
+every index (docs/decisions/0055).
 """
 
 from base64 import b32hexencode
@@ -19,14 +19,15 @@ from service.reminders.offsets import Offset
 from service.reminders.webhook import Anchor
 
 BYTES = 20
-# Seconds since 1970 of all years there are; with 15 bytes more of what tells names apart.
+# Enough for the seconds since 1970 of every year there is; 15 bytes remain to tell ids apart.
 INSTANT_BYTES = 5
 INSTANTS = 2 ** (8 * INSTANT_BYTES)
 
 
-# The planner names the same reminders over and over while their time comes near.
+# The planner asks for the same ids over and over while their time comes near.
 @lru_cache(maxsize=16_384)
 def reminder(webhook_id: str, event_id: str, *, anchor: Anchor, anchor_at: datetime, offset: Offset) -> str:
+    """Returns the id of a reminder of one moment, `offset` before it."""
     at = int(anchor_at.timestamp())
     # By the offset alone: near enough to the due instant, and the same for every `remind_at`.
     near = at - int(offset.longest.total_seconds())
@@ -35,13 +36,13 @@ def reminder(webhook_id: str, event_id: str, *, anchor: Anchor, anchor_at: datet
 
 
 def notice(webhook_id: str, event_id: str, *, revision: int) -> str:
-    """One revision of one event is one notice, whatever it is called."""
+    """Returns the id of the notice of one revision of an event, whatever type it has."""
     first = _digest(event_id, revision)[:INSTANT_BYTES]
     return _name(first, "v2c", webhook_id, event_id, revision)
 
 
 def message(webhook_id: str, kind: str, *, nonce: str) -> str:
-    """A message outside the catalogue: a test, a sample, word that another webhook was disabled."""
+    """Returns the id of a message that is not planned: a test, a sample, or that a webhook was disabled."""
     return _name(b"", "v2m", webhook_id, kind, nonce)
 
 

@@ -1,7 +1,7 @@
-"""Which events a pass of the planner has to look at. It may name too many, never too few.
+"""Narrows down which events a pass of the planner has to look at: maybe too many, never too few.
 
 An event's day, its zone and the webhook's zone can be days apart from the instant a reminder is due, so the
-store is asked generously; then each distinct way of asking (anchor, offset, hour, zone) is computed once an
+store is asked for a wide range. Then each distinct rule (anchor, offset, hour, zone) is computed once for an
 event, however many webhooks share it.
 """
 
@@ -21,7 +21,7 @@ SLACK = timedelta(days=4)
 
 
 class DueRule(Struct, frozen=True, kw_only=True):
-    """One rule with everything its due instant depends on."""
+    """A reminder rule with everything its due instant depends on."""
 
     anchor: Anchor
     before: str
@@ -30,7 +30,7 @@ class DueRule(Struct, frozen=True, kw_only=True):
 
 
 class AnchorRange(Struct, frozen=True, kw_only=True):
-    """A stretch of one anchor in which events are looked up."""
+    """A range of the start (`opening`) or the end of events in which the store looks them up."""
 
     opening: bool
     after: datetime
@@ -47,7 +47,7 @@ def due_rules(webhook: Webhook) -> frozenset[DueRule]:
 
 
 def anchor_ranges(rules: Iterable[DueRule], *, after: datetime, until: datetime) -> tuple[AnchorRange, ...]:
-    """Where the anchors of reminders due in `(after, until]` can lie, overlapping stretches joined."""
+    """Returns where the anchors of reminders due in `(after, until]` can lie, overlapping ranges joined."""
     wanted = sorted({_stretch(rule, after, until) for rule in rules}, key=lambda s: (s.opening, s.after))
     joined: list[AnchorRange] = []
     for each in wanted:
@@ -65,7 +65,7 @@ def _stretch(rule: DueRule, after: datetime, until: datetime) -> AnchorRange:
     offset = offsets.parse(rule.before)
     opening = rule.anchor in ("start", "opens")
     ahead = timedelta(days=offset.days, seconds=offset.seconds)
-    # Hours are exact, and count from the very instant the store knows an event's start by.
+    # Hours are exact, and count from the instant that the store has as the event's start.
     exact = opening and offset.days == 0 and offset.seconds > 0
     slack = timedelta(0) if exact else SLACK
     return AnchorRange(
@@ -76,7 +76,7 @@ def _stretch(rule: DueRule, after: datetime, until: datetime) -> AnchorRange:
 def due_between(
     candidates: Iterable[Candidate], rule: DueRule, *, after: datetime, until: datetime
 ) -> frozenset[str]:
-    """The events for which this rule is due in `(after, until]`."""
+    """Returns the ids of events for which this rule is due in `(after, until]`."""
     return frozenset(
         candidate.event.id
         for candidate in candidates
@@ -85,7 +85,7 @@ def due_between(
 
 
 def is_of_use(candidate: Candidate, rule: DueRule, *, until: datetime, since: datetime) -> bool:
-    """Whether a change made at `since` can matter for this rule: due by `until`, and not over by then."""
+    """Whether a change made at `since` can matter for this rule: due by `until`, and not over at `since`."""
     moment = moments.moment(candidate.event, rule.anchor)
     due = _due(candidate, rule)
     if not isinstance(moment, Moment) or due is None or due > until:

@@ -1,4 +1,4 @@
-"""The moments of an event that can be reminded of, and when a reminder of one is due.
+"""The moments of an event that a webhook can be reminded of, and when such a reminder is due.
 
 - A moment is known to the minute or to the day. Anything coarser is never reminded; the reason says how
   coarse.
@@ -7,7 +7,7 @@
   date that many days earlier. Where zones differ so much that this day would already be over where the
   event is, it is due a day earlier: a D-1 reminder never arrives on the day itself. An offset with hours
   counts back from the first instant of the day where the event is, the earliest the moment can be.
-- Where sources disagree about a deadline it is the earliest of theirs, as in feeds and in `phase`.
+- Where sources disagree about a deadline, the earliest of theirs counts, as in feeds and in `phase`.
 - A wall time that a clock change skips or repeats is read as RFC 5545 3.3.5 says: the offset before the
   gap, the first of the two.
 - A reminder is useful until its moment: the minute, or the start of the day. One due at the moment itself
@@ -52,9 +52,9 @@ COARSE: dict[str, Untimed] = {
 
 
 class Moment(Struct, frozen=True, kw_only=True, cache_hash=True):
-    """One moment: the earliest instant it can be, the instant by which it is over, and its wall time.
+    """A moment of an event: `at` is the earliest instant it can be, `over` when it has surely passed.
 
-    `at` names the moment in a delivery's id; for a day it is the first instant of that day.
+    `at` is part of a delivery's id; for a moment known to the day it is the first instant of that day.
     """
 
     anchor: Anchor
@@ -66,19 +66,19 @@ class Moment(Struct, frozen=True, kw_only=True, cache_hash=True):
 
 
 def anchors(event: Event) -> tuple[Anchor, ...]:
-    """Windows open and close; everything else, milestones included, starts and ends."""
+    """Returns the anchors of an event: windows open and close, everything else starts and ends."""
     return ("opens", "closes") if event.is_window else ("start", "end")
 
 
 def moment(event: Event, anchor: Anchor) -> Moment | Untimed:
-    """When the event has this moment, or why nobody can say."""
+    """Returns the event's moment at this anchor, or why no reminder of it can be timed."""
     opening = anchor in ("start", "opens")
     text = event.start if opening else deadline(event) if anchor == "closes" else event.end
     return "no_date" if text is None else _moment(anchor, text, event.timezone, opening)
 
 
 def deadline(event: Event) -> str | None:
-    """The close to be reminded of: the earliest that sources in dispute name, else the one stated (C14)."""
+    """Returns the end to be reminded of: the earliest that disagreeing sources name, else the one stated."""
     if not event.evidence:
         return event.end
     earliest = evidence.earliest_close(event)
@@ -105,7 +105,7 @@ def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment 
 
 @lru_cache(maxsize=16_384)
 def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime:
-    """When a reminder this long before the moment is due."""
+    """Returns the instant at which a reminder this long before the moment is due."""
     exact = timedelta(seconds=offset.seconds)
     if moment.clock is not None:
         limit = moment.at + (TICK if offset.is_zero else exact)
@@ -117,7 +117,7 @@ def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> d
 
 
 def useful_until(moment: Moment, offset: Offset) -> datetime:
-    """The first instant at which a reminder would be too late."""
+    """Returns the first instant at which a reminder would be too late."""
     if not offset.is_zero:
         return moment.at
     return max(moment.over, moment.at + GRACE) if moment.clock is not None else moment.over
@@ -128,6 +128,6 @@ def _earlier(day: date, days: int) -> date:
 
 
 def _last(day: date, days: int, *, at: time, zone: ZoneInfo, before: datetime) -> datetime:
-    """The wall time `at`, `days` days before `day` or the fewest more that put it before an instant."""
+    """Returns the instant of the wall time `at`, `days` days before `day`, earlier if not yet `before`."""
     tried = (dates.local_instant(_earlier(day, days + more), at, zone) for more in DAYS_EARLIER)
     return next(instant for instant in tried if instant < before)

@@ -1,6 +1,7 @@
-"""Notices of change.
+"""Plans notices of change: at most one message for each revision of an event and webhook that asks for it.
 
-One revision of one event is at most one message to each webhook that asked for its kind.
+A write of thousands of events must not send thousands of messages: beyond a few at once the rest is recorded
+as `expired` for the reason `flood`, for its owner to see and to redeliver.
 """
 
 from collections import Counter
@@ -18,7 +19,18 @@ from service.reminders.webhook import Change, Webhook
 
 # Longer than all retries, and than a weekend without the service.
 USEFUL = timedelta(days=3)
+# Sent at once to each webhook: reminders already past, in one pass of the planner; notices of one write.
+AT_ONCE = 20
 DATES = frozenset({"start", "end", "timezone"})
+# The types of notices, the most telling first.
+TELLING: tuple[MessageType, ...] = (
+    "event.cancelled",
+    "event.postponed",
+    "event.rescheduled",
+    "event.deleted",
+    "event.created",
+    "event.updated",
+)
 KINDS: dict[Change, MessageType] = {
     "created": "event.created",
     "updated": "event.updated",
@@ -30,7 +42,7 @@ KINDS: dict[Change, MessageType] = {
 
 
 class RevisedEvent(Struct, frozen=True, kw_only=True):
-    """One row of the revision log with the event on either side of it; None where it did not exist."""
+    """A row of the revision log with the event before and after it; None where the event did not exist."""
 
     event: str
     revision: int
@@ -42,7 +54,7 @@ class RevisedEvent(Struct, frozen=True, kw_only=True):
 
 
 def notices(rows: Iterable[RevisedEvent], webhooks: Iterable[Webhook]) -> tuple[Planned, ...]:
-    """What these revisions have to tell, in the order of the log; of one write not more than a few."""
+    """Returns the notices of these revisions in the order of the log, limited for each write."""
     hooks = tuple(webhooks)
     return limit_notices(
         _notice(row, listening, kind)
@@ -53,7 +65,7 @@ def notices(rows: Iterable[RevisedEvent], webhooks: Iterable[Webhook]) -> tuple[
 
 
 def names(row: RevisedEvent) -> tuple[Change, ...]:
-    """What the change may be called, the most telling name first. What is internal does not exist outside."""
+    """Returns the names of a change, the most telling first. An internal event does not exist outside."""
     before, after = _visible(row.before), _visible(row.after)
     if before is None and after is None:
         return ()
@@ -71,13 +83,13 @@ def names(row: RevisedEvent) -> tuple[Change, ...]:
 
 
 def _in_force(row: RevisedEvent, webhook: Webhook) -> Webhook | None:
-    """The webhook as it was when the event changed: what it asked for then is told, whatever it wants now."""
+    """Returns the webhook as it was when the event changed, which decides what it is told."""
     formers = (each.was for each in webhook.past if each.was.from_seq < row.seq <= each.seq)
     return next(formers, webhook if row.seq > webhook.from_seq else None)
 
 
 def _told(row: RevisedEvent, webhook: Webhook) -> Change | None:
-    """The most telling name the webhook asked for, if it selects the event as it was or as it is."""
+    """Returns the most telling name the webhook asked for, if it selects the event as it was or as it is."""
     if webhook.state == "disabled":
         return None
     sides = (side for side in (row.before, row.after) if side is not None)
@@ -107,23 +119,8 @@ def _notice(row: RevisedEvent, webhook: Webhook, kind: Change) -> Planned:
     )
 
 
-# FOLDED service/reminders/flood.py: An import of thousands must not send thousands: what is too much at once is recorded, unsent.
-# FOLDED service/reminders/flood.py:
-# FOLDED service/reminders/flood.py: It is `expired` for the reason `flood`: its owner sees it, and may have it sent all the same.
-# To each webhook: of reminders already past, in one pass of the planner; of changes, from one write.
-AT_ONCE = 20
-TELLING: tuple[MessageType, ...] = (
-    "event.cancelled",
-    "event.postponed",
-    "event.rescheduled",
-    "event.deleted",
-    "event.created",
-    "event.updated",
-)
-
-
 def limit_catch_up(planned: Iterable[Planned], past: Container[str]) -> tuple[Planned, ...]:
-    """Of those already past when they were asked for, each webhook gets the few that are the soonest over."""
+    """Limits reminders that were already past when asked for to those that are over soonest."""
     return _few(
         planned,
         order=lambda row: (row.valid_until, row.id),
@@ -132,9 +129,9 @@ def limit_catch_up(planned: Iterable[Planned], past: Container[str]) -> tuple[Pl
 
 
 def limit_notices(notices: Iterable[Planned]) -> tuple[Planned, ...]:
-    """Of what one write changed, each webhook is told the most telling.
+    """Limits the notices of each write to the most telling ones for each webhook.
 
-    A batch, or a load of seeds, is one instant, and the rows of one write are never read apart.
+    All rows of a write, such as a batch or a load of seeds, have one instant and are always read together.
     """
     return _few(notices, order=lambda row: (TELLING.index(row.type), row.seq), crowd=_write)
 

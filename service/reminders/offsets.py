@@ -1,4 +1,4 @@
-"""How long before its anchor a reminder is due: an ISO 8601 duration of days, hours, minutes and seconds.
+"""Offsets: how long before its anchor a reminder is due, as an ISO 8601 duration down to seconds.
 
 RFC 5545 gives the two halves their meaning: days move the wall clock (`P1D` is the same time the day
 before, on a day of 23 hours too), hours are exact (`PT24H`). Months and years have no fixed length and are
@@ -18,21 +18,18 @@ _DURATION = re.compile(
 
 
 class OffsetError(ValueError):
-    """Why a text is no offset, in a sentence for a person."""
+    """A text is no offset; the message says why in a sentence for a person."""
 
 
 class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
-    """`days` by the wall clock, then `seconds` exactly."""
+    """A length of `days` by the wall clock and exact `seconds`."""
 
     days: int = 0
     seconds: int = 0
 
     @property
     def text(self) -> str:
-        """The one spelling of this offset.
-
-        It names the reminder in its id, so P1W and P7D are the same one.
-        """
+        """The canonical spelling. It is part of a delivery's id, so P1W and P7D are the same reminder."""
         hours, rest = divmod(self.seconds, 3600)
         minutes, seconds = divmod(rest, 60)
         exact = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
@@ -41,7 +38,7 @@ class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
 
     @property
     def longest(self) -> timedelta:
-        """As long as it can be on a clock that does not jump."""
+        """Its length on a clock that does not change."""
         return timedelta(days=self.days, seconds=self.seconds)
 
     @property
@@ -51,7 +48,7 @@ class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Offset:
-    """Read `P7D`, `P1W`, `PT24H`, `P1DT2H`, `PT0S`."""
+    """Reads an offset such as `P7D`, `P1W`, `PT24H`, `P1DT2H` or `PT0S`; raises OffsetError."""
     found = _DURATION.fullmatch(text)
     if found is None or text.endswith(("P", "T")):
         raise OffsetError(

@@ -1,8 +1,8 @@
-"""What is to be sent when: a pure function of events, webhooks and a stretch of time.
+"""Plans reminders: a pure function of events, webhooks and a range of time.
 
-The planner, the preview and the check before each send all ask `reminders`, so they cannot disagree. A
-webhook's selection is asked at the instant a reminder is due, so that a filter on `phase` means the phase
-at that time.
+The planner, the preview and the check before each send all call `reminders`, so they cannot disagree. A
+webhook's filter is applied at the instant a reminder is due, so that a filter on `phase` means the phase at
+that time.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,6 @@ EVERYTHING = filters.EventFilter()
 Stretch = tuple[datetime, datetime]
 
 
-# FOLDED service/reminders/planned.py: What is planned, and from what: the values that planner, preview and sender share.
 DAWN = datetime.min.replace(tzinfo=UTC)
 DUSK = datetime.max.replace(tzinfo=UTC)
 
@@ -45,7 +44,7 @@ Dropped = Literal["too_late", "tighter", "flood"]
 
 
 class PastVersion(Struct, frozen=True, kw_only=True):
-    """An event as it was until a change; None where it did not exist."""
+    """The state of an event until a change; `was` is None where the event did not exist."""
 
     until: datetime
     was: "Candidate | None"
@@ -54,7 +53,7 @@ class PastVersion(Struct, frozen=True, kw_only=True):
 class Candidate(Struct, frozen=True, kw_only=True):
     """An event as the planner needs it.
 
-    `past` are the versions that the changes not yet seen by the planner have replaced, oldest first. A
+    `past` holds the versions that changes not yet followed by the planner have replaced, oldest first. A
     reminder that came due before the change that asks for it "was already past": see `Webhook.late`.
     """
 
@@ -68,10 +67,9 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class Planned(Struct, frozen=True, kw_only=True):
-    """One message to send. For a notice of change anchor, before, anchor_at and tighter_at are None.
+    """A message to send. In a notice of change anchor, before, anchor_at and tighter_at are None.
 
-    `tighter_at` is when the next reminder of the same moment is due: once that is so, a late one says
-    nothing new.
+    `tighter_at` is when the next reminder of the same moment is due; then a late one says nothing new.
     """
 
     id: str
@@ -91,10 +89,7 @@ class Planned(Struct, frozen=True, kw_only=True):
 
 
 class NotPlanned(Struct, frozen=True, kw_only=True):
-    """A reminder that a rule asks for and that will not be sent.
-
-    `due_at` is None where no instant can be named.
-    """
+    """A reminder that a rule asks for and that will not be sent; `due_at` may be unknown."""
 
     webhook: str
     event: str
@@ -105,6 +100,7 @@ class NotPlanned(Struct, frozen=True, kw_only=True):
     useful_until: datetime | None
 
 
+# From when to when this version of an event and this version of a webhook were both in force.
 Era = tuple[datetime, datetime, Candidate, Webhook]
 
 
@@ -116,9 +112,9 @@ def plan(
     until: datetime,
     seen: datetime | None = None,
 ) -> tuple[Planned, ...]:
-    """The reminders due in `(after, until]`, in order of due.
+    """Returns the reminders due in `(after, until]`, in the order they are due.
 
-    Up to `seen`, which is `after` unless it is said, earlier passes have planned for all they knew of.
+    Earlier passes have planned everything they knew of up to `seen`, which is `after` by default.
     """
     hooks = tuple(webhooks)
     found = [
@@ -140,10 +136,10 @@ def reminders(
     until: datetime = DUSK,
     seen: datetime = DAWN,
 ) -> tuple[Planned | NotPlanned, ...]:
-    """Everything the webhook's rules say about one event: planned, or why not.
+    """Returns for every rule of a webhook the reminder of one event, or why there is none.
 
-    Left out may be what is said of a moment of which nothing is due in `(after, until]`: the planner asks
-    for minutes, and most moments are weeks away.
+    Moments without a reminder due in `(after, until]` may be left out: the planner asks for minutes, and
+    most moments are weeks away.
     """
     return tuple(
         answer
@@ -190,7 +186,7 @@ def _of_anchor(
     ]
 
 
-# Asked again at every pass, while all of them are weeks away.
+# Computed again in every pass of the planner, while most are weeks away.
 @lru_cache(maxsize=4096)
 def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: str) -> tuple[datetime, ...]:
     at, zone = time.fromisoformat(remind_at), dates.zone(zone_name)
@@ -198,7 +194,7 @@ def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: st
 
 
 def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
-    """Why nothing at all is said of this event to this webhook."""
+    """Returns why this webhook hears nothing at all of this event."""
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
@@ -222,7 +218,7 @@ def _withheld(
 
 
 def _past(candidate: Candidate, webhook: Webhook, due: datetime, *, owed: bool) -> bool:
-    """Whether it was due before anything asked for it: the rule came later, or the event became so later."""
+    """Whether it was due before anything asked for it: the rule, or the event's dates, came later."""
     if webhook.skipped_until is not None and due <= webhook.skipped_until:
         return True
     begun = candidate.past[-1].until if candidate.past else DAWN
@@ -230,9 +226,9 @@ def _past(candidate: Candidate, webhook: Webhook, due: datetime, *, owed: bool) 
 
 
 def _came_due(candidate: Candidate, webhook: Webhook, seen: datetime) -> frozenset[str]:
-    """What came due while the event and the webhook, as both were at that time, asked for it.
+    """Returns the ids of reminders that came due while event and webhook, as they were then, asked for them.
 
-    It may have been due at another hour then; it is the same reminder.
+    A reminder may have been due at another hour then; its id is the same.
     """
     return frozenset(
         each.id
@@ -244,7 +240,7 @@ def _came_due(candidate: Candidate, webhook: Webhook, seen: datetime) -> frozens
 
 
 def _eras(candidate: Candidate, webhook: Webhook, seen: datetime) -> Iterable[Era]:
-    """Which version of the event and of the webhook were in force together, and when."""
+    """Yields which versions of the event and of the webhook were in force together, and when."""
     if not candidate.past and not webhook.past:
         return
     ends = [*(version.until for version in candidate.past), DUSK]
@@ -258,7 +254,7 @@ def _eras(candidate: Candidate, webhook: Webhook, seen: datetime) -> Iterable[Er
 
 
 def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
-    """Whether the webhook's filter takes this event at an instant."""
+    """Whether the webhook's filter selects this event at an instant."""
     return webhook.selection == EVERYTHING or filters.matches(
         candidate.event,
         webhook.selection,

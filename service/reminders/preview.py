@@ -1,4 +1,7 @@
-"""The preview: what a webhook will get, when, and what it will not get and why. The planner's own answer."""
+"""The preview: what a webhook will get and when, and what it will not get and why, as the planner decides it.
+
+Also the messages that nobody plans: a test, and a sample of an event's reminder.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -24,6 +27,8 @@ from service.reminders.webhook import Anchor, Rule, Webhook
 
 # A preview is read by a person: beyond this many rows it says `truncated`.
 MOST_ROWS = 1000
+# How long a test or a sample is of use.
+USEFUL = timedelta(hours=1)
 
 
 OF_WINDOWS = {"opens": True, "closes": True, "start": False, "end": False}
@@ -40,6 +45,8 @@ class Item(Struct, frozen=True, kw_only=True):
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
+    """One reminder that a rule asks for and that will not be sent."""
+
     event: str
     anchor: Anchor
     before: str
@@ -48,6 +55,8 @@ class Withheld(Struct, frozen=True, kw_only=True):
 
 
 class Upcoming(Struct, frozen=True, kw_only=True):
+    """A preview, in the order the reminders are due."""
+
     items: tuple[Item, ...]
     not_planned: tuple[Withheld, ...]
     truncated: bool
@@ -56,11 +65,11 @@ class Upcoming(Struct, frozen=True, kw_only=True):
 def upcoming(
     candidates: Iterable[Candidate], webhook: Webhook, *, now: datetime, until: datetime
 ) -> Upcoming:
-    """The reminders due in `(now, until]`, and the ones a rule asks for in that time that will not be sent.
+    """Returns the reminders due in `(now, until]`, and those a rule asks for then that will not be sent.
 
-    What has no instant (only a month is known, no date yet) is named if the filter takes the event: the
-    caller passes the events it concerns. What was already past is named while its moment is still to come.
-    While a webhook is paused nothing is sent; whether it is later depends on when it resumes, and how.
+    A reminder without an instant (only a month is known, or no date) is named if the filter selects the
+    event; the caller passes such events. One that was already past is named while its moment is to come.
+    While a webhook is paused nothing is sent; whether it is sent later depends on when and how it resumes.
     """
     answers = [
         answer
@@ -83,10 +92,7 @@ def upcoming(
 
 
 def relevant_filter(webhook: Webhook) -> EventFilter | None:
-    """Its selection without the kinds that no rule of it is about, so that each event in it has a row.
-
-    None where that leaves no kind.
-    """
+    """Returns the webhook's filter limited to the kinds that its rules are about; None where none is left."""
     windows = {OF_WINDOWS[rule.anchor] for rule in webhook.reminders}
     asked = webhook.selection
     if len(windows) == 2:
@@ -130,12 +136,8 @@ def _withheld(each: NotPlanned) -> Withheld:
     )
 
 
-# FOLDED service/reminders/sample.py: Messages that nobody planned: a test, and a sample of an event's reminder, sent now.
-USEFUL = timedelta(hours=1)
-
-
 def unplanned_message(webhook: Webhook, kind: MessageType, *, nonce: str, now: datetime) -> Planned:
-    """A message about no event."""
+    """Returns a message about no event, due now."""
     return Planned(
         id=delivery_id.message(webhook.id, kind, nonce=nonce),
         webhook=webhook.id,
@@ -153,10 +155,9 @@ def unplanned_message(webhook: Webhook, kind: MessageType, *, nonce: str, now: d
 
 
 def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: datetime) -> Planned | None:
-    """The reminder the webhook would get of this event, as if it were due now; None if none can be.
+    """Returns the reminder a webhook would get of this event, as if it were due now; None if there is none.
 
-    The first of its rules that fits is shown; a webhook without one for such an event is shown the day
-    before.
+    It follows the first rule that fits the event, else "the day before".
     """
     known = {
         anchor: found for anchor in moments.anchors(candidate.event) if (found := _known(candidate, anchor))

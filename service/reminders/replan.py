@@ -1,4 +1,4 @@
-"""What becomes of deliveries already planned when an event or a webhook changes: a difference of two sets."""
+"""Brings planned deliveries in step with changed events and webhooks: a difference of two sets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -23,21 +23,24 @@ from service.reminders.plan import (
 )
 from service.reminders.webhook import Webhook
 
+# A reminder sent this long after it was due counts as late; less is the tick of the loops.
+LATE = timedelta(seconds=60)
+
 Withdrawn = Literal["moved", "withdrawn", "deleted"] | Reason
 
 
 class Withdrawal(Struct, frozen=True, kw_only=True):
-    """A delivery to take back, and why: what its owner reads."""
+    """A delivery to take back, and the reason its owner reads."""
 
     id: str
     reason: Withdrawn
 
 
 class Replan(Struct, frozen=True, kw_only=True):
-    """The rows to insert, those to revise (same delivery, other hour), those to supersede, all that stand.
+    """The deliveries to insert, to revise (same delivery, other hour), to supersede, and to leave standing.
 
-    An insert whose row exists in state `superseded` revives it: the event has moved there and back. One whose
-    row exists in any other state changes nothing.
+    An insert revives a row in state `superseded`, as its event has moved there and back, and leaves a row in
+    any other state as it is.
     """
 
     insert: tuple[Planned, ...]
@@ -47,7 +50,7 @@ class Replan(Struct, frozen=True, kw_only=True):
 
 
 def changed_candidates(rows: Iterable[RevisedEvent]) -> tuple[Candidate, ...]:
-    """The events that stand after these rows of the log, each with its versions before them."""
+    """Returns the events that exist after these rows of the log, each with its versions before them."""
     of_event: dict[str, list[RevisedEvent]] = {}
     for row in rows:
         of_event.setdefault(row.event, []).append(row)
@@ -67,7 +70,7 @@ def replan(
     now: datetime,
     held: Sequence[Planned] = (),
 ) -> Replan:
-    """Bring deliveries in step with changed events (`changed`), or with webhooks that are not in step.
+    """Compares deliveries with what changed events, or webhooks that are not in step, ask for now.
 
     `pending` are all unsent reminders of these events to these webhooks; `until` is the end of what is
     planned. `held` were taken back when the webhook was switched off, and are wanted again if they stand.
@@ -77,11 +80,13 @@ def replan(
     asked = {each.id: each for each in plan(events, hooks, after=DAWN, until=DUSK, seen=until)}
     past = _made_up(events, hooks, asked, until=until)
     came_due = {row.id for row in pending if row.due_at <= waited.get((row.event, row.webhook), DUSK)}
-    # Most changes are of what is weeks away: then nobody asks what stands, whenever it came to.
+    # Most changes concern reminders that are weeks away; then this need not be computed.
     standing = _standing(events, hooks) if came_due or held or past else {}
     kept = {row.id: (standing if row.id in came_due else asked).get(row.id) for row in pending}
     wanted = asked | {row.id: standing[row.id] for row in held if row.id in standing}
-    settled = past & _before(events, hooks, standing.values()) if past else past  # earlier passes saw to them
+    settled = (
+        past & _before(events, hooks, standing.values()) if past else past
+    )  # earlier passes decided those
     news = [
         each
         for key, each in wanted.items()
@@ -99,10 +104,10 @@ def replan(
 def check(
     planned: Planned, candidate: Candidate | None, webhook: Webhook, *, now: datetime
 ) -> Dropped | Withdrawn | None:
-    """Asked right before a send: None to send it. `candidate` is the event as it is now, None if it is gone.
+    """Checks a delivery right before it is sent; returns None to send it, else why not.
 
-    Dropped makes a delivery expired, Withdrawn superseded. A notice tells of the past: nothing that happens
-    later takes it back, it only grows old.
+    `candidate` is the event as it is now, None if it was deleted. A `Dropped` makes the delivery expired, a
+    `Withdrawn` superseded. A notice tells of the past, so nothing but its age takes it back.
     """
     if webhook.state == "disabled":
         return "disabled"
@@ -118,7 +123,7 @@ def check(
 
 
 def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withdrawn:
-    """Why nothing asks for this reminder any more. `moved`: it does, at another time."""
+    """Returns why nothing asks for this reminder any more; `moved` where it is asked for at another time."""
     if webhook.state != "disabled" and _skipped(planned, webhook):
         return "paused"
     [event], [hook] = without_past((candidate,), (webhook,))
@@ -134,7 +139,7 @@ def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withd
 def without_past(
     candidates: Iterable[Candidate], webhooks: Iterable[Webhook]
 ) -> tuple[tuple[Candidate, ...], tuple[Webhook, ...]]:
-    """The same without "already past": what stands, whenever it came to."""
+    """Returns the same events and webhooks without their past, so that no reminder is "already past"."""
     return (
         tuple(replace(candidate, past=()) for candidate in candidates),
         tuple(replace(webhook, past=(), since=DAWN) for webhook in webhooks),
@@ -158,7 +163,7 @@ def _standing(events: tuple[Candidate, ...], hooks: tuple[Webhook, ...]) -> Mapp
 
 
 def _waited(event: Candidate, hook: Webhook) -> datetime:
-    """What was due by then came due before anything changed, and only waits to be sent."""
+    """Returns the instant up to which reminders came due before anything changed."""
     if hook.in_step:
         return max(hook.since, event.past[0].until) if event.past else hook.since
     began = hook.past[0].until if hook.past else hook.since
@@ -172,7 +177,7 @@ def _made_up(
     *,
     until: datetime,
 ) -> frozenset[str]:
-    """Those that were already past when they came to be asked for, and are wanted all the same."""
+    """Returns the ids of reminders that were already past when they were first asked for, and go out now."""
     eager = tuple(hook for hook in hooks if hook.late == "send_now")
     strict = (replace(hook, late="skip") for hook in eager)
     due = {each.id for each in plan(events, strict, after=DAWN, until=DUSK, seen=until)}
@@ -183,7 +188,7 @@ def _made_up(
 def _before(
     events: tuple[Candidate, ...], hooks: tuple[Webhook, ...], standing: Iterable[Planned]
 ) -> frozenset[str]:
-    """The reminders that the first of the changes left as they were, hour and all."""
+    """Returns the ids of reminders that the first of the changes left as they were, hour included."""
     was = (each.past[0].was for each in events if each.past)
     known = (hook for hook in hooks if hook.in_step)
     olds, always = without_past((each for each in was if each is not None), known)
@@ -195,13 +200,8 @@ def _differs(row: Planned, new: Planned) -> bool:
     return (row.due_at, row.valid_until, row.tighter_at) != (new.due_at, new.valid_until, new.tighter_at)
 
 
-# FOLDED service/reminders/lateness.py: What becomes of a reminder that was not sent when it was due. Late is honest: said, or not sent at all.
-# Sent this long after it was due, a reminder counts as late; less is the tick of the loops.
-LATE = timedelta(seconds=60)
-
-
 def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
-    """Why this is no longer worth sending, if so: it is over, or late while a tighter one is due as well."""
+    """Returns why a delivery is no longer worth sending: it is over, or late while a tighter one is due."""
     if now >= planned.valid_until:
         return "too_late"
     late = now - planned.due_at > LATE
@@ -211,7 +211,7 @@ def overtaken(planned: Planned, *, now: datetime) -> Dropped | None:
 
 
 def mark_expired(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned, ...]:
-    """Mark what must not be sent any more as expired: rows that are kept, to be seen."""
+    """Marks what must not be sent any more as expired; such rows are stored for their owner to see."""
     return tuple(
         replace(each, state="expired", reason=dropped) if (dropped := overtaken(each, now=now)) else each
         for each in planned
@@ -219,6 +219,6 @@ def mark_expired(planned: Iterable[Planned], *, now: datetime) -> tuple[Planned,
 
 
 def late_seconds(planned: Planned, *, now: datetime) -> int:
-    """How late a reminder goes out; the tick of the loops is not lateness."""
+    """Returns how late a reminder goes out; the tick of the loops does not count."""
     late = now - planned.due_at
     return int(late.total_seconds()) if late > LATE else 0

@@ -1,4 +1,4 @@
-"""What follows an attempt: a value that the sender carries out. Chance and the clock are passed in."""
+"""Judges attempts: the outcome of a request, and as a value what follows from it."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -11,7 +11,7 @@ SCHEDULE = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
 )
 SPREAD = 0.2
-# A receiver that asks for more time than the reminder has left is tried once more while it is still of use.
+# A receiver that asks for more time than the reminder has left is tried once more while that is still of use.
 LAST_CHANCE = timedelta(seconds=30)
 # More seconds than any reminder has, and fewer than a timedelta can hold.
 FOREVER = 1e9
@@ -26,9 +26,9 @@ Why = Literal["gone", "exhausted", "too_late"]
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """`next_at` goes with `retry`, a reason with `dead` and `expired`.
+    """What follows an attempt. `next_at` goes with `retry`, a reason with `dead` and `expired`.
 
-    `disable` is the receiver's own wish.
+    `disable` says that the receiver asked to be switched off.
     """
 
     state: Literal["succeeded", "retry", "dead", "expired"]
@@ -37,7 +37,7 @@ class Verdict(Struct, frozen=True, kw_only=True):
     disable: bool = False
 
 
-# FOLDED service/reminders/answers.py: How one attempt ended: the value the sender brings back and the judge looks at.
+# How an attempt ended: the class of its status, or what went wrong before there was one.
 Outcome = Literal[
     "2xx",
     "3xx",
@@ -58,7 +58,7 @@ EXCERPT_LIMIT = 1024
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a receiver did with one request. Never an address or a port: a refusal tells nothing."""
+    """What a receiver did with one request. It holds no address or port: a refusal tells nothing of them."""
 
     outcome: Outcome
     status: int | None = None
@@ -73,7 +73,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def excerpt(body: bytes) -> str:
-    """At most 1 KiB of printable text of an answer's body, for the owner of the webhook to read."""
+    """Returns at most 1 KiB of printable text of an answer's body, for the owner of the webhook to read."""
     text = body[:EXCERPT_LIMIT].decode("utf-8", errors="replace")
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)[:EXCERPT_LIMIT]
 
@@ -82,7 +82,7 @@ STATUS_OUTCOMES: dict[int, Outcome] = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 def of_status(status: int) -> Outcome:
-    """A status decides alone, whatever became of the body; one outside 200 to 599 is no HTTP."""
+    """Returns the outcome a status stands for, whatever became of the body; outside 200 to 599 `protocol`."""
     return STATUS_OUTCOMES.get(status // 100, "protocol")
 
 
@@ -95,7 +95,7 @@ def judge(
     chance: float,
     schedule: tuple[timedelta, ...] = SCHEDULE,
 ) -> Verdict:
-    """`tries` are the results recorded before this one.
+    """Returns what follows an answer, given that `tries` results were recorded before it.
 
     `chance` in [0, 1] spreads the wait over 80 to 120 %.
     """
@@ -114,9 +114,9 @@ def judge(
 
 
 def hold(answer: Answer, *, now: datetime) -> datetime | None:
-    """Until when nothing more goes to a receiver that is gone or says when to come back; None where neither.
+    """Returns until when nothing is sent to a receiver that is gone or says when to come back, else None.
 
-    Discord and Slack limit the sender, not one message; what that means for the refused one, `judge` says.
+    Discord and Slack limit the sender, not one message. `judge` decides about the refused message itself.
     """
     if answer.succeeded:
         return None
@@ -125,10 +125,7 @@ def hold(answer: Answer, *, now: datetime) -> datetime | None:
 
 
 def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """The wait a header asks for.
-
-    Whole seconds (Discord sends fractions), or an HTTP date; None for garbage.
-    """
+    """Returns the wait a Retry-After header asks for, in seconds (or fractions) or as a date; else None."""
     if value is None:
         return None
     text = value.strip()
@@ -144,5 +141,5 @@ def retry_after(value: str | None, *, now: datetime) -> timedelta | None:
 
 
 def disables(*, failing_since: datetime | None, failures: int, now: datetime) -> bool:
-    """Whether a webhook without a success since then is switched off."""
+    """Whether a webhook that has failed in a row since then is to be switched off."""
     return failing_since is not None and now - failing_since >= DISABLE_AFTER and failures >= DISABLE_TRIES

@@ -1,7 +1,11 @@
-"""Signatures of Standard Webhooks 1.0: `v1` (HMAC-SHA256) always, `v1a` (Ed25519) beside it on request.
+"""Signs messages as Standard Webhooks 1.0 has it, and makes, spells and seals the signing secrets.
 
-A receiver takes a message when any one signature of the list fits, so while a secret is being rotated both
-the old and the new one sign.
+`v1` (HMAC-SHA256) signs always, `v1a` (Ed25519) beside it on request. A receiver accepts a message when any
+one signature fits, so while a secret is being rotated both the old and the new one sign.
+
+Secrets are sealed for the store with AES-256-GCM under a key that is kept outside the database. The webhook's
+id and the version are authenticated with them, so a sealed secret moved to another webhook's row does not
+open.
 """
 
 import hmac
@@ -19,7 +23,7 @@ from msgspec import Struct
 
 
 class SigningKey(Struct, frozen=True, kw_only=True):
-    """One live secret, opened. It is never logged: its repr hides the bytes."""
+    """A signing secret, opened. Its repr hides the bytes, so that they are never logged."""
 
     version: Literal["v1", "v1a"]
     key: bytes
@@ -31,7 +35,7 @@ class SigningKey(Struct, frozen=True, kw_only=True):
 def headers(
     delivery_id: str, body: bytes, *, keys: Iterable[SigningKey], now: datetime, replay: int = 0
 ) -> dict[str, str]:
-    """The headers of one attempt. The timestamp is the attempt's, so a retry is signed anew."""
+    """Returns the headers of an attempt made `now`; `replay` counts redeliveries. A retry is signed anew."""
     timestamp = int(now.timestamp())
     signed = b"%s.%d.%s" % (delivery_id.encode(), timestamp, body)
     ordered = sorted(keys, key=lambda key: key.version)  # v1 first, for verifiers that read no further
@@ -47,15 +51,11 @@ def headers(
 
 def _sign(key: SigningKey, signed: bytes) -> bytes:
     if key.version == "v1":
-        # Not hmac.digest, which lets go of the interpreter for every message, however short.
+        # Not hmac.digest, which releases the interpreter lock for every message, however short.
         return hmac.new(key.key, signed, sha256).digest()
     return Ed25519PrivateKey.from_private_bytes(key.key).sign(signed)
 
 
-# FOLDED service/reminders/secrets.py: Signing secrets: how they are made, written for people, and sealed for the store.
-# FOLDED service/reminders/secrets.py:
-# FOLDED service/reminders/secrets.py: Sealed with AES-256-GCM under a key that is kept outside the database. The webhook's id and the version are
-# FOLDED service/reminders/secrets.py: authenticated with it, so a sealed secret moved to another webhook's row does not open.
 SECRET_BYTES = 32
 NONCE_BYTES = 12
 PREFIXES = {"v1": "whsec_", "v1a": "whsk_"}
@@ -65,11 +65,11 @@ Randomness = Callable[[int], bytes]
 
 
 class Unsealable(Exception):
-    """A sealed secret does not open: another key, another webhook, or damage. Says nothing of its content."""
+    """A sealed secret does not open: another key, another webhook, or damage."""
 
 
 class Sealed(Struct, frozen=True, kw_only=True):
-    """A secret as the store keeps it."""
+    """A secret as the store keeps it; `key_id` names the key that opens it."""
 
     version: Version
     key_id: str
@@ -78,44 +78,46 @@ class Sealed(Struct, frozen=True, kw_only=True):
 
 
 def generate(version: Version, *, randomness: Randomness) -> SigningKey:
+    """Returns a new secret made from `randomness(count)`, such as `secrets.token_bytes`."""
     return SigningKey(version=version, key=randomness(SECRET_BYTES))
 
 
 def spelt(key: SigningKey) -> str:
-    """`whsec_…` or `whsk_…`, as Standard Webhooks libraries read it."""
+    """Returns a secret as Standard Webhooks libraries read it: `whsec_…` or `whsk_…`."""
     return PREFIXES[key.version] + b64encode(key.key).decode()
 
 
 def read(text: str) -> SigningKey:
-    """The inverse of `spelt`."""
+    """Reads what `spelt` returned."""
     version: Version = "v1a" if text.startswith(PREFIXES["v1a"]) else "v1"
     return SigningKey(version=version, key=b64decode(text.removeprefix(PREFIXES[version]), validate=True))
 
 
 def public_bytes(key: SigningKey) -> bytes:
-    """The Ed25519 public key of a `v1a` secret."""
+    """Returns the raw Ed25519 public key of a `v1a` secret."""
     private = Ed25519PrivateKey.from_private_bytes(key.key)
     return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 def public_key(key: SigningKey) -> str:
-    """`whpk_…`, which a receiver may hold in the open."""
+    """Returns the public key of a `v1a` secret as `whpk_…`, which a receiver may hold in the open."""
     return "whpk_" + b64encode(public_bytes(key)).decode()
 
 
 def key_id(master: bytes) -> str:
-    """The name of a sealing key: enough to find it among several, nothing to guess it by."""
+    """Returns a name for a sealing key that tells it from others and does not help to guess it."""
     return sha256(b"dday sealing key\0" + master).hexdigest()[:16]
 
 
 def seal(key: SigningKey, *, webhook_id: str, master: bytes, randomness: Randomness) -> Sealed:
+    """Encrypts a secret of this webhook under the sealing key `master` (32 bytes)."""
     nonce = randomness(NONCE_BYTES)
     ciphertext = AESGCM(master).encrypt(nonce, key.key, _bound_to(webhook_id, key.version))
     return Sealed(version=key.version, key_id=key_id(master), nonce=nonce, ciphertext=ciphertext)
 
 
 def unseal(sealed: Sealed, *, webhook_id: str, masters: Mapping[str, bytes]) -> SigningKey:
-    """Open with whichever of our sealing keys made it; several are live while the key is being changed."""
+    """Decrypts a secret with the sealing key that made it, of several in use; raises Unsealable."""
     master = masters.get(sealed.key_id)
     if master is None:
         raise Unsealable("no sealing key of this name is configured")

@@ -1,4 +1,4 @@
-"""What a subscriber asks for: a webhook, its reminders and its selection of events."""
+"""A webhook: where it sends, its reminder rules, its filter of events, and its requests and answers."""
 
 from datetime import datetime
 from functools import lru_cache
@@ -30,7 +30,7 @@ ClockTime = Annotated[str, Meta(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
-    """One reminder: how long before which anchor."""
+    """A reminder rule: how long before which anchor."""
 
     anchor: Anchor
     before: Annotated[str, Meta(min_length=2, max_length=40)]
@@ -41,15 +41,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A webhook as the planner and the sender know it; its secrets are kept apart.
+    """A webhook as the planner and the sender know it. Its secrets are stored apart.
 
-    `since` is the instant from which its rules hold: set at creation, when reminders, selection, zone or time
+    `since` is the instant from which its rules hold: set at creation, when reminders, filter, zone or time
     change, when it is disabled, and on a resume that skips. What was due by then was "already past": see
-    `late`. What was due by `skipped_until` came while it was paused and is not sent at all. `from_seq` is
-    where the revision log ended at `since`: it is told of changes from there on.
+    `late`. What was due by `skipped_until` came while it was paused and is never sent. `from_seq` is where
+    the revision log ended at `since`; the webhook is told of changes from there on.
 
-    Only the planner knows whether it has planned for these rules (`in_step`), and for which ones before them
-    it has yet to plan (`past`, oldest first).
+    `in_step` and `past` are the planner's: whether it has planned for these rules, and the rules before them
+    that it has yet to plan for, oldest first.
     """
 
     id: str
@@ -82,7 +82,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Former(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook as it was until a change: of what was due by `until`, and of the log up to `seq`."""
+    """The state of a webhook until a change: for what was due by `until`, and for the log up to `seq`."""
 
     until: datetime
     seq: int
@@ -107,7 +107,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `PATCH /v1/webhooks/{id}`: what is absent stays. `state` pauses, resumes and re-enables."""
+    """The body of `PATCH /v1/webhooks/{id}`. Absent fields stay; `state` pauses, resumes and re-enables."""
 
     url: Target | UnsetType = UNSET
     name: Name | UnsetType = UNSET
@@ -156,7 +156,7 @@ PLANNING = ("filter", "reminders", "changes", "timezone", "remind_at", "late")
 
 
 def created(body: NewWebhook, *, webhook_id: str, owner: str, now: datetime) -> Webhook:
-    """The webhook a checked request asks for."""
+    """Returns the webhook a request asks for; raises Invalid with every fault at once."""
     wanted = {name: getattr(body, name) for name in NewWebhook.__struct_fields__}
     made = Webhook(
         id=webhook_id,
@@ -172,7 +172,7 @@ def created(body: NewWebhook, *, webhook_id: str, owner: str, now: datetime) -> 
 
 
 def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
-    """The webhook after a PATCH; itself if nothing changes."""
+    """Returns the webhook after a PATCH, itself if nothing changes; raises Invalid with all faults."""
     wanted = ((name, getattr(body, name)) for name in PatchWebhook.__struct_fields__)
     news = {name: value for name, value in wanted if value is not UNSET}
     after = check(msgspec.structs.replace(webhook, **news))
@@ -189,18 +189,18 @@ def patched(webhook: Webhook, body: PatchWebhook, *, now: datetime) -> Webhook:
 
 
 def begins_anew(before: Webhook, after: Webhook) -> bool:
-    """Whether what is planned for it has to be worked out again; a pause only holds it back."""
+    """Whether its deliveries have to be planned again; a pause only holds them back."""
     return after.since != before.since or before.state == "disabled" != after.state
 
 
 def view(webhook: Webhook) -> WebhookView:
-    """Everything but the owner and `since`, which are ours."""
+    """Returns what the owner of a webhook sees of it."""
     shown = (name for name in WebhookView.__struct_fields__ if name not in ("secret", "public_key"))
     return WebhookView(**{name: getattr(webhook, name) for name in shown})
 
 
 def check(webhook: Webhook) -> Webhook:
-    """Spell offsets canonically and drop repeats; raises Invalid with every fault at once."""
+    """Returns it with canonical offsets and without repeats; raises Invalid with every fault at once."""
     faults = [*_rule_faults(webhook.reminders), *_filter_faults(webhook.filter), *_text_faults(webhook)]
     try:
         dates.zone(webhook.timezone)

@@ -9,7 +9,7 @@ import pytest
 
 from service.bootstrap import open_service
 from service.clock import SimulatedClock, SystemClock
-from service.delivery.schedule import Clockwork, Housekeeping, delivering
+from service.delivery.schedule import delivering, housekeeping, planning
 from service.delivery.worker import Worker
 from service.settings import Settings
 from service.store import deliveries
@@ -32,9 +32,16 @@ def service(sqlite_url):
     opened.close()
 
 
-def clockwork(service):
-    deliverer = Worker(service.store, service.egress, clock=service.clock, masters=service.masters)
-    return Clockwork(service, deliverer)
+def plan(service):
+    """Runs the tick that plans."""
+    worker = Worker(service.store, service.egress, clock=service.clock, masters=service.masters)
+    return planning(service, worker).run()
+
+
+def measure(service):
+    """Runs the tick that sets the gauges."""
+    [tick] = (tick for tick in housekeeping(service) if tick.name == "measure")
+    return tick.run()
 
 
 def value(service, name):
@@ -43,13 +50,12 @@ def value(service, name):
 
 def test_planning_is_counted_and_the_queue_is_measured(service):
     async def run():
-        work = clockwork(service)
-        await work.plan()
+        await plan(service)
         add(service.store, a_webhook("http://127.0.0.1:9/"))
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
-        await work.plan()
+        await plan(service)
         service.clock.move_to(NOON + MINUTE + 20 * SECOND)
-        await Housekeeping(service).measure()
+        await measure(service)
 
     asyncio.run(run())
     assert value(service, "dday_reminders_planned_total") == 1
@@ -61,13 +67,12 @@ def test_planning_is_counted_and_the_queue_is_measured(service):
 @pytest.mark.parametrize(("late", "words"), [(30, 0), (31, 1)])
 def test_reminders_that_go_out_late_are_told_in_the_log(service, caplog, late, words):
     async def run():
-        work = clockwork(service)
-        await work.plan()
+        await plan(service)
         add(service.store, a_webhook("http://127.0.0.1:9/"))
         put(service.store, an_event("talk", NOON + HOUR + MINUTE))
-        await work.plan()
+        await plan(service)
         service.clock.move_to(NOON + MINUTE + late * SECOND)
-        await Housekeeping(service).measure()
+        await measure(service)
 
     with caplog.at_level(logging.WARNING, logger="service.delivery.schedule"):
         asyncio.run(run())
@@ -98,12 +103,11 @@ def test_a_running_service_plans_sends_and_stops_by_itself(sqlite_url, receiver)
 
 def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
     async def run():
-        work = clockwork(service)
         add(service.store, a_webhook("http://127.0.0.1:9/"))
-        await work.plan()
+        await plan(service)
         put(service.store, an_event("talk", NOON + 2 * HOUR))
         service.clock.move_to(NOON + 5 * HOUR)
-        await work.plan()
+        await plan(service)
 
     with caplog.at_level(logging.INFO, logger="service.delivery.schedule"):
         asyncio.run(run())

@@ -7,14 +7,14 @@ import pytest
 from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from service.delivery.schedule import Beat
+from service.delivery.schedule import Every
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
 def job(next_run: datetime) -> Job:
-    made = AsyncIOScheduler(timezone=UTC).add_job(print, Beat(SECOND))
+    made = AsyncIOScheduler(timezone=UTC).add_job(print, Every(SECOND))
     made._modify(next_run_time=next_run)
     return made
 
@@ -28,7 +28,7 @@ def test_a_jump_ahead_is_one_run_and_costs_no_more_than_any(ahead):
 
 def test_the_next_run_is_so_long_after_now():
     assert (
-        Beat(SECOND).get_next_fire_time(NOON, NOON + timedelta(days=400))
+        Every(SECOND).get_next_fire_time(NOON, NOON + timedelta(days=400))
         == NOON + timedelta(days=400) + SECOND
     )
-    assert Beat(SECOND).get_next_fire_time(None, NOON) == NOON + SECOND
+    assert Every(SECOND).get_next_fire_time(None, NOON) == NOON + SECOND
