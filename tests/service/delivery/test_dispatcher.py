@@ -1,4 +1,4 @@
-"""Whoever is slow, new or failing delays itself, and receivers that hang leave half of the requests to others."""
+"""Whoever is slow, new or failing delays itself; receivers that hang leave half of the requests to others."""
 
 from datetime import timedelta
 

@@ -238,7 +238,7 @@ def test_twenty_thousand_due_at_once_are_planned_in_slices(sqlite_store: Store):
     put(sqlite_store, *(an_event(f"e-{n:03}", NOON + HOUR + MINUTE) for n in range(150)))
     steps = sqlite_store.read(planner_position.position).step
     assert world.plan().planned == 3000
-    assert sqlite_store.read(planner_position.position).step - steps >= 3000 // planner.SLICE
+    assert sqlite_store.read(planner_position.position).step - steps >= 3000 // planner.ROWS_AT_ONCE
 
 
 def test_the_sender_is_told_at_once_what_is_due(store, receiver):
