@@ -1,7 +1,8 @@
 """The receiver of the webhook benchmarks: a process of its own with a book of its own.
 
-Answers 200 to every POST and notes when each came and which id it had. On EOF of stdin it prints what it saw
-as JSON: `{"id": [arrival, …]}`.
+Answers 200 to every POST and notes when each came and which id it had. Prints its port, and then answers each
+line of stdin with a line of JSON: `count` with the number of requests, `book` and `clear` with
+`{"id": [arrival, …]}`, after which `clear` begins a new book.
 """
 
 import asyncio
