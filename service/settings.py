@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from service.errors import OperatorError
+
 PREFIX = "DDAY_"
 BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 SECRETS = ("admin_key", "secret_key", "database_url")
@@ -170,8 +172,10 @@ def spelt(value: Any) -> str:
 RETRY_SCHEDULE = tuple(SECONDS * n for n in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800))
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting that stops the start; the message names it and says what would be right."""
+
+    exit_code = 2
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

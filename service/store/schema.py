@@ -8,13 +8,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select
 
+from service.errors import OperatorError
 from service.store import locks
 from service.store.tables import meta
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class SchemaMismatch(RuntimeError):
+class SchemaMismatch(OperatorError):
     """The database and this program do not fit together; the message says which one is older."""
 
 

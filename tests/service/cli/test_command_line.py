@@ -1,5 +1,10 @@
 """What holds for every command."""
 
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
@@ -7,9 +12,8 @@ import pytest
 import rich_click as click
 from click.testing import CliRunner
 
-from service.cli import main
-from service.cli.console import ABOUT
-from service.cli.receiver import countdown
+from service.cli import BY_NAME, main
+from service.cli.console import ABOUT, countdown
 from service.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[3]
@@ -22,7 +26,7 @@ def run(*args, **env):
 def commands(group=main, before=()):
     context = click.Context(group)
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        _, command, _ = group.resolve_command(context, [name])
         if isinstance(command, click.Group):
             yield from commands(command, (*before, name))
         else:
@@ -46,6 +50,60 @@ def test_every_setting_has_its_flag_and_its_line_in_the_guide():
     guide = (DOCS / "docs" / "run-it.md").read_text("utf-8")
     assert set(ABOUT) | {"deliver"} == set(Settings.__struct_fields__)
     assert {name for name in Settings.__struct_fields__ if f"`DDAY_{name.upper()}`" not in guide} == set()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_list_of_commands_says_of_each_what_the_command_says_of_itself(name):
+    _, command, _ = main.resolve_command(click.Context(main), [name])
+    assert " ".join(command.help.split("\n\n")[0].split()) == BY_NAME[name][1]
+
+
+# Each costs a quarter of a second or more, and no command that only talks to a running service needs it.
+HEAVY = {
+    *("litestar", "granian", "uvloop", "sqlalchemy", "alembic", "psycopg", "httpx", "aiohttp", "jinja2"),
+    *("icalendar", "apscheduler", "cryptography", "prometheus_client", "yaml", "asyncio"),
+}
+LOADED = """
+import sys
+from service.cli import BY_NAME, main
+try:
+    main(sys.argv[1:])
+finally:
+    print("\\n", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+class EmptyList(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"items": [], "next": null}')
+
+
+@pytest.fixture(scope="module")
+def empty_service():
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyList) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"DDAY_URL": f"http://127.0.0.1:{server.server_port}", "DDAY_API_KEY": "dday_x"}
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "--version",
+        "webhooks list",
+        "webhooks --help",
+        "feeds list",
+        "feeds add --help",
+        "listen --help",
+    ],
+)
+def test_what_needs_no_service_of_its_own_loads_none(empty_service, line):
+    command = [sys.executable, "-c", LOADED, *line.split()]
+    run = subprocess.run(command, env=os.environ | empty_service, capture_output=True, text=True, check=True)
+    assert HEAVY & set(run.stdout.splitlines()[-1].split()) == set()
 
 
 def test_an_unknown_command_is_a_wrong_call():
