@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from service.cli import BY_NAME, main
 from service.cli.console import ABOUT, countdown
 from service.settings import Settings
+from service.store.engine import Store
 
 DOCS = Path(__file__).resolve().parents[3]
 
@@ -73,6 +74,13 @@ finally:
 """
 
 
+def loaded(*args, **env):
+    """The top-level packages that a process has imported which ran this command."""
+    command = [sys.executable, "-c", LOADED, *args]
+    run = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=True)
+    return set(run.stdout.splitlines()[-1].split())
+
+
 class EmptyList(BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
@@ -101,9 +109,13 @@ def empty_service():
     ],
 )
 def test_what_needs_no_service_of_its_own_loads_none(empty_service, line):
-    command = [sys.executable, "-c", LOADED, *line.split()]
-    run = subprocess.run(command, env=os.environ | empty_service, capture_output=True, text=True, check=True)
-    assert HEAVY & set(run.stdout.splitlines()[-1].split()) == set()
+    assert HEAVY & loaded(*line.split(), **empty_service) == set()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path):
+    database = f"sqlite:///{tmp_path}/dday.db"
+    Store.open(database).close()
+    assert {"alembic", "mako", "litestar"} & loaded("keys", "list", DDAY_DATABASE_URL=database) == set()
 
 
 def test_an_unknown_command_is_a_wrong_call():
