@@ -31,7 +31,7 @@ async def main(port: int, *, count: int, rounds: int) -> None:
     handed: list[float] = []
     carried: list[float] = []
     for _ in range(rounds):
-        egress = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)))
+        egress = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)), deadline=15)
         own.append(await spent(egress, port, count=count))
         carrier = Carrier(egress)
         await carrier.ready()

@@ -76,7 +76,7 @@ def egress(task: Task) -> None:
 
 
 async def _egress(task: Task) -> None:
-    door = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)))
+    door = Egress(Policy(allow=(ip_network("127.0.0.0/8"),)), deadline=15)
 
     async def one(n: int) -> int | None:
         headers = signing.headers(f"m{n}", BODY, keys=[KEY], now=datetime.now(UTC))

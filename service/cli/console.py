@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from service.errors import OperatorError
-from service.settings import Settings, from_environment
+from service.settings import Settings, from_environment, spelt
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,25 +25,26 @@ KOREA = ZoneInfo("Asia/Seoul")
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-# The settings as flags, `DDAY_PORT` as `--port`.
+# What each setting is, for its flag: `DDAY_PORT` is `--port`.
 ABOUT = {
-    "database_url": "sqlite:///path.db or postgresql://… [default: sqlite:///dday.db]",
-    "host": "Address to listen on. [default: 127.0.0.1]",
-    "port": "Port to listen on. [default: 8000]",
+    "database_url": "sqlite:///path.db or postgresql://…",
+    "host": "Address to listen on.",
+    "port": "Port to listen on.",
     "public_url": "Where people reach the service, for links in feeds and reminders.",
     "admin_key": "An admin key that works from the first start on; better given as DDAY_ADMIN_KEY.",
-    "secret_key": "64 hex digits that encrypt webhook secrets; better given as DDAY_SECRET_KEY. "
-    "[default: a key file beside the SQLite database]",
-    "uid_domain": "The part after @ in calendar UIDs; never change it later. [default: dday.local]",
+    "secret_key": "64 hex digits that encrypt webhook secrets; better given as DDAY_SECRET_KEY.",
+    "uid_domain": "The part after @ in calendar UIDs; never change it later.",
     "egress_allow": "Networks that reminders may reach though they are private, such as 10.0.0.0/8.",
-    "retry_schedule": "Waits between attempts. [default: 5s,30s,2m,10m,30m,1h,2h,4h,8h,8h]",
-    "attempt_timeout": "Limit for one attempt, over everything. [default: 15s]",
-    "lease": "How long an attempt may hold its reminder. [default: 60s]",
-    "concurrency": "Attempts under way at once. [default: 256]",
-    "seeds": "Folder of seeds for the first start, or none. [default: the seeds of this version]",
-    "rate_limit": "Requests a minute from one caller; 0 for no limit. [default: 6000]",
-    "log": "debug, info, warning or error. [default: info]",
+    "retry_schedule": "Waits between attempts.",
+    "attempt_timeout": "Limit for one attempt, over everything.",
+    "lease": "How long an attempt may hold its reminder.",
+    "concurrency": "Attempts under way at once.",
+    "seeds": "Folder of seeds for the first start, or none.",
+    "rate_limit": "Requests a minute from one caller; 0 for no limit.",
+    "log": "debug, info, warning or error.",
 }
+# Defaults that are no texts.
+DESCRIBED = {"secret_key": "a key file beside the SQLite database", "seeds": "the seeds of this version"}
 
 
 class CommandFailed(OperatorError):
@@ -120,7 +121,12 @@ def settings_flags(*names: str) -> Callable[[Callable[Concatenate[Settings, P], 
         flagged: Callable[P, R] = called
         for name in reversed(chosen):
             flag = f"--{name.replace('_', '-')}"
-            flagged = click.option(flag, name, metavar="TEXT", help=ABOUT[name])(flagged)
+            flagged = click.option(flag, name, metavar="TEXT", help=_about(name))(flagged)
         return flagged
 
     return decorate
+
+
+def _about(setting: str) -> str:
+    default = DESCRIBED.get(setting) or getattr(Settings(), setting)
+    return f"{ABOUT[setting]} [default: {spelt(default)}]" if default else ABOUT[setting]

@@ -15,13 +15,13 @@ from service.cli.console import CommandFailed, Misused, err, out, show_json
 from service.cli.receiver import Arrival, Receiver, Reply, for_machine, line
 from service.cli.remote import UNREACHABLE, Api, connect, path_of, url_option
 from service.reminders.webhook import NewWebhook, WebhookView
-from service.settings import listen_secret
+from service.settings import Settings, listen_secret
 
 # A closed terminal and a supervisor end it like Ctrl-C: its webhook must not outlive it.
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ANSWER_LIMIT = 64 << 10
-# A reminder's attempt ends after 15 s; until then the answer must be back.
-SECONDS = 14
+# The answer must be back before the attempt of the reminder ends.
+SECONDS = Settings().attempt_timeout.total_seconds() - 1
 HOP_BY_HOP = frozenset({"host", "connection", "content-length", "accept-encoding", "transfer-encoding"})
 PASSED_BACK = ("content-type", "retry-after")
 

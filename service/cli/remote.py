@@ -18,7 +18,7 @@ import msgspec
 import rich_click as click
 
 from service.cli.console import CommandFailed, Misused, as_json_flag
-from service.settings import remote_from_environment
+from service.settings import Settings, remote_from_environment
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,7 +26,9 @@ T = TypeVar("T")
 SECONDS = 30
 UNREACHABLE = (OSError, HTTPException, ValueError)
 url_option = click.option(
-    "--url", metavar="URL", help="The service to ask. [default: DDAY_URL, or this machine's port 8000]"
+    "--url",
+    metavar="URL",
+    help=f"The service to ask. [default: DDAY_URL, or this machine's port {Settings().port}]",
 )
 
 

@@ -1,6 +1,7 @@
 """What holds for every command."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from service.cli import BY_NAME, main
 from service.cli.console import ABOUT, countdown
-from service.settings import Settings
+from service.settings import Settings, spelt
 from service.store.engine import Store
 
 DOCS = Path(__file__).resolve().parents[3]
@@ -47,10 +48,14 @@ def test_every_command_is_in_the_guides(path):
     assert any(f"dday {' '.join(path)}" in text for text in texts)
 
 
-def test_every_setting_has_its_flag_and_its_line_in_the_guide():
+def test_every_setting_has_its_flag_and_its_line_in_the_guide_with_its_default():
     guide = (DOCS / "docs" / "run-it.md").read_text("utf-8")
     assert set(ABOUT) | {"deliver"} == set(Settings.__struct_fields__)
-    assert {name for name in Settings.__struct_fields__ if f"`DDAY_{name.upper()}`" not in guide} == set()
+    lines = dict(re.findall(r"^\| `DDAY_(\w+)` \| ([^|]*?)\s*\|", guide, re.MULTILINE))
+    defaults = {name: getattr(Settings(), name) for name in Settings.__struct_fields__}
+    assert set(lines) == {name.upper() for name in defaults}
+    written = {name.upper(): f"`{spelt(value)}`" for name, value in defaults.items() if value}
+    assert lines | written | {"SEEDS": lines["SEEDS"]} == lines
 
 
 @pytest.mark.parametrize("name", BY_NAME)
