@@ -24,7 +24,7 @@ from service.errors import (
     document,
 )
 
-_log = logging.getLogger("dday.api")
+log = logging.getLogger(__name__)
 _ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -61,7 +61,7 @@ def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 def of_failure(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Whatever nobody foresaw: the log gets the stack, the caller does not."""
-    _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return answer(Problem())
 
 
