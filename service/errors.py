@@ -31,6 +31,12 @@ class At(msgspec.Struct, frozen=True, kw_only=True):
     parameter: str | None = None
 
 
+class OperatorError(Exception):
+    """A failure that ends a command: its message is one sentence for the operator."""
+
+    exit_code: ClassVar[int] = 1
+
+
 class Problem(Exception):
     """The root; raised itself it is the 500 that tells nothing."""
 

@@ -11,8 +11,6 @@ from service.catalogue.seeds import Seeds
 from service.store import entities, events
 from service.store.engine import Store
 
-# Beside the `service` package in a checkout and in the wheel alike.
-FOLDER = Path(__file__).resolve().parent.parent / "seeds"
 CAUSE = "seed"
 
 

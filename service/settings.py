@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from service.errors import OperatorError
+
 PREFIX = "DDAY_"
 BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 SECRETS = ("admin_key", "secret_key", "database_url")
@@ -26,6 +28,8 @@ Network = IPv4Network | IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 SECONDS = timedelta(seconds=1)
+# From where on a length of time is written in hours, minutes or seconds: 60s, not 1m.
+LEGIBLE = {"h": 3600 * SECONDS, "m": 120 * SECONDS, "s": SECONDS}
 UNITS = {"ms": SECONDS / 1000, "s": SECONDS, "m": 60 * SECONDS, "h": 3600 * SECONDS, "d": 86400 * SECONDS}
 
 
@@ -160,18 +164,20 @@ def spelt(value: Any) -> str:
         case bool():
             return "1" if value else "0"
         case timedelta():
-            return f"{value / SECONDS:.3f}s"
+            unit = next(
+                (unit for unit, least in LEGIBLE.items() if value >= least and not value % UNITS[unit]), "ms"
+            )
+            return f"{value / UNITS[unit]:g}{unit}"
         case tuple():
             return ",".join(map(spelt, value))
         case _:
             return str(value)
 
 
-RETRY_SCHEDULE = tuple(SECONDS * n for n in (5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 28800))
-
-
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """A setting that stops the start; the message names it and says what would be right."""
+
+    exit_code = 2
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,7 +191,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     secret_key: str | None = None
     uid_domain: str = "dday.local"
     egress_allow: tuple[Network, ...] = ()
-    retry_schedule: tuple[timedelta, ...] = RETRY_SCHEDULE
+    retry_schedule: tuple[timedelta, ...] = _durations("5s,30s,2m,10m,30m,1h,2h,4h,8h,8h")
     attempt_timeout: timedelta = 15 * SECONDS
     lease: timedelta = 60 * SECONDS
     concurrency: int = 256

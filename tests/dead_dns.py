@@ -53,7 +53,7 @@ async def main(folder: Path) -> None:
     become_the_name_server(folder / "resolv.conf")
     await asyncio.get_running_loop().create_datagram_endpoint(Server, local_addr=("127.0.0.1", 53))
     await asyncio.start_server(welcome, "127.0.0.1", 80)
-    egress = Egress(LOOPBACK)
+    egress = Egress(LOOPBACK, deadline=15)
     done = asyncio.Event()
 
     async def post(name: str) -> tuple[str, int]:

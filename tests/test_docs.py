@@ -43,9 +43,9 @@ def unknown(words):
     rest = list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         name = rest.pop(0)
-        command = command.get_command(context, name)
-        if command is None:
+        if name not in command.list_commands(context):
             return [name]
+        _, command, _ = command.resolve_command(context, [name])
     flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     return [word for word in rest if word.startswith("--") and word not in flags]
 

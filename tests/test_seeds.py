@@ -6,13 +6,14 @@ import pytest
 
 from service.catalogue import seeds
 from service.catalogue.event import Event, Text
-from service.seed_loader import FOLDER, read_articles, read_folder
+from service.seed_loader import read_articles, read_folder
+from service.settings import BUNDLED_SEEDS
 
-FILES = read_folder(FOLDER)
+FILES = read_folder(BUNDLED_SEEDS)
 SEEDS = seeds.parse(FILES)
 EVENTS = {event.id: event for event in SEEDS.events}
 PROGRAMS = {program.id: program for program in SEEDS.programs}
-ARTICLES = FOLDER.parent.parent / "shared" / "seeds"
+ARTICLES = BUNDLED_SEEDS.parent.parent / "shared" / "seeds"
 
 # notes/events.md A2 and A3: what the five articles name.
 CONFERENCE = "global-super-gap-tech-conference-2025"

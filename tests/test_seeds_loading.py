@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from service import seed_loader
 from service.catalogue import seeds
 from service.catalogue.validation import Invalid
-from service.seed_loader import FOLDER, LoadReport, load, read_folder
+from service.seed_loader import LoadReport, load, read_folder
+from service.settings import BUNDLED_SEEDS
 from service.store import events, revisions
 from service.store.engine import Store
 
-FILES = read_folder(FOLDER)
+FILES = read_folder(BUNDLED_SEEDS)
 SEEDS = seeds.parse(FILES)
 ALL = len(FILES)
 FIRST, LATER = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
@@ -54,10 +55,6 @@ def test_a_seed_that_cannot_be_stored_leaves_nothing_behind(store: Store) -> Non
     with pytest.raises(Invalid):
         load(store, broken, now=FIRST)
     assert store.read(head) == 0
-
-
-def test_the_default_folder_stands_beside_the_package() -> None:
-    assert Path(seed_loader.__file__).parent.parent / "seeds" == FOLDER
 
 
 @pytest.mark.parametrize("read", [seed_loader.read_folder, seed_loader.read_articles])

@@ -1,7 +1,5 @@
-"""The outermost layer: HEAD wherever GET, complete OPTIONS, CORS on public reads, safe headers everywhere.
-
-It sits in front of Litestar's router because a 404 and a 405 are answers too.
-"""
+"""The layers around the handlers: what every response has, who may ask and how often, and which questions a
+route knows."""
 
 import asyncio
 import re
@@ -27,7 +25,7 @@ _SAFE = (
     # hyper would name the server's software here.
     (b"server", b"dday"),
 )
-_CLOSED = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_NO_CONTENT_SOURCES = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _READABLE = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, Last-Modified, Retry-After, X-Dday-Ignored"),
@@ -37,19 +35,23 @@ _PREFLIGHT = (
     (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since, Accept, Content-Type"),
     (b"access-control-max-age", b"86400"),
 )
+_IDENTIFIER = re.compile(IDENTIFIER)
+_CALLERS = 10_000
 
 
-class Door:
-    """Wraps the app's ASGI handler."""
+class HttpMiddleware:
+    """Wraps the whole app: HEAD wherever GET, complete OPTIONS, CORS on public reads, safe headers everywhere.
+
+    It stands in front of Litestar's router because a 404 and a 405 are responses too.
+    """
 
     def __init__(self, inner: ASGIApp, app: Litestar, *, https: bool) -> None:
-        self.inner = inner
-        self.app = app
-        self.always = (*_SAFE, (b"strict-transport-security", b"max-age=31536000")) if https else _SAFE
+        self._inner, self._app = inner, app
+        self._always = (*_SAFE, (b"strict-transport-security", b"max-age=31536000")) if https else _SAFE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            await self.inner(scope, receive, send)
+            await self._inner(scope, receive, send)
             return
         method = str(scope.get("method"))
         if method == "HEAD":
@@ -64,12 +66,12 @@ class Door:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
             await send(message)
 
-        await self.inner(scope, receive, finish)
+        await self._inner(scope, receive, finish)
 
     def _headers(self, scope: Scope, method: str, headers: list[tuple[bytes, bytes]]) -> Any:
-        if not any(name == _CLOSED[0] for name, _ in headers):
-            headers.append(_CLOSED)
-        headers.extend(self.always)
+        if not any(name == _NO_CONTENT_SOURCES[0] for name, _ in headers):
+            headers.append(_NO_CONTENT_SOURCES)
+        headers.extend(self._always)
         if method in ("GET", "HEAD") and _is_public(scope.get("route_handler")):
             headers.extend(_READABLE)
         elif method == "OPTIONS":
@@ -77,36 +79,22 @@ class Door:
         return headers
 
     def _options(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        """What may be asked of this address. Litestar knows only the methods of one of its handlers."""
+        """Returns what may be asked of this address. Litestar knows only the methods of one of its handlers."""
         template = scope.get("path_template")
-        routes = (route for route in self.app.routes if route.path_format == template)
+        routes = (route for route in self._app.routes if route.path_format == template)
         handlers = [handler for route in routes for handler in getattr(route, "route_handlers", ())]
         if not handlers:
             return []
         methods = {method for handler in handlers for method in handler.http_methods}
-        found = [(b"allow", allowed(",".join(methods)).encode())]
+        headers = [(b"allow", allowed(methods).encode())]
         readable = any("GET" in handler.http_methods and _is_public(handler) for handler in handlers)
-        if readable and header(scope, b"access-control-request-method") in ("GET", "HEAD"):
-            found += [*_READABLE, *_PREFLIGHT]
-        return found
+        if readable and _header(scope, b"access-control-request-method") in ("GET", "HEAD"):
+            headers += [*_READABLE, *_PREFLIGHT]
+        return headers
 
 
-def _is_public(handler: Any) -> bool:
-    """No handler at all is a 404, which a page of another origin may as well read."""
-    promised: Operation | None = handler.opt.get("operation") if handler else None
-    return promised is None or promised.scope is None
-
-
-# FOLDED service/api/access.py: The one middleware: who asks, how often, and whether the question is one the operation knows.
-_IDENTIFIER = re.compile(IDENTIFIER)
-
-
-# FOLDED service/api/rates.py: How often one caller may ask: a token bucket a caller, in this process.
-_CALLERS = 10_000
-
-
-class Rates:
-    """`per_minute` requests a caller, all at once if they like; 0 counts nothing.
+class RateLimiter:
+    """A token bucket a caller, in this process: `per_minute` requests, all at once if they like; 0: no limit.
 
     Only the latest 10,000 callers are remembered: a flood of addresses costs bounded memory.
     """
@@ -117,7 +105,7 @@ class Rates:
         self._callers: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, caller: str, *, now: float) -> int:
-        """Count one request; 0 if it may pass, else after how many seconds to try again."""
+        """Counts one request; returns 0 if it may pass, else after how many seconds to try again."""
         if not self._capacity:
             return 0
         left, since = self._callers.pop(caller, (self._capacity, now))
@@ -129,55 +117,59 @@ class Rates:
         return 0 if passes else max(1, ceil((1 - left) / self._per_second))
 
 
-class Access:
-    """Reads what the handler's `Operation` promises and holds the request to it.
+class AccessMiddleware:
+    """Holds a request to the `Operation` of its handler: path, key, rate, scope and parameters.
 
     A stack of guards would cost 17 µs each (notes/performance.md 2), a middleware 5.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, rates: Rates) -> None:
-        self.app = app
-        self.service = service
-        self.rates = rates
+    def __init__(self, app: ASGIApp, service: Service, rates: RateLimiter) -> None:
+        # Litestar makes one for each route; the rates are those of all.
+        self._app, self._service, self._rates = app, service, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        promised: Operation | None = scope["route_handler"].opt.get("operation")
-        if promised is not None:
+        operation: Operation | None = scope["route_handler"].opt.get("operation")
+        if operation is not None:
             _check_path(scope["path_params"], method=str(scope.get("method")))
-            key = await self._key(scope) if promised.scope else None
-            if promised.limited:
+            key = await self._key(scope) if operation.scope else None
+            if operation.limited:
                 self._count(scope, key)
-            if promised.scope:
-                _authorize(key, promised.scope)
-            pairs = queries.pairs_of(scope["query_string"]) if promised.parameters is not None else ()
+            if operation.scope:
+                _authorize(key, operation.scope)
+            pairs = queries.pairs_of(scope["query_string"]) if operation.parameters is not None else ()
             if pairs:
-                queries.check(pairs, single=promised.single, many=promised.many)
+                queries.check(pairs, single=operation.single, many=operation.many)
             scope["auth"] = key
             scope["state"]["pairs"] = pairs
-        await self.app(scope, receive, send)
+        await self._app(scope, receive, send)
 
     async def _key(self, scope: Scope) -> Key | None:
-        scheme, _, token = header(scope, b"authorization").strip().partition(" ")
+        scheme, _, token = _header(scope, b"authorization").strip().partition(" ")
         if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
             return None
-        now = self.service.clock.now()
-        return await self.service.store.aread(lambda c: api_keys.find(c, token.strip(), now=now))
+        now = self._service.clock.now()
+        return await self._service.store.aread(lambda c: api_keys.find(c, token.strip(), now=now))
 
     def _count(self, scope: Scope, key: Key | None) -> None:
-        """Wrong keys count against the address, so that guessing is slow whatever key is tried."""
+        """Counts wrong keys against the address, so that guessing is slow whatever key is tried."""
         client = scope.get("client")
         caller = f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
-        if wait := self.rates.wait(caller, now=asyncio.get_running_loop().time()):
+        if wait := self._rates.wait(caller, now=asyncio.get_running_loop().time()):
             raise TooManyRequests(wait)
 
 
-def header(scope: Scope, name: bytes) -> str:
-    """The header's value, "" if it is missing."""
+def _is_public(handler: Any) -> bool:
+    """Whether a page of another origin may read the response; no handler is a 404, which it may as well."""
+    operation: Operation | None = handler.opt.get("operation") if handler else None
+    return operation is None or operation.scope is None
+
+
+def _header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def _authorize(key: Key | None, needed: str) -> None:
-    """One answer for missing, unknown, expired and revoked: it tells a guesser nothing."""
+    """Refuses missing, unknown, expired and revoked keys with one response: it tells a guesser nothing."""
     if key is None:
         raise Unauthorized
     if needed not in key.scopes and "admin" not in key.scopes:
@@ -185,7 +177,7 @@ def _authorize(key: Key | None, needed: str) -> None:
 
 
 def _check_path(parameters: dict[str, Any], *, method: str) -> None:
-    """No identifier of ours has other characters; PostgreSQL would fail on a NUL alone."""
+    """Refuses characters that no identifier of ours has; PostgreSQL would fail on a NUL alone."""
     if all(_IDENTIFIER.fullmatch(str(value)) for value in parameters.values()):
         return
     if method in ("PUT", "PATCH"):

@@ -1,18 +1,19 @@
-"""What each route promises, declared beside its handler: one value that the door enforces (scope, known
+"""What each route promises, declared beside its handler: one value that the middleware enforces (scope, known
 parameters, body size) and `service.api.openapi` publishes."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from service.api.json_body import LIMIT
 from service.errors import Problem
 
+T = TypeVar("T", bound=type)
+Scope = Literal["catalogue", "webhooks", "feeds", "admin"]
+
 # What may stand for an id in a path: slugs, `whk_…`, `dlv_…`.
 IDENTIFIER = r"^[A-Za-z0-9._~-]{1,200}$"
-
-Scope = Literal["catalogue", "webhooks", "feeds", "admin"]
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer that is not JSON of ours."""
+    """The body of a response that is not JSON of ours."""
 
     type: str
     schema: Mapping[str, Any] = msgspec.field(default_factory=lambda: {"type": "string"})
@@ -34,10 +35,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path. `answers` maps a status to the type of its body, None for no body.
 
-    `parameters=None` takes any query (feeds ignore what they do not know). `cached` answers carry an ETag
-    and honour If-None-Match, `guarded` writes honour If-Match, `once` honours Idempotency-Key, `limited`
-    counts against the caller's rate, `published` operations are in the document. `single` and `many` are the
-    names of the parameters.
+    `parameters=None` takes any query. `cached` answers carry an ETag and honour If-None-Match, `guarded` writes
+    honour If-Match, `once` honours Idempotency-Key, `limited` counts against the caller's rate, `published`
+    operations are in the document. `single` and `many` are the names of the parameters.
     """
 
     summary: str
@@ -58,11 +58,29 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def operation(summary: str, **promises: Any) -> dict[str, Any]:
-    """`@get("/v1/events", opt=operation("List events", tag="Catalogue", answers={200: EventPage}))`"""
+    """Returns the `opt` of a route: `@get("/", opt=operation("A page", tag="Pages", answers={…}))`."""
     parameters: tuple[Parameter, ...] = promises.get("parameters") or ()
     single = frozenset(p.name for p in parameters if not p.many)
     many = frozenset(p.name for p in parameters if p.many)
     return {"operation": Operation(summary=summary, single=single, many=many, **promises)}
+
+
+def route(summary: str, **promises: Any) -> dict[str, Any]:
+    """Returns all options of a route: `@get("/v1/events", **route("List events", tag="Events", answers={…}))`.
+
+    The status is the response's own: Litestar takes no response beside the 204 it assumes for DELETE.
+    """
+    return {"opt": operation(summary, **promises), "status_code": 200}
+
+
+def published_as(name: str) -> Callable[[T], T]:
+    """Gives a type another name in the OpenAPI document than its class has here."""
+
+    def renamed(kind: T) -> T:
+        kind.__name__ = name
+        return kind
+
+    return renamed
 
 
 LIMIT_PARAMETER = Parameter(
@@ -75,6 +93,7 @@ CURSOR_PARAMETER = Parameter(
     description="`next` of the page before. It is bound to the filters and the sort order it came with.",
     schema={"type": "string", "maxLength": 2000},
 )
+PAGING_PARAMETERS = (LIMIT_PARAMETER, CURSOR_PARAMETER)
 LANG_PARAMETER = Parameter(
     name="lang",
     description="Keep only the labels in this language.",

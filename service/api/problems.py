@@ -1,7 +1,7 @@
-"""The one place where what was raised becomes an answer: problem+json for callers, a page for people."""
+"""The one place where what was raised becomes a response: problem+json for callers, a page for people."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
@@ -9,67 +9,56 @@ from litestar import Request, Response, get
 from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 
-from service.api.operations import Media, operation
+from service import errors
+from service.api.operations import Media, route
 from service.catalogue.validation import Invalid
-from service.errors import (
-    MEDIA_TYPE,
-    BadRequest,
-    MethodNotAllowed,
-    NoRoute,
-    NotFound,
-    Problem,
-    TooLarge,
-    Unprocessable,
-    catalogue,
-    document,
-)
+from service.errors import Problem
 
-_log = logging.getLogger("dday.api")
-_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-def answer(problem: Problem) -> Response[bytes]:
-    return Response(
-        document(problem),
-        status_code=problem.status,
-        headers=problem.headers,
-        media_type=MEDIA_TYPE,
-    )
+log = logging.getLogger(__name__)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def of_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
-    return answer(problem)
+    body = errors.document(problem)
+    return Response(
+        body, status_code=problem.status, headers=problem.headers, media_type=errors.MEDIA_TYPE
+    )
 
 
-def of_invalid(_: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:
-    """The catalogue's rules speak of values; those of a query are refused where it is read (`filtering`)."""
-    return answer(Unprocessable(errors=invalid.faults))
+def of_invalid(request: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:
+    """Answers faults in a body; those in a query are BadParameters where it is read (`service.api.queries`)."""
+    return of_problem(request, errors.Unprocessable(errors=invalid.faults))
 
 
 def of_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """Litestar's own refusals, in our words: its details may quote internals."""
+    """Answers Litestar's own refusals in our words: its details may quote internals."""
+    problem: Problem
     if error.status_code == 404:
-        return answer(NoRoute("No page and no resource of this service has this address."))
-    if error.status_code == 405:
-        return answer(MethodNotAllowed(request.method, allowed((error.headers or {}).get("allow", ""))))
-    if error.status_code == 413:
-        return answer(TooLarge())
-    if error.status_code < 500:
-        return answer(BadRequest())
-    return of_failure(request, error)
+        problem = errors.NoRoute("No page and no resource of this service has this address.")
+    elif error.status_code == 405:
+        problem = errors.MethodNotAllowed(
+            request.method, allowed((error.headers or {}).get("allow", "").split(","))
+        )
+    elif error.status_code == 413:
+        problem = errors.TooLarge()
+    elif error.status_code < 500:
+        problem = errors.BadRequest()
+    else:
+        return of_failure(request, error)
+    return of_problem(request, problem)
 
 
 def of_failure(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """Whatever nobody foresaw: the log gets the stack, the caller does not."""
-    _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
-    return answer(Problem())
+    """Answers what nobody foresaw: the log gets the stack, the caller does not."""
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    return of_problem(request, Problem())
 
 
-def allowed(methods: str) -> str:
-    """The Allow header: HEAD goes wherever GET goes."""
-    found = {method.strip() for method in methods.split(",")}
-    found |= {"HEAD"} if "GET" in found else set()
-    return ", ".join(method for method in _ORDER if method in found)
+def allowed(methods: Iterable[str]) -> str:
+    """Returns the Allow header: HEAD goes wherever GET goes."""
+    taken = {method.strip() for method in methods}
+    taken |= {"HEAD"} if "GET" in taken else set()
+    return ", ".join(method for method in _METHODS if method in taken)
 
 
 HANDLERS: dict[int | type[Exception], Callable[..., Response[Any]]] = {
@@ -91,12 +80,12 @@ _PAGE = """<!doctype html>
 
 @get(
     "/problems/{name:str}",
-    opt=operation("Explain a problem", tag="About", answers={200: Media(type="text/html")}),
+    **route("Explain a problem", tag="About", answers={200: Media(type="text/html")}),
 )
 async def explain(name: FromPath[str]) -> Response[str]:
     """What a problem's `type` points to: what it means and what to do, for a person."""
-    kind = catalogue().get(name)
+    kind = errors.catalogue().get(name)
     if kind is None:
-        raise NotFound("problem", name)
+        raise errors.NotFound("problem", name)
     page = _PAGE.format(title=escape(kind.title), status=kind.status, name=name, advice=escape(kind.advice))
     return Response(page, media_type="text/html")

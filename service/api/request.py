@@ -1,35 +1,86 @@
-"""A request in this service's words: what handlers may ask of it."""
+"""The request as handlers see it: its instant, key, query, body and page, and one effect for an Idempotency-Key."""
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import InternalServerException
+from sqlalchemy import Connection
 
 from service.api import json_body, queries, responses
-from service.api.etags import Precondition
 from service.api.event_edits import Edit
-from service.api.idempotency import Repeats, checked
-from service.api.operations import Operation
+from service.api.operations import LIMIT_PARAMETER, Operation
 from service.api.queries import Pairs
-from service.api.responses import Answer
-from service.api.tokens import Cursors
+from service.api.responses import ApiResponse, Precondition
+from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service
 from service.catalogue.event import Language
-from service.errors import At, BadParameters, Malformed, TooSlow
+from service.errors import At, BadParameters, Conflict, KeyInUse, Malformed, TooSlow
+from service.store import idempotency
 from service.store.api_keys import Key
 from service.store.engine import Work
+from service.store.idempotency import Unanswered
 
+R = TypeVar("R")
 T = TypeVar("T")
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class IdempotentPost(msgspec.Struct, frozen=True, kw_only=True):
+    """A POST and its repetitions, which have one effect and one response. `fingerprint` is that of the request."""
+
+    owner: str
+    key: str
+    fingerprint: bytes
+    now: datetime
+    cipher: ResponseCipher
+
+    def begin(self, c: Connection) -> ApiResponse | Unanswered | None:
+        """Claims the key in this transaction, or returns what came of the request that claimed it before."""
+        before = idempotency.begin(c, self.owner, self.key, self.fingerprint, now=self.now)
+        if before is None or isinstance(before, Unanswered):
+            return before
+        body = self.cipher.decrypt(before.body, owner=self.owner)
+        if body is None:
+            raise Conflict("The answer to this Idempotency-Key was sealed with a secret key that is gone.")
+        return ApiResponse(status=before.status, body=body, headers=dict(before.headers))
+
+    def note(self, c: Connection, note: str) -> None:
+        """Stores what was begun in this transaction and will be answered in a later one."""
+        idempotency.note(c, self.owner, self.key, note)
+
+    def finish(self, c: Connection, response: ApiResponse) -> None:
+        """Stores the response, encrypted: some show a secret once."""
+        headers = tuple(response.headers.items())
+        body = self.cipher.encrypt(response.body, owner=self.owner)
+        idempotency.finish(c, self.owner, self.key, status=response.status, headers=headers, body=body)
+
+    def once(self, work: Work[ApiResponse]) -> Work[ApiResponse]:
+        """Returns `work` with its response stored in the same transaction."""
+
+        def unit(c: Connection) -> ApiResponse:
+            before = self.begin(c)
+            if isinstance(before, Unanswered):
+                raise KeyInUse
+            if before is not None:
+                return before
+            response = work(c)
+            self.finish(c, response)
+            return response
+
+        return unit
 
 
 class Call(Request[None, Key, State]):
-    """`app.state` carries the service; the middleware has left the checked query and the key."""
+    """`app.state` carries the service; the middleware has left the checked query and the key in the scope."""
 
     @property
     def service(self) -> Service:
@@ -39,10 +90,10 @@ class Call(Request[None, Key, State]):
     @property
     def now(self) -> datetime:
         """The instant of this request, one for all that it does."""
-        kept: dict[str, Any] = self.scope["state"]
-        if "now" not in kept:
-            kept["now"] = self.service.clock.now()
-        now: datetime = kept["now"]
+        state = self.scope["state"]
+        if "now" not in state:
+            state["now"] = self.service.clock.now()
+        now: datetime = state["now"]
         return now
 
     @property
@@ -52,24 +103,23 @@ class Call(Request[None, Key, State]):
 
     @property
     def key(self) -> Key:
-        """The key of an operation that has a scope."""
+        """The API key; only operations that have a scope have one."""
         key: Key = self.scope["auth"]
         return key
 
     @property
+    def owner(self) -> str | None:
+        """Whose webhooks and saved feeds this key may see; None for the operator, who sees all."""
+        return None if "admin" in self.key.scopes else self.key.id
+
+    @property
     def limit(self) -> int:
-        return queries.whole(self.pairs, "limit", default=50, most=200)
+        return queries.whole(self.pairs, LIMIT_PARAMETER)
 
     @property
     def lang(self) -> Language | None:
-        match queries.value(self.pairs, "lang"):
-            case None:
-                return None
-            case "ko":
-                return "ko"
-            case "en":
-                return "en"
-        raise BadParameters(errors=[At(detail="It must be ko or en.", parameter="lang")])
+        lang = queries.value(self.pairs, "lang")
+        return None if lang is None else queries.choice(lang, LANGUAGES, name="lang", words="ko or en")
 
     @property
     def cause(self) -> str:
@@ -81,25 +131,46 @@ class Call(Request[None, Key, State]):
             raise BadParameters(errors=[At(detail="It must have 1 to 200 characters.", parameter="cause")])
         return cause
 
-    def _after(self, kind: type[T]) -> T | None:
-        """The position that the cursor of this request stands for."""
-        cursor = queries.value(self.pairs, "cursor")
-        if cursor is None:
-            return None
-        cursors: Cursors = self.app.state.cursors
-        return cursors.read(cursor, kind, bound_to=self._list)
+    @property
+    def precondition(self) -> Precondition:
+        headers = self.headers
+        return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+
+    def edit(self, identifier: str, derived: Mapping[str, Any] | None = None) -> Edit:
+        """Returns the change to one thing that this request asks for."""
+        return Edit(
+            id=identifier,
+            derived=derived or {},
+            now=self.now,
+            cause=self.cause,
+            precondition=self.precondition,
+        )
 
     def paging(self, kind: type[T]) -> tuple[int, T | None]:
-        """`limit`, and the place that `cursor` stands for; what is wrong with either is told together."""
+        """Returns `limit`, and the position that `cursor` stands for. Faults of both are raised together."""
         limit, after = queries.together(lambda: self.limit, lambda: self._after(kind))
         return limit, after
 
+    def _after(self, kind: type[T]) -> T | None:
+        cursor = queries.value(self.pairs, "cursor")
+        return None if cursor is None else self._cursors.read(cursor, kind, bound_to=self._list)
+
     def cursor(self, position: object | None) -> str | None:
-        """The cursor for the page after this one."""
-        if position is None:
-            return None
+        """Returns the cursor for the page that begins after this position; None where there is no such page."""
+        return None if position is None else self._cursors.write(position, bound_to=self._list)
+
+    def page(
+        self, rows: Sequence[R], show: Callable[[R], object], *, position: Callable[[R], object]
+    ) -> ApiResponse:
+        """Returns the page of rows read with one more than `limit`, which says that another page follows."""
+        shown = rows[: self.limit]
+        following = position(shown[-1]) if len(rows) > len(shown) else None
+        return responses.page((msgspec.json.encode(show(row)) for row in shown), self.cursor(following))
+
+    @property
+    def _cursors(self) -> Cursors:
         cursors: Cursors = self.app.state.cursors
-        return cursors.write(position, bound_to=self._list)
+        return cursors
 
     @property
     def _list(self) -> str:
@@ -107,82 +178,70 @@ class Call(Request[None, Key, State]):
         chosen = sorted(pair for pair in self.pairs if pair[0] not in ("cursor", "limit", "lang"))
         return msgspec.json.encode((self.scope["path"], chosen)).decode()
 
-    def edit(self, identifier: str, derived: Mapping[str, Any] | None = None) -> Edit:
-        """The change to one thing that this request asks for."""
-        headers = self.headers
-        asked = Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
-        return Edit(id=identifier, derived=derived or {}, now=self.now, cause=self.cause, precondition=asked)
-
     async def json(self) -> Any:
-        """The body, read strictly, before it is anything."""
-        raw = await self._raw()
+        """Returns the body as a JSON value, read strictly (`service.api.json_body`)."""
+        raw = await self._received()
+        self.scope["state"]["body"] = raw
         if len(raw) <= json_body.SMALL:
             return json_body.parse(raw)
         # Megabytes of brackets take long to walk; others are answered meanwhile.
         return await asyncio.to_thread(json_body.parse, raw)
 
-    async def read(self, kind: type[T]) -> T:
-        """The body as `kind`."""
+    async def body_as(self, kind: type[T]) -> T:
         return json_body.convert(await self.json(), kind)
 
-    async def read_if_sent(self, kind: type[T]) -> T:
-        """The body as `kind`; no body at all is an empty object."""
+    async def optional_body_as(self, kind: type[T]) -> T:
+        """Returns the body as `kind`; no body at all is an empty object."""
         headers = self.headers
         if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
             return json_body.convert({}, kind)
-        return await self.read(kind)
+        return await self.body_as(kind)
 
-    async def _raw(self) -> bytes:
+    async def _received(self) -> bytes:
         json_body.check_content_type(self.headers.get("content-type"))
-        promised: Operation = self.route_handler.opt["operation"]
-        announced = self.headers.get("content-length", "")
-        json_body.check_length(int(announced[:19]) if announced[:19].isdecimal() else 0, promised.body_limit)
+        operation: Operation = self.route_handler.opt["operation"]
+        announced = self.headers.get("content-length", "")[:19]
+        json_body.check_length(int(announced) if announced.isdecimal() else 0, operation.body_limit)
+        received = bytearray()
         try:
             async with asyncio.timeout(json_body.SECONDS):
-                body = await self._received(promised.body_limit)
+                async for chunk in self.stream():
+                    received += chunk
+                    json_body.check_length(len(received), operation.body_limit)
         except TimeoutError:
             raise TooSlow from None
         except InternalServerException:
             raise Malformed("The body breaks off, or its chunks are not framed as HTTP asks.") from None
-        self.scope["state"]["body"] = body
-        return body
-
-    async def _received(self, limit: int) -> bytes:
-        received = bytearray()
-        async for chunk in self.stream():
-            received += chunk
-            json_body.check_length(len(received), limit)
         return bytes(received)
 
-    def shown(self, answer: Answer) -> Response[bytes]:
-        """A read's answer: 304 if the caller has it already."""
-        return responses.sent(answer, held=self.headers.get("if-none-match"))
+    def shown(self, response: ApiResponse) -> Response[bytes]:
+        """Returns the response to a read: 304 if the caller has it already."""
+        return responses.sent(response, held=self.headers.get("if-none-match"))
 
-    async def write(self, work: Work[Answer]) -> Response[bytes]:
-        """Do `work` in one transaction; a POST with an Idempotency-Key once for all its repetitions."""
-        repeats = self.repeats
-        return responses.sent(await self.service.store.awrite(repeats.once(work) if repeats else work))
+    async def read(self, work: Work[ApiResponse]) -> Response[bytes]:
+        """Answers with what `work` reads in one snapshot."""
+        return self.shown(await self.service.store.aread(work))
+
+    async def write(self, work: Work[ApiResponse]) -> Response[bytes]:
+        """Does `work` in one transaction; for a POST with an Idempotency-Key, once for all its repetitions."""
+        post = self.idempotent_post
+        return responses.sent(await self.service.store.awrite(post.once(work) if post else work))
 
     @property
-    def repeats(self) -> Repeats | None:
-        """What makes this request and its repetitions one; None for a request that is not to be repeated.
-
-        The body has been read.
-        """
+    def idempotent_post(self) -> IdempotentPost | None:
+        """This request and its repetitions; None without an Idempotency-Key. The body has been read before."""
         key = self.headers.get("idempotency-key")
         if key is None or self.method != "POST":
             return None
-        return Repeats(
-            owner=self.key.id,
-            key=checked(key),
-            fingerprint=self._fingerprint,
-            now=self.now,
-            box=self.app.state.box,
-        )
-
-    @property
-    def _fingerprint(self) -> bytes:
-        """What makes two requests the same one."""
+        if not _KEY.fullmatch(key):
+            fault = At(detail="It must be 1 to 255 visible ASCII characters.", parameter="Idempotency-Key")
+            raise BadParameters(errors=[fault])
         scope = self.scope
         target = f"{self.method} {scope['path']}?".encode() + scope["query_string"]
-        return sha256(target + b"\n" + scope["state"].get("body", b"")).digest()
+        return IdempotentPost(
+            owner=self.key.id,
+            key=key,
+            fingerprint=sha256(target + b"\n" + scope["state"].get("body", b"")).digest(),
+            now=self.now,
+            cipher=self.app.state.cipher,
+        )

@@ -1,18 +1,26 @@
-"""Answers as bytes. Stored documents are joined, not decoded and encoded: 75 µs for 50 events, not 211."""
+"""Responses as bytes, with their entity tags. Stored documents are joined, not decoded and encoded again: a
+page of 50 events takes 75 µs instead of 211.
 
+A tag (RFC 9110 sections 8.8.3 and 13) is `"<revision>.<seq>.<hash of the body>"` for one thing and `"<hash>"`
+for a list. Reads compare the whole tag. Writes compare revision and seq only: a phase that moved on with the
+clock, or another language of the labels, is no reason to refuse a write.
+"""
+
+import re
 from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 import msgspec
 from litestar import Response
 
-from service.api import etags
-from service.api.etags import Version
 from service.catalogue import view
 from service.catalogue.event import Language
+from service.errors import AlreadyExists, PreconditionFailed
 
 T = TypeVar("T")
 JSON = "application/json"
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,45 +30,95 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, forbid_unknown
     next: str | None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a unit of work has to say, so that it can be stored beside its effect and said again."""
+class ApiResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """What a unit of work answers: plain data, so that it can be stored beside its effect and sent again."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = {}
 
 
-def item(body: bytes, version: Version, *, status: int = 200, lang: Language | None = None) -> Answer:
-    """One thing, with the tag that If-Match takes."""
+NO_CONTENT = ApiResponse(status=204)
+
+
+class StoredVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which version of a thing is stored."""
+
+    revision: int
+    seq: int = 0
+
+
+class Precondition(msgspec.Struct, frozen=True, kw_only=True):
+    """If-Match and If-None-Match of a write."""
+
+    match: str | None = None
+    none_match: str | None = None
+
+    def check(self, current: StoredVersion | None) -> None:
+        """Raises PreconditionFailed unless `current` (None: nothing is stored) is what the caller means."""
+        if self.match is not None and not _names(self.match, current, weak=False):
+            named = "another version than the stored one" if current else "a version, and nothing is stored"
+            raise PreconditionFailed(f"If-Match names {named}.")
+        if self.none_match is not None and _names(self.none_match, current, weak=True):
+            if self.none_match.strip() == "*":
+                raise AlreadyExists("If-None-Match: * asks for something new, and this exists already.")
+            raise PreconditionFailed("If-None-Match excludes the version that is stored.")
+
+
+def item(
+    body: bytes, version: StoredVersion, *, status: int = 200, lang: Language | None = None
+) -> ApiResponse:
+    """Returns one thing, with the tag that If-Match takes."""
     body = body if lang is None else view.with_language(body, lang)
-    return Answer(status=status, body=body, headers={"etag": etags.of_version(version, body)})
+    return ApiResponse(status=status, body=body, headers={"etag": etag_of_version(version, body)})
 
 
-def page(bodies: Iterable[bytes], following: str | None, *, lang: Language | None = None) -> Answer:
-    """One page of a list, with its tag."""
+def page(bodies: Iterable[bytes], following: str | None, *, lang: Language | None = None) -> ApiResponse:
+    """Returns one page of a list, with its tag. `following` is the cursor of the next one."""
     body = b'{"items":[' + b",".join(bodies) + b'],"next":' + msgspec.json.encode(following) + b"}"
     return tagged(body if lang is None else view.with_language(body, lang))
 
 
-def located(answer: Answer, location: str) -> Answer:
-    """The answer to a creation: where the new thing is."""
-    return msgspec.structs.replace(answer, headers={**answer.headers, "location": location})
+def located(response: ApiResponse, location: str) -> ApiResponse:
+    """Returns the response to a creation, which says where the new thing is."""
+    return msgspec.structs.replace(response, headers={**response.headers, "location": location})
 
 
-def tagged(body: bytes) -> Answer:
-    return Answer(body=body, headers={"etag": etags.of_bytes(body)})
+def tagged(body: bytes) -> ApiResponse:
+    return ApiResponse(body=body, headers={"etag": etag_of(body)})
 
 
-def value(thing: Any, *, status: int = 200) -> Answer:
-    return Answer(status=status, body=msgspec.json.encode(thing))
+def value(thing: Any, *, status: int = 200) -> ApiResponse:
+    return ApiResponse(status=status, body=msgspec.json.encode(thing))
 
 
-NOTHING = Answer(status=204)
+def sent(response: ApiResponse, *, held: str | None = None) -> Response[bytes]:
+    """Returns what Litestar sends: a 304 if `held`, the caller's If-None-Match, names this response's tag."""
+    headers = dict(response.headers)
+    if response.status == 200 and "etag" in headers and holds(held, headers["etag"]):
+        return Response(b"", status_code=304, headers=headers, media_type=JSON)
+    return Response(response.body, status_code=response.status, headers=headers, media_type=JSON)
 
 
-def sent(answer: Answer, *, held: str | None = None) -> Response[bytes]:
-    """As a response; 304 without a body if `held` (the caller's If-None-Match) names this answer's tag."""
-    etag = answer.headers.get("etag")
-    if held is not None and etag is not None and answer.status == 200 and etags.none_match(held, etag):
-        return Response(b"", status_code=304, headers=dict(answer.headers), media_type=JSON)
-    return Response(answer.body, status_code=answer.status, headers=dict(answer.headers), media_type=JSON)
+def etag_of(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+def etag_of_version(version: StoredVersion, body: bytes) -> str:
+    return f'"{version.revision}.{version.seq}.{sha256(body).hexdigest()[:24]}"'
+
+
+def holds(none_match: str | None, etag: str) -> bool:
+    """Whether If-None-Match names this tag, by weak comparison: the caller's copy is this one."""
+    if none_match is None:
+        return False
+    return none_match.strip() == "*" or etag.strip('"') in (tag for _, tag in _TAG.findall(none_match))
+
+
+def _names(header: str, current: StoredVersion | None, *, weak: bool) -> bool:
+    if current is None:
+        return False
+    if header.strip() == "*":
+        return True
+    version = f"{current.revision}.{current.seq}."
+    return any(tag.startswith(version) and (weak or not marked) for marked, tag in _TAG.findall(header))

@@ -1,7 +1,6 @@
-"""Opaque things handed out and taken back: list cursors, change tokens, sealed answers."""
+"""Opaque texts that callers keep for the service: list cursors and change tokens; and stored responses, encrypted."""
 
 import base64
-import binascii
 import hmac
 import re
 from hashlib import sha256
@@ -22,37 +21,41 @@ class Cursors:
     """Cursors signed with the service's key and bound to the list they belong to."""
 
     def __init__(self, secret: bytes) -> None:
-        self._key = derived(secret, "cursors")
+        self._key = _derived(secret, "cursors")
 
     def write(self, position: object, *, bound_to: str) -> str:
         payload = msgspec.msgpack.encode(position)
-        return _text(self._mac(payload, bound_to) + payload)
+        return _base64(self._mac(payload, bound_to) + payload)
 
     def read(self, cursor: str, kind: type[T], *, bound_to: str) -> T:
-        raw = _bytes(cursor)
+        """Returns the position. Raises BadParameters for a text that is no cursor of this list."""
+        raw = _decoded(cursor)
         mac, payload = raw[:_MAC], raw[_MAC:]
-        # Decoding comes second: only bytes we signed are worth reading.
-        if not hmac.compare_digest(mac, self._mac(payload, bound_to)):
-            detail = "Not a cursor of this list with these filters. Take `next` of the page before."
-            raise BadParameters(errors=[At(detail=detail, parameter="cursor")])
-        return msgspec.msgpack.decode(payload, type=kind)
+        try:
+            # Only bytes we signed are worth decoding; an earlier version may have written another form.
+            if hmac.compare_digest(mac, self._mac(payload, bound_to)):
+                return msgspec.msgpack.decode(payload, type=kind)
+        except msgspec.DecodeError:
+            pass
+        detail = "Not a cursor of this list with these filters. Take `next` of the page before."
+        raise BadParameters(errors=[At(detail=detail, parameter="cursor")])
 
     def _mac(self, payload: bytes, bound_to: str) -> bytes:
         return hmac.digest(self._key, bound_to.encode() + b"\0" + payload, "sha256")[:_MAC]
 
 
-class Box:
-    """Keeps answers that may hold a secret (a new key, a signing secret) unreadable in the database."""
+class ResponseCipher:
+    """Keeps responses that may hold a secret (a new key, a signing secret) unreadable in the database."""
 
     def __init__(self, secret: bytes) -> None:
-        self._cipher = AESGCM(derived(secret, "answers"))
+        self._cipher = AESGCM(_derived(secret, "answers"))
 
-    def seal(self, answer: bytes, *, owner: str) -> bytes:
+    def encrypt(self, body: bytes, *, owner: str) -> bytes:
         nonce = urandom(12)
-        return nonce + self._cipher.encrypt(nonce, answer, owner.encode())
+        return nonce + self._cipher.encrypt(nonce, body, owner.encode())
 
-    def open(self, sealed: bytes, *, owner: str) -> bytes | None:
-        """None if it was sealed with another key."""
+    def decrypt(self, sealed: bytes, *, owner: str) -> bytes | None:
+        """Returns None for what was encrypted with another key or for another owner."""
         try:
             return self._cipher.decrypt(sealed[:12], sealed[12:], owner.encode())
         except InvalidTag:
@@ -60,17 +63,17 @@ class Box:
 
 
 def change_token(instance: str, seq: int) -> str:
-    """Where a reader of `/v1/changes` is in the log of one database."""
+    """Returns the token for the place `seq` in the log of the database `instance`."""
     plain = f"{instance}.{seq}"
-    return _text(f"{plain}.{_check(plain)}".encode())
+    return _base64(f"{plain}.{_checksum(plain)}".encode())
 
 
 def change_seq(token: str, *, instance: str, head: int) -> int:
-    """The seq a token stands for. Another database's token, or one ahead of us, is 410: start over."""
+    """Returns the place a token stands for. Raises TokenExpired for another database's, and one beyond `head`."""
     found = re.fullmatch(
-        r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{8})", _bytes(token).decode("latin-1")
+        r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{8})", _decoded(token).decode("latin-1")
     )
-    if found is None or _check(f"{found[1]}.{found[2]}") != found[3]:
+    if found is None or _checksum(f"{found[1]}.{found[2]}") != found[3]:
         raise BadParameters(errors=[At(detail="Not a token of /v1/changes.", parameter="since")])
     if found[1] != instance:
         raise TokenExpired("The token is from another database.")
@@ -79,22 +82,22 @@ def change_seq(token: str, *, instance: str, head: int) -> int:
     return int(found[2])
 
 
-def derived(secret: bytes, purpose: str) -> bytes:
+def _derived(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, f"dday {purpose}".encode(), "sha256")
 
 
-def _check(text: str) -> str:
+def _checksum(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:8]
 
 
-def _text(raw: bytes) -> str:
+def _base64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _bytes(text: str) -> bytes:
-    """b"" for what is not base64, and for a spelling that we would not have written ourselves."""
+def _decoded(text: str) -> bytes:
+    """Returns b"" for what is not base64, and for a spelling that `_base64` would not have written."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         return b""
-    return raw if _text(raw) == text else b""
+    return raw if _base64(raw) == text else b""

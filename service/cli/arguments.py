@@ -7,8 +7,7 @@ import msgspec
 
 from service.catalogue.filters import FilterBody, parse_filters
 from service.catalogue.validation import Invalid
-from service.cli.console import Misused
-from service.cli.receiver import KOREA
+from service.cli.console import KOREA, Misused
 from service.reminders import offsets
 from service.reminders.webhook import Anchor, Change, Rule
 

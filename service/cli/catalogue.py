@@ -7,7 +7,16 @@ import rich_click as click
 from service import seed_loader
 from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
 from service.catalogue.seeds import check as check_seeds
-from service.cli.console import DATABASE, Misused, Refused, counted, err, out, settings_flags, show_json
+from service.cli.console import (
+    CommandFailed,
+    Misused,
+    as_json_flag,
+    counted,
+    err,
+    out,
+    settings_flags,
+    show_json,
+)
 from service.clock_sync import steady
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store.engine import Store
@@ -20,7 +29,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option(
     "--articles", type=FOLDER, help="Compare every quote with the article it is from, letter for letter."
 )
-@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+@as_json_flag
 def check(folder: Path, articles: Path | None, as_json: bool) -> None:
     """Check the seeds in FOLDER, or those of this version: form, references, evidence and quotes.
 
@@ -54,8 +63,8 @@ def _tell(report: Report, folder: Path, *, compared: bool) -> None:
 
 @click.command()
 @click.argument("folder", type=FOLDER, default=BUNDLED_SEEDS)
-@click.option("--json", "as_json", is_flag=True, help="For a machine.")
-@settings_flags(*DATABASE)
+@as_json_flag
+@settings_flags("database_url")
 def seed(settings: Settings, folder: Path, as_json: bool) -> None:
     """Load the seeds in FOLDER into the database; what is there already, unchanged, makes no revision.
 
@@ -79,7 +88,9 @@ def parsed(folder: Path) -> Seeds:
         return parse(_files(folder))
     except BadSeeds as bad:
         faults = "\n".join(str(fault) for fault in bad.faults[:20])
-        raise Refused(f"The seeds in {folder} have {counted(len(bad.faults), 'fault')}:\n{faults}") from None
+        raise CommandFailed(
+            f"The seeds in {folder} have {counted(len(bad.faults), 'fault')}:\n{faults}"
+        ) from None
 
 
 def _files(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from service.cli.console import err, out
 from service.cli.receiver import Receiver
 from service.cli.replay import Tally
 from service.cli.simulation import Season, replaying, season, subscribe
+from service.settings import Settings
 from service.store import events
 
 START, END = day("2025-08-01"), day("2026-01-02")
@@ -27,7 +28,10 @@ MOVED, MOVED_ON, NEW_DAY = "comeup-2025", day("2025-11-20"), "2025-12-11"
 
 @click.command()
 @click.option(
-    "--port", type=click.IntRange(1, 65_535), show_default="8000, or a free one", help="Where it serves."
+    "--port",
+    type=click.IntRange(1, 65_535),
+    show_default=f"{Settings().port}, or a free one",
+    help="Where it serves.",
 )
 @click.option(
     "--seconds", type=click.IntRange(1, 3600), default=60, show_default=True, help="How long it takes."
@@ -39,7 +43,7 @@ def demo(port: int | None, seconds: int, stay: bool) -> None:
     Everything is real but the clock. Your database is not touched.
     """
     logs.configure("warning")
-    port = port or server.free_port("127.0.0.1", wanted=8000)
+    port = port or server.free_port("127.0.0.1", wanted=Settings().port)
     server.refuse_taken_port("127.0.0.1", port)
     tally, secret = Tally(as_json=False), list[str]()
     with (

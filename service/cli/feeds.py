@@ -6,7 +6,7 @@ import msgspec
 import rich_click as click
 
 from service.cli.arguments import filter_of, pair
-from service.cli.console import err, out, show_json, show_table
+from service.cli.console import err, filter_options, out, show_json, show_table
 from service.cli.remote import Api, on_service, path_of
 
 ROUTE = "/v1/saved-feeds"
@@ -52,9 +52,7 @@ def list_(api: Api, as_json: bool) -> None:
 @feeds.command()
 @click.argument("name")
 @click.option("--lang", type=click.Choice(("ko", "en")), default="ko", show_default=True)
-@click.option(
-    "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Such as tag=ai; may be repeated."
-)
+@filter_options
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="Such as windows=bar; may be repeated."
 )

@@ -7,7 +7,7 @@ import yaml
 from feeds.read_lines import MOST_BYTES
 from service.catalogue import dates
 from service.catalogue.event import Event
-from service.cli.console import Misused, Refused, counted, err, show_json
+from service.cli.console import CommandFailed, Misused, as_json_flag, counted, err, show_json
 from service.importers import foreign
 from service.importers.drafts import Drafts
 
@@ -20,7 +20,7 @@ HEADER = """\
 @click.command(name="import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--timezone", default="Asia/Seoul", show_default=True, help="For times that name no zone.")
-@click.option("--json", "as_json", is_flag=True, help="For a machine.")
+@as_json_flag
 def import_(file: str, timezone: str, as_json: bool) -> None:
     """Read FILE, an iCalendar of whatever origin (- for stdin), and print it as drafts of seeds.
 
@@ -34,7 +34,7 @@ def import_(file: str, timezone: str, as_json: bool) -> None:
         with click.open_file(file, "rb") as source:
             found = foreign.drafts(source.read(MOST_BYTES + 1), timezone=timezone)
     except foreign.NotRead as error:
-        raise Refused(f"{file}: {error}") from None
+        raise CommandFailed(f"{file}: {error}") from None
     if as_json:
         show_json(found)
     elif found.events:

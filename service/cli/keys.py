@@ -7,7 +7,7 @@ from typing import TypeVar
 import rich_click as click
 from sqlalchemy import Connection
 
-from service.cli.console import DATABASE, Misused, err, out, settings_flags, show_json, show_table
+from service.cli.console import Misused, as_json_flag, err, out, settings_flags, show_json, show_table
 from service.clock_sync import steady
 from service.settings import Settings
 from service.store import api_keys as key_store
@@ -28,8 +28,8 @@ def keys() -> None:
     "--scope", "scopes", type=click.Choice(SCOPES), multiple=True, required=True, help="May be repeated."
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. [default: never]")
-@click.option("--json", "as_json", is_flag=True, help="For a machine.")
-@settings_flags(*DATABASE)
+@as_json_flag
+@settings_flags("database_url")
 def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a key for NAME and show it, once."""
     if not name.strip():
@@ -49,8 +49,8 @@ def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | N
 
 
 @keys.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="For a machine.")
-@settings_flags(*DATABASE)
+@as_json_flag
+@settings_flags("database_url")
 def list_(settings: Settings, as_json: bool) -> None:
     """Show every key, revoked and expired ones too; never the secret part."""
     found, now = _in_store(settings, lambda c, _: key_store.listed(c))
@@ -66,7 +66,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @keys.command()
 @click.argument("key_id")
-@settings_flags(*DATABASE)
+@settings_flags("database_url")
 def revoke(settings: Settings, key_id: str) -> None:
     """Make the key KEY_ID invalid, at once and for good, and switch off the webhooks it made."""
     done, _ = _in_store(settings, lambda c, now: key_store.revoke(c, key_id, now=now))

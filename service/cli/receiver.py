@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
-from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.markup import escape
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from service.catalogue.event import Text
+from service.cli.console import countdown, korean_time
 
 BODY_LIMIT = 1 << 20
 
@@ -135,7 +135,6 @@ class Receiver:
 
 
 # FOLDED service/cli/arrivals.py: What a person sees of a message that arrived (one line), and what a machine does (one object).
-KOREA = ZoneInfo("Asia/Seoul")
 # What a body can be that is no message: not JSON or another JSON, not UTF-8, nested without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -203,7 +202,7 @@ def line(arrival: Arrival) -> str:
     except UNREADABLE:
         return f"{seal}  {escape(arrival.body[:200].decode(errors='replace'))}"
     sent = _sent(arrival)
-    at = f"{sent.astimezone(KOREA):%Y-%m-%d %H:%M}  " if sent else ""
+    at = f"{korean_time(sent)}  " if sent else ""
     return f"{at}{seal}  {_what(message)}"
 
 
@@ -226,10 +225,3 @@ def _what(message: Message) -> str:
     late = f" [yellow]{reminder.late_seconds} s late[/]" if reminder.late_seconds else ""
     before = escape(f"{countdown(reminder.before):>5}")
     return f"[bold]{before}[/] {escape(f'{reminder.anchor:<6}')}{late} {name}  {when}"
-
-
-def countdown(before: str) -> str:
-    """`P7D` is D-7, `PT0S` D-day; other lengths of time stay as they are."""
-    if days := re.fullmatch(r"P([0-9]{1,4})D", before):
-        return f"D-{days[1]}" if int(days[1]) else "D-day"
-    return "D-day" if before == "PT0S" else f"-{before}"

@@ -8,7 +8,7 @@ from rich.progress import Progress
 
 from service import server
 from service.cli.arguments import COUNTDOWN, day, filter_of, rules_of
-from service.cli.console import Misused, Refused, err, out, show_json
+from service.cli.console import CommandFailed, Misused, err, filter_options, out, show_json
 from service.cli.receiver import Arrival, Receiver, for_machine, line
 from service.cli.simulation import Season, replaying, season, subscribe
 
@@ -32,7 +32,7 @@ class Tally:
     def verdict(self) -> None:
         """The sum in a sentence; exit code 1 where a signature was wrong."""
         if self.unverified:
-            raise Refused(f"{self.unverified} of {self.arrived} messages could not be verified.")
+            raise CommandFailed(f"{self.unverified} of {self.arrived} messages could not be verified.")
         sum = f"{self.arrived} messages, each verified by the standardwebhooks library."
         err.print(sum if self.arrived else "There was nothing to send.")
 
@@ -45,9 +45,7 @@ class Tally:
 @click.option(
     "--remind", multiple=True, metavar="ANCHOR:BEFORE", help="[default: D-7, D-1 and D-day of everything]"
 )
-@click.option(
-    "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Such as tag=ai; may be repeated."
-)
+@filter_options
 @click.option(
     "--seeds", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another folder."
 )

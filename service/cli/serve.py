@@ -1,4 +1,4 @@
-"""`dday serve`: the service, until SIGTERM or Ctrl-C. Reminders are planned and sent by a child, `dday deliver`."""
+"""`dday serve`: serves until SIGTERM or Ctrl-C; its child, `dday deliver`, plans and sends reminders."""
 
 import logging
 from importlib.metadata import version

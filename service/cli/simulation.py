@@ -33,7 +33,7 @@ class Season(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def season(start: datetime, *, seeds: Path | None = None, port: int = 8000) -> Iterator[Season]:
+def season(start: datetime, *, seeds: Path | None = None, port: int = Settings().port) -> Iterator[Season]:
     """The service with the seeds loaded at `start`. Whoever serves it closes it; else `with` does."""
     clock = SimulatedClock(start)
     with TemporaryDirectory(prefix="dday-", ignore_cleanup_errors=True) as folder:

@@ -8,8 +8,17 @@ import msgspec
 import rich_click as click
 
 from service.cli.arguments import filter_of, rules_of
-from service.cli.console import Misused, Refused, err, out, show_json, show_table
-from service.cli.receiver import KOREA, countdown
+from service.cli.console import (
+    CommandFailed,
+    Misused,
+    countdown,
+    err,
+    filter_options,
+    korean_time,
+    out,
+    show_json,
+    show_table,
+)
 from service.cli.remote import Api, on_service, path_of
 from service.reminders.preview import Upcoming
 from service.reminders.webhook import Change, Format, Signing, WebhookView
@@ -64,9 +73,7 @@ def list_(api: Api, as_json: bool) -> None:
 @click.option("--lang", type=click.Choice(("ko", "en")), default="ko", show_default=True)
 @click.option("--remind", multiple=True, metavar="ANCHOR:BEFORE", help="Such as closes:P7D; may be repeated.")
 @click.option("--on", "changes", multiple=True, type=click.Choice(get_args(Change)), help="Changes to tell.")
-@click.option(
-    "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="Such as tag=ai; may be repeated."
-)
+@filter_options
 @click.option("--timezone", default="Asia/Seoul", show_default=True)
 @click.option("--remind-at", default="09:00", show_default=True, help="For days without a time.")
 @click.option("--sign", "signing", multiple=True, type=click.Choice(get_args(Signing)), default=("v1",))
@@ -134,7 +141,7 @@ def test(api: Api, as_json: bool, webhook: str, event: str | None) -> None:
         said = f"{attempt.outcome}, status {attempt.status}" if attempt.status else str(attempt.outcome)
         out.print(f"{said}, {attempt.latency_ms} ms", markup=False)
     if attempt.outcome != "2xx":
-        raise Refused("The receiver did not take it.")
+        raise CommandFailed("The receiver did not take it.")
 
 
 @webhooks.command()
@@ -148,7 +155,9 @@ def upcoming(api: Api, as_json: bool, webhook: str, days: int) -> None:
         show_json(api.get(path, msgspec.Raw, days=days))
         return
     preview = api.get(path, Upcoming, days=days)
-    rows = [(_local(i.due_at), countdown(i.before), i.anchor, i.event, i.delivery) for i in preview.items]
+    rows = [
+        (korean_time(i.due_at), countdown(i.before), i.anchor, i.event, i.delivery) for i in preview.items
+    ]
     show_table(
         ("due (KST)", "", "anchor", "event", "delivery"), rows, empty=f"Nothing in the next {days} days."
     )
@@ -173,7 +182,7 @@ def deliveries(
         show_json(api.every(path, msgspec.Raw, state=state, type=kind, since=since))
         return
     found = api.every(path, Delivery, state=state, type=kind, since=since)
-    rows = [(d.id, _state(d), d.type, d.event, _local(d.due_at), _last(d)) for d in found]
+    rows = [(d.id, _state(d), d.type, d.event, korean_time(d.due_at), _last(d)) for d in found]
     show_table(("id", "state", "type", "event", "due (KST)", "last attempt"), rows, empty="Nothing yet.")
 
 
@@ -205,10 +214,6 @@ def _again(answer: bytes) -> str:
     """What a redelivery comes to: of a span of time, how many."""
     count = msgspec.json.decode(answer, type=Requeued).redelivered
     return "It will be sent again." if count is None else f"To be sent again: {count}."
-
-
-def _local(instant: datetime | None) -> str:
-    return f"{instant.astimezone(KOREA):%Y-%m-%d %H:%M}" if instant else ""
 
 
 def _state(delivery: Delivery) -> str:

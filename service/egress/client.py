@@ -47,7 +47,7 @@ class Egress:
         self,
         policy: Policy,
         *,
-        deadline: float = 15.0,
+        deadline: float,
         tls: ssl.SSLContext | None = None,
         look_up: LookUp | None = None,
     ) -> None:

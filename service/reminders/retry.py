@@ -7,9 +7,6 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-SCHEDULE = tuple(
-    timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
-)
 SPREAD = 0.2
 # A receiver that asks for more time than the reminder has left is tried once more while that is still of use.
 LAST_CHANCE = timedelta(seconds=30)
@@ -93,7 +90,7 @@ def judge(
     now: datetime,
     valid_until: datetime,
     chance: float,
-    schedule: tuple[timedelta, ...] = SCHEDULE,
+    schedule: tuple[timedelta, ...],
 ) -> Verdict:
     """Returns what follows an answer, given that `tries` results were recorded before it.
 

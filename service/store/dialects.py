@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from service.errors import StorageFull, Unavailable
+from service.errors import OperatorError, StorageFull, Unavailable
 
 BUSY_TIMEOUT_MS = 5000
 # A listing takes milliseconds; what takes longer than this is a mistake and must not hold a connection.
@@ -46,8 +46,10 @@ UNSYNCED = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"})
 DEADLOCKS = frozenset({"40001", "40P01"})
 
 
-class BadDatabaseUrl(ValueError):
+class BadDatabaseUrl(OperatorError):
     """DDAY_DATABASE_URL cannot be used; the message says why."""
+
+    exit_code = 2
 
 
 def file(url: str) -> Path | None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
+from service.errors import OperatorError
+
 # Any constant will do; it must only differ from the locks of other programs in the same database.
 CATALOGUE_LOCK = 0x44646179_0001
 MIGRATION_LOCK = 0x44646179_0002
@@ -17,7 +19,7 @@ WRITE_PATIENCE = 5.0
 REMOTE_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "fuse.sshfs", "ceph"})
 
 
-class StoreBusy(RuntimeError):
+class StoreBusy(OperatorError):
     """Another process holds what this one needs; the message is a sentence for the operator."""
 
 

@@ -1,11 +1,16 @@
 """The log is one JSON object a line, with what the caller added."""
 
 import logging
+import re
 import sys
+from pathlib import Path
 
 import msgspec
 
+import service
 from service.logs import PLAIN, JsonLines, PlainLines
+
+LOGGER = re.compile(r"getLogger\(([^)]*)\)")
 
 
 def record(message, *args, exc_info=None, **extra):
@@ -50,3 +55,11 @@ def test_no_line_holds_the_token_of_a_private_feed():
         assert "/feeds/p/…/team.ics failed" in text
     told = msgspec.json.decode(JsonLines().format(line))
     assert (told["message"], told["path"]) == ("/feeds/p/…/team.ics failed", '"/feeds/p/…"')
+
+
+def test_every_logger_is_named_after_its_module_so_that_dday_log_reaches_it():
+    """`configure` sets the level of `service` and `feeds`, and of everything below them."""
+    root = Path(service.__file__).parent.parent
+    files = [file for package in ("service", "feeds") for file in (root / package).rglob("*.py")]
+    named = [(file.name, name) for file in files for name in LOGGER.findall(file.read_text("utf-8"))]
+    assert [(file, name) for file, name in named if name != "__name__" and file != "logs.py"] == []

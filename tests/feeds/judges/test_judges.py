@@ -18,6 +18,7 @@ from service import seed_loader
 from service.catalogue import seeds as seedbook
 from service.catalogue import view
 from service.catalogue.entries import Named, Style, entries
+from service.settings import BUNDLED_SEEDS
 from tests.feeds.judges import readers
 from tests.feeds.judges.readers import HERE, Row, moment
 from tests.feeds.samples import FEED, many
@@ -29,7 +30,7 @@ NODE = shutil.which("node") is not None and (HERE / "node_modules").is_dir()
 
 def seed_entries(lang: str, **style: object) -> list[Entry]:
     """Every seed as its calendar shows it."""
-    seeds = seedbook.parse(seed_loader.read_folder(seed_loader.FOLDER))
+    seeds = seedbook.parse(seed_loader.read_folder(BUNDLED_SEEDS))
     uids = {event.id: f"{number:032x}@dday.example" for number, event in enumerate(seeds.events)}
     around = {("event", e.id): Named(name=e.name, updated_at=LOADED, uid=uids[e.id]) for e in seeds.events}
     around |= {("organization", o.id): Named(name=o.name, updated_at=LOADED) for o in seeds.organizations}

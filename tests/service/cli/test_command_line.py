@@ -1,5 +1,11 @@
 """What holds for every command."""
 
+import os
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
@@ -7,10 +13,10 @@ import pytest
 import rich_click as click
 from click.testing import CliRunner
 
-from service.cli import main
-from service.cli.console import ABOUT
-from service.cli.receiver import countdown
-from service.settings import Settings
+from service.cli import BY_NAME, main
+from service.cli.console import ABOUT, countdown
+from service.settings import Settings, spelt
+from service.store.engine import Store
 
 DOCS = Path(__file__).resolve().parents[3]
 
@@ -22,7 +28,7 @@ def run(*args, **env):
 def commands(group=main, before=()):
     context = click.Context(group)
     for name in group.list_commands(context):
-        command = group.get_command(context, name)
+        _, command, _ = group.resolve_command(context, [name])
         if isinstance(command, click.Group):
             yield from commands(command, (*before, name))
         else:
@@ -42,10 +48,79 @@ def test_every_command_is_in_the_guides(path):
     assert any(f"dday {' '.join(path)}" in text for text in texts)
 
 
-def test_every_setting_has_its_flag_and_its_line_in_the_guide():
+def test_every_setting_has_its_flag_and_its_line_in_the_guide_with_its_default():
     guide = (DOCS / "docs" / "run-it.md").read_text("utf-8")
     assert set(ABOUT) | {"deliver"} == set(Settings.__struct_fields__)
-    assert {name for name in Settings.__struct_fields__ if f"`DDAY_{name.upper()}`" not in guide} == set()
+    lines = dict(re.findall(r"^\| `DDAY_(\w+)` \| ([^|]*?)\s*\|", guide, re.MULTILINE))
+    defaults = {name: getattr(Settings(), name) for name in Settings.__struct_fields__}
+    assert set(lines) == {name.upper() for name in defaults}
+    written = {name.upper(): f"`{spelt(value)}`" for name, value in defaults.items() if value}
+    assert lines | written | {"SEEDS": lines["SEEDS"]} == lines
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_list_of_commands_says_of_each_what_the_command_says_of_itself(name):
+    _, command, _ = main.resolve_command(click.Context(main), [name])
+    assert " ".join(command.help.split("\n\n")[0].split()) == BY_NAME[name][1]
+
+
+# Each costs a quarter of a second or more, and no command that only talks to a running service needs it.
+HEAVY = {
+    *("litestar", "granian", "uvloop", "sqlalchemy", "alembic", "psycopg", "httpx", "aiohttp", "jinja2"),
+    *("icalendar", "apscheduler", "cryptography", "prometheus_client", "yaml", "asyncio"),
+}
+LOADED = """
+import sys
+from service.cli import BY_NAME, main
+try:
+    main(sys.argv[1:])
+finally:
+    print("\\n", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def loaded(*args, **env):
+    """The top-level packages that a process has imported which ran this command."""
+    command = [sys.executable, "-c", LOADED, *args]
+    run = subprocess.run(command, env=os.environ | env, capture_output=True, text=True, check=True)
+    return set(run.stdout.splitlines()[-1].split())
+
+
+class EmptyList(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"items": [], "next": null}')
+
+
+@pytest.fixture(scope="module")
+def empty_service():
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyList) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"DDAY_URL": f"http://127.0.0.1:{server.server_port}", "DDAY_API_KEY": "dday_x"}
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "--version",
+        "webhooks list",
+        "webhooks --help",
+        "feeds list",
+        "feeds add --help",
+        "listen --help",
+    ],
+)
+def test_what_needs_no_service_of_its_own_loads_none(empty_service, line):
+    assert HEAVY & loaded(*line.split(), **empty_service) == set()
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(tmp_path):
+    database = f"sqlite:///{tmp_path}/dday.db"
+    Store.open(database).close()
+    assert {"alembic", "mako", "litestar"} & loaded("keys", "list", DDAY_DATABASE_URL=database) == set()
 
 
 def test_an_unknown_command_is_a_wrong_call():

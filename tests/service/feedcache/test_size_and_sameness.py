@@ -17,6 +17,7 @@ from service.catalogue.validation import FEED_NAMES
 from service.feedcache import request
 from service.feedcache.builder import Press
 from service.feedcache.rendering import BUDGET, Edition
+from service.settings import BUNDLED_SEEDS
 from service.store import events
 from service.store import feed_state as feedstate
 from service.store.engine import Store
@@ -41,7 +42,7 @@ def seeded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def seeded(seeded_file):
     store = Store.open(f"sqlite:///{seeded_file}")
-    seeds = seedbook.parse(seed_loader.read_folder(seed_loader.FOLDER))
+    seeds = seedbook.parse(seed_loader.read_folder(BUNDLED_SEEDS))
     seed_loader.load(store, seeds, now=datetime(2025, 8, 1, tzinfo=UTC))
     yield store
     store.close()

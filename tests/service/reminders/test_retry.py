@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.reminders import retry
-from service.reminders.retry import SCHEDULE, Answer, Verdict, judge, of_status, retry_after
+from service.reminders.retry import Answer, Verdict, judge, of_status, retry_after
+from service.settings import Settings
 
+SCHEDULE = Settings().retry_schedule
 NOW = datetime(2025, 9, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -17,7 +19,7 @@ def answer(status: int | None = 500, *, after: str | None = None) -> Answer:
 
 
 def verdict(given: Answer, *, tries: int = 0, left: timedelta = 10 * DAY, chance: float = 0.5) -> Verdict:
-    return judge(given, tries=tries, now=NOW, valid_until=NOW + left, chance=chance)
+    return judge(given, tries=tries, now=NOW, valid_until=NOW + left, chance=chance, schedule=SCHEDULE)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -103,7 +105,9 @@ def test_nothing_is_ever_put_off_past_its_usefulness(
     tries: int, left: int, chance: float, header: str | None
 ) -> None:
     end = NOW + timedelta(seconds=left)
-    found = judge(answer(503, after=header), tries=tries, now=NOW, valid_until=end, chance=chance)
+    found = judge(
+        answer(503, after=header), tries=tries, now=NOW, valid_until=end, chance=chance, schedule=SCHEDULE
+    )
     assert found.next_at is None or NOW < found.next_at < end
 
 
