@@ -10,13 +10,11 @@ from service import calendar_clients
 from service.calendar_clients import Client, Subscription
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Edtf
-from service.catalogue.entry_text import when_label
 from service.catalogue.event import Event, Language, Text
 from service.catalogue.view import Document
-from service.catalogue.vocabulary import pick
+from service.catalogue.vocabulary import KINDS, pick
 from service.catalogue.windows import Phase
-from service.pages.phrases import PHRASES, Phrases
-from service.pages.words import CLOSE_BADGES, KINDS, PHASES
+from service.pages.phrases import CLOSE_BADGES, PHASES, PHRASES, PagePhrases
 
 Noun = Literal["events", "series", "programs", "organizations"]
 
@@ -162,7 +160,7 @@ def line(seen: Seen, *, now: datetime, lang: Language, news: str = "") -> Line:
     return Line(
         said=said(document.name, lang),
         href=page_of("events", document.id, lang),
-        when=when_label(document, lang),
+        when=document.when.label.text(lang),
         kind=pick(KINDS[document.kind], lang),
         city=found(place.city) if place else None,
         badge=badge(document, seen.phase, now=now, lang=lang),
@@ -210,7 +208,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     json_path: str | None = None
 
     @property
-    def say(self) -> Phrases:
+    def say(self) -> PagePhrases:
         return PHRASES[self.lang]
 
     @property
