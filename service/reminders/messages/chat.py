@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from service.catalogue import date_labels, dates, evidence
+from service.catalogue import countdown, date_labels, dates, evidence
 from service.catalogue.event import Event, Evidence, Kind, Language, Place, Status, Text
 from service.catalogue.view import When
 from service.catalogue.vocabulary import STATUSES, pick
@@ -27,7 +27,6 @@ from service.reminders.messages.phrases import (
     MessagePhrases,
     Standing,
 )
-from service.reminders.moments import Moment
 from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import LATE, late_seconds
 from service.reminders.webhook import Anchor
@@ -36,8 +35,8 @@ Tone = Literal["calm", "soon", "change", "over"]
 MOST_CHANGES = 8
 # Fields whose old and new value are told, the most telling first; of others only that they changed.
 TOLD_APART = ("status", "start", "end", "timezone")
-# A new event was nothing before, of a deleted one nothing is left to have changed, and what was or is internal
-# is nothing that readers may see.
+# A new event was nothing before, of a deleted one nothing is left to have changed, and what was or is
+# internal is nothing that readers may see.
 HAVE_A_BEFORE: frozenset[MessageType] = frozenset(
     {"event.updated", "event.rescheduled", "event.postponed", "event.cancelled"}
 )
@@ -118,7 +117,7 @@ def reminder(
     standing = _standing(planned, event, {})
     soon: Tone = "soon" if planned.valid_until - now <= timedelta(days=1) else "calm"
     headline = (
-        countdown(planned, event, phrases, now=now),
+        time_left(planned, event, phrases, now=now),
         pick(ANCHORS[planned.anchor or "start"], lang),
         _marked_name(event, standing, lang),
     )
@@ -172,33 +171,25 @@ def read(document: bytes) -> ChatEvent:
     return _DECODER.decode(document)
 
 
-def countdown(planned: Planned, event: ChatEvent, phrases: MessagePhrases, *, now: datetime) -> str:
+def time_left(planned: Planned, event: ChatEvent, phrases: MessagePhrases, *, now: datetime) -> str:
     """How far away the moment of a reminder is: `D-7`, `D-DAY`, `D+1`, "in 1 h".
 
     It is counted by the calendar where the event is, at the instant of sending; hours where hours were asked
     for. It counts to the date that the message shows: what is sent again may have moved since it was planned,
     or have lost its date, and then there is nothing to count.
     """
-    if planned.anchor is None:
+    text = event.date(planned.anchor) if planned.anchor else None
+    if text is None:
         return ""
-    found = moments.moment(event.event, planned.anchor)
-    if not isinstance(found, Moment):
-        return ""
-    left = found.at - now
-    hourly = found.clock is not None and offsets.parse(planned.before or "PT0S").seconds > 0
-    if hourly and timedelta(0) < left < timedelta(days=1):
-        # Rounded up to whole minutes: an hour before, sent a second later, is still an hour before.
-        return phrases.before.format(_duration(-int(-left.total_seconds() // 60), phrases))
-    if -LATE <= left <= timedelta(0):
-        return "D-DAY"  # 24:00 belongs to the day it ends, also a tick later
-    return _days(planned, event, found, now=now)
-
-
-def _days(planned: Planned, event: ChatEvent, found: Moment, *, now: datetime) -> str:
-    """To the day as it was written: `2026-03-27T24:00` is the 27th, as on the pages."""
-    day = dates.parse_end(event.date(planned.anchor) or "").first or found.day
-    days = (day - now.astimezone(found.zone).date()).days
-    return f"D-{days}" if days > 0 else f"D+{-days}" if days else "D-DAY"
+    edtf = dates.parse_end(text)
+    if edtf.minute is not None and offsets.parse(planned.before or "PT0S").seconds:
+        at = dates.bounds(edtf, dates.zone(event.timezone)).earliest
+        if at is not None and timedelta() < at - now < timedelta(days=1):
+            # Rounded up to whole minutes: an hour before, sent a second later, is still an hour before.
+            minutes = -int((now - at).total_seconds() // 60)
+            return phrases.before.format(_duration(minutes, phrases))
+    days = countdown.days_left(edtf, timezone=event.timezone, now=now, grace=LATE)
+    return "" if days is None else countdown.countdown(days)
 
 
 def _duration(minutes: int, phrases: MessagePhrases) -> str:

@@ -25,7 +25,7 @@ class ChangeDetails(Struct, frozen=True, kw_only=True):
 
 
 def reminder(planned: Planned, webhook: Webhook, *, event: bytes, page: str | None, now: datetime) -> bytes:
-    """`event` is its document with its phase, `page` its public address, `now` the first attempt's instant."""
+    """`event` is the document with its phase, `page` its address, `now` the first attempt's instant."""
     render = CHATS.get(webhook.format)
     if render is None:
         return standard.reminder(planned, event=event, now=now)

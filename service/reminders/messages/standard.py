@@ -75,7 +75,7 @@ def reminder(planned: Planned, *, event: bytes, now: datetime) -> bytes:
 def notice(
     planned: Planned, *, event: bytes | None, changed: tuple[str, ...], previous: dict[str, object]
 ) -> bytes:
-    """`event` as it is after the change, null where nothing is left; `previous` the changed fields before it."""
+    """`event` as it is after the change, null where nothing is left; `previous`: what changed, as it was."""
     data = NoticeData(
         event=NOTHING if event is None else Raw(event),
         changed=changed,
