@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from service.catalogue.date_labels import Words
+from service.catalogue.vocabulary import LocalizedText
 
 Client = Literal[
     "google",
@@ -30,16 +30,16 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """`link` opens the program's own question; `feed` is the address to paste where links fail."""
 
     client: Client
-    name: Words
+    name: LocalizedText
     link: str
     feed: str
-    sentence: Words
+    sentence: LocalizedText
 
 
 class _Way(msgspec.Struct, frozen=True, kw_only=True):
-    name: Words
+    name: LocalizedText
     link: Callable[[str, str], str]
-    sentence: Words
+    sentence: LocalizedText
     option: tuple[str, str] | None = None
 
 
@@ -89,15 +89,15 @@ def _microsoft(host: str) -> Callable[[str, str], str]:
     return link
 
 
-_MICROSOFT = Words(
+_MICROSOFT = LocalizedText(
     ko="바뀐 내용은 3~24시간 뒤에 보입니다. 알림은 무시합니다.",
     en="Changes show after 3 to 24 hours; it ignores alarms.",
 )
 WAYS: dict[Client, _Way] = {
     "google": _Way(
-        name=Words(ko="구글 캘린더", en="Google Calendar"),
+        name=LocalizedText(ko="구글 캘린더", en="Google Calendar"),
         link=_google,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="바뀐 내용은 4~24시간 뒤에 보입니다. 서두르게 할 방법이 없고, 알림은 무시합니다.",
             en="Changes show after 4 to 24 hours; nothing can hurry it, and it ignores alarms.",
         ),
@@ -105,59 +105,63 @@ WAYS: dict[Client, _Way] = {
         option=("cancelled", "mark"),
     ),
     "apple": _Way(
-        name=Words(ko="애플 캘린더", en="Apple Calendar"),
+        name=LocalizedText(ko="애플 캘린더", en="Apple Calendar"),
         link=_webcal,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="새로 고침 간격은 직접 고릅니다(5분~1주). 아이폰의 기본값은 하루입니다.",
             en="You choose how often it looks, 5 minutes to a week; an iPhone looks once a day at first.",
         ),
     ),
     "outlook": _Way(
-        name=Words(ko="아웃룩", en="Outlook"), link=_microsoft("outlook.live.com"), sentence=_MICROSOFT
+        name=LocalizedText(ko="아웃룩", en="Outlook"),
+        link=_microsoft("outlook.live.com"),
+        sentence=_MICROSOFT,
     ),
     "microsoft365": _Way(
-        name=Words(ko="아웃룩(마이크로소프트 365)", en="Outlook (Microsoft 365)"),
+        name=LocalizedText(ko="아웃룩(마이크로소프트 365)", en="Outlook (Microsoft 365)"),
         link=_microsoft("outlook.office.com"),
         sentence=_MICROSOFT,
     ),
     "thunderbird": _Way(
-        name=Words(ko="썬더버드", en="Thunderbird"),
+        name=LocalizedText(ko="썬더버드", en="Thunderbird"),
         link=_as_is,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="바꾸지 않으면 30분마다 새로 고칩니다.", en="It looks every 30 minutes unless you change it."
         ),
     ),
     "gnome": _Way(
-        name=Words(ko="그놈 캘린더·에볼루션", en="GNOME Calendar, Evolution"),
+        name=LocalizedText(ko="그놈 캘린더·에볼루션", en="GNOME Calendar, Evolution"),
         link=_as_is,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="달력 설정에서 정한 간격으로 새로 고칩니다.",
             en="It looks as often as the settings of the calendar say.",
         ),
     ),
     "nextcloud": _Way(
-        name=Words(ko="넥스트클라우드", en="Nextcloud"),
+        name=LocalizedText(ko="넥스트클라우드", en="Nextcloud"),
         link=_as_is,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="권하는 간격(6시간)을 따르지만, 서버 설정에 따라 하루가 걸립니다.",
             en="It follows our hint of 6 hours, or takes a day on servers that are set so.",
         ),
     ),
     "home_assistant": _Way(
-        name=Words(ko="홈 어시스턴트", en="Home Assistant"),
+        name=LocalizedText(ko="홈 어시스턴트", en="Home Assistant"),
         link=_as_is,
-        sentence=Words(ko="하루에 한 번 새로 고칩니다.", en="It looks once a day."),
+        sentence=LocalizedText(ko="하루에 한 번 새로 고칩니다.", en="It looks once a day."),
         option=("profile", "plain"),
     ),
     "icsx5": _Way(
-        name=Words(ko="ICSx⁵(안드로이드)", en="ICSx⁵ (Android)"),
+        name=LocalizedText(ko="ICSx⁵(안드로이드)", en="ICSx⁵ (Android)"),
         link=_webcal,
-        sentence=Words(ko="앱에서 정한 간격으로 새로 고칩니다.", en="It looks as often as you choose there."),
+        sentence=LocalizedText(
+            ko="앱에서 정한 간격으로 새로 고칩니다.", en="It looks as often as you choose there."
+        ),
     ),
     "other": _Way(
-        name=Words(ko="그 밖의 프로그램", en="Any other program"),
+        name=LocalizedText(ko="그 밖의 프로그램", en="Any other program"),
         link=_as_is,
-        sentence=Words(
+        sentence=LocalizedText(
             ko="주소를 붙여 넣으세요. 얼마나 자주 새로 고칠지는 프로그램마다 다릅니다.",
             en="Paste the address; how often it looks differs from program to program.",
         ),

@@ -1,4 +1,4 @@
-"""When something is, in words: Korean and English, never finer than what is known."""
+"""Writes dates in Korean and English words, never finer than they are known."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -6,48 +6,30 @@ from typing import Literal
 
 import msgspec
 
+from service.catalogue import dates
 from service.catalogue.dates import Edtf
-from service.catalogue.event import CloseRule
+from service.catalogue.event import CloseRule, Language, PreviousDates
+from service.catalogue.vocabulary import LocalizedText, pick, table
 
+_HOME_ZONE = "Asia/Seoul"
 _WEEKDAYS_KO = "월화수목금토일"
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS_EN = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-_HOME_ZONE = "Asia/Seoul"
-
-
-# What a date leaves unsaid because its neighbour says it, down to this unit.
-Unit = Literal["nothing", "year", "month", "day"]
-
-
-class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """The same in both languages."""
-
-    ko: str
-    en: str
-
-
-UNDATED = Words(ko="날짜 미정", en="date to be announced")
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
+UNDATED = LocalizedText(ko="날짜 미정", en="date to be announced")
 # How a window ends that has no date to end on.
-_RULES: dict[CloseRule, Words] = {
-    "until_exhausted": Words(ko="예산 소진 시까지", en="until the budget is used up"),
-    "first_come": Words(ko="선착순 마감", en="first come, first served"),
-    "rolling": Words(ko="상시", en="rolling"),
-    "varies": Words(ko="마감일 세부사업별 상이", en="closing dates vary"),
-    "to_be_announced": Words(ko="마감일 추후 공지", en="closing date to be announced"),
-}
+_CLOSE_RULES = table("""
+until_exhausted | 예산 소진 시까지        | until the budget is used up
+first_come      | 선착순 마감             | first come, first served
+rolling         | 상시                    | rolling
+varies          | 마감일 세부사업별 상이  | closing dates vary
+to_be_announced | 마감일 추후 공지        | closing date to be announced
+""")
+
+# The finest unit that one date of a range leaves out, because the other one says it.
+Unit = Literal["nothing", "year", "month", "day"]
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,83 +41,64 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     full: date | None
 
 
-def label(start: Edtf | None, end: Edtf | None, *, timezone: str, rule: CloseRule | None = None) -> Words:
-    """What to print for an event. `rule` is a window's, null for any other kind.
+def label(
+    start: Edtf | None, end: Edtf | None, *, timezone: str, rule: CloseRule | None = None
+) -> LocalizedText:
+    """The dates of an event. `rule` is a window's, null for any other kind.
 
     A zone is named beside a time of day when it is not Seoul's.
     """
-    words = _words(start, end, rule)
+    text = _label(start, end, rule)
     timed = any(edtf is not None and edtf.minute is not None for edtf in (start, end))
     if not timed or timezone == _HOME_ZONE:
-        return words
-    return Words(ko=f"{words.ko} ({timezone})", en=f"{words.en} ({timezone})")
+        return text
+    return LocalizedText(ko=f"{text.ko} ({timezone})", en=f"{text.en} ({timezone})")
 
 
-def korean(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
-    """One date; `unsaid` is the finest unit that its neighbour in a range has said already."""
-    parts, time = _parts(edtf), _time(edtf)
-    if unsaid == "day":
-        return time
-    said = (
-        _year_ko(parts.year) if parts.year and unsaid == "nothing" else "",
-        f"{parts.month}월" if parts.month and unsaid != "month" else "",
-        f"{parts.day}일" if parts.day else "",
-    )
-    text = " ".join(part for part in said if part) + (
-        f"({_weekday(parts, _WEEKDAYS_KO)})" if parts.full else ""
-    )
-    if not text:
-        return UNDATED.ko
-    text += _missing(parts, year="연도", month="월", both="연도·월", note="({} 미상)")
-    text += "경" if edtf.approximate else ""
-    return text + (f" {time}" if time else "") + (" (미확인)" if edtf.uncertain else "")
+def previous_label(previous: PreviousDates, *, timezone: str, lang: Language) -> str:
+    """Dates that once held."""
+    start = dates.parse(previous.start) if previous.start else None
+    end = dates.parse_end(previous.end) if previous.end else None
+    return pick(label(start, end, timezone=timezone), lang)
 
 
-def english(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
-    """The same in English, where the later date of a range says what both have in common."""
-    parts, time = _parts(edtf), _time(edtf)
-    if unsaid == "day":
-        return time
-    text = _day_en(parts, with_month=unsaid != "month")
-    if parts.year and unsaid == "nothing":
-        comma = "," if parts.day and not parts.month else ""
-        text = f"{text}{comma} {_year_en(parts.year)}" if text else _year_en(parts.year)
-    if not text:
-        return UNDATED.en
-    text += _missing(parts, year="year", month="month", both="year and month", note=" ({} unknown)")
-    text = f"around {text}" if edtf.approximate else text
-    return text + (f", {time}" if time else "") + (" (unconfirmed)" if edtf.uncertain else "")
+def date_label(edtf: Edtf, lang: Language) -> str:
+    """One date, without its zone."""
+    return _korean(edtf) if lang == "ko" else _english(edtf)
 
 
-def _words(start: Edtf | None, end: Edtf | None, rule: CloseRule | None) -> Words:
-    closes = _RULES.get(rule) if rule else None
+def _label(start: Edtf | None, end: Edtf | None, rule: CloseRule | None) -> LocalizedText:
+    closes = _CLOSE_RULES.get(rule) if rule else None
     if start is not None and end is not None:
         return _range(start, end)
     if end is not None:
-        return Words(ko=f"{korean(end)}까지", en=f"until {english(end)}") if end.first else _one(end)
+        return (
+            LocalizedText(ko=f"{_korean(end)}까지", en=f"until {_english(end)}") if end.first else _one(end)
+        )
     if start is None:
         return closes or UNDATED
     if rule is None or start.first is None:
         return _one(start)
-    tail = closes or Words(ko="", en="")
-    return Words(
-        ko=f"{korean(start)}부터 {tail.ko}".strip(), en=f"from {english(start)}, {tail.en}".rstrip(", ")
+    tail = closes or LocalizedText(ko="", en="")
+    return LocalizedText(
+        ko=f"{_korean(start)}부터 {tail.ko}".strip(), en=f"from {_english(start)}, {tail.en}".rstrip(", ")
     )
 
 
-def _one(edtf: Edtf) -> Words:
-    return Words(ko=korean(edtf), en=english(edtf))
+def _one(edtf: Edtf) -> LocalizedText:
+    return LocalizedText(ko=_korean(edtf), en=_english(edtf))
 
 
-def _range(start: Edtf, end: Edtf) -> Words:
+def _range(start: Edtf, end: Edtf) -> LocalizedText:
+    """In Korean the later date leaves out what both have in common, in English the earlier."""
     shared = _shared(start, end)
     if start.text == end.text or (shared == "day" and end.minute is None):
         return _one(start)
-    ko = f"{korean(start)} ~ {korean(end, unsaid=shared)}"
+    ko = f"{_korean(start)} ~ {_korean(end, unsaid=shared)}"
     if shared != "day":
-        return Words(ko=ko, en=f"{english(start, unsaid=shared)} – {english(end)}")
+        return LocalizedText(ko=ko, en=f"{_english(start, unsaid=shared)} – {_english(end)}")
     dash = ", until " if start.minute is None else " – "
-    return Words(ko=ko, en=f"{english(start)}{dash}{english(end, unsaid=shared)}")
+    return LocalizedText(ko=ko, en=f"{_english(start)}{dash}{_english(end, unsaid=shared)}")
 
 
 def _shared(start: Edtf, end: Edtf) -> Unit:
@@ -149,6 +112,39 @@ def _shared(start: Edtf, end: Edtf) -> Unit:
         return "day"
     timed = start.minute is not None or end.minute is not None
     return "month" if kinds[0] == "day" and start.text[:7] == end.text[:7] and not timed else "year"
+
+
+def _korean(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
+    parts, time = _parts(edtf), _time(edtf)
+    if unsaid == "day":
+        return time
+    said = (
+        _year_ko(parts.year) if parts.year and unsaid == "nothing" else "",
+        f"{parts.month}월" if parts.month and unsaid != "month" else "",
+        f"{parts.day}일" if parts.day else "",
+    )
+    weekday = f"({_weekday(parts, _WEEKDAYS_KO)})" if parts.full else ""
+    text = " ".join(part for part in said if part) + weekday
+    if not text:
+        return UNDATED.ko
+    text += _missing(parts, year="연도", month="월", both="연도·월", note="({} 미상)")
+    text += "경" if edtf.approximate else ""
+    return text + (f" {time}" if time else "") + (" (미확인)" if edtf.uncertain else "")
+
+
+def _english(edtf: Edtf, *, unsaid: Unit = "nothing") -> str:
+    parts, time = _parts(edtf), _time(edtf)
+    if unsaid == "day":
+        return time
+    text = _day_en(parts, with_month=unsaid != "month")
+    if parts.year and unsaid == "nothing":
+        comma = "," if parts.day and not parts.month else ""
+        text = f"{text}{comma} {_year_en(parts.year)}" if text else _year_en(parts.year)
+    if not text:
+        return UNDATED.en
+    text += _missing(parts, year="year", month="month", both="year and month", note=" ({} unknown)")
+    text = f"around {text}" if edtf.approximate else text
+    return text + (f", {time}" if time else "") + (" (unconfirmed)" if edtf.uncertain else "")
 
 
 def _parts(edtf: Edtf) -> _Parts:
@@ -167,6 +163,7 @@ def _time(edtf: Edtf) -> str:
 
 
 def _missing(parts: _Parts, *, year: str, month: str, both: str, note: str) -> str:
+    """Notes which units of a date with a day are unknown."""
     no_year = parts.year is None
     no_month = parts.month is None and parts.day is not None
     if not no_year and not no_month:
@@ -188,8 +185,8 @@ def _year_en(year: str) -> str:
 
 def _day_en(parts: _Parts, *, with_month: bool) -> str:
     if parts.full is not None:
-        named = f"{_weekday(parts, _WEEKDAYS_EN)}, {parts.day}"
-        return f"{named} {_MONTHS_EN[parts.full.month - 1][:3]}" if with_month else named
+        day = f"{_weekday(parts, _WEEKDAYS_EN)}, {parts.day}"
+        return f"{day} {_MONTHS_EN[parts.full.month - 1][:3]}" if with_month else day
     month = _MONTHS_EN[parts.month - 1] if parts.month else ""
     if parts.day is None:
         return month

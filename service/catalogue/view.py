@@ -18,11 +18,15 @@ from service.catalogue.event import Event, Language, PreviousDates
 from service.catalogue.windows import Phase
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DateLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A date in words, in Korean and in English; `?lang=` leaves one of them."""
 
     ko: str | UnsetType = UNSET
     en: str | UnsetType = UNSET
+
+    def text(self, lang: Language) -> str:
+        text = self.ko if lang == "ko" else self.en
+        return "" if text is UNSET else text
 
 
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +40,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     earliest: datetime | None
     latest: datetime | None
     all_day: bool
-    label: Label
+    label: DateLabel
     start_precision: Precision | None
     end_precision: Precision | None
     uncertain: bool
@@ -123,7 +127,7 @@ def when(event: Event) -> When:
         earliest=bounds.earliest,
         latest=bounds.latest,
         all_day=bool(known) and all(edtf.precision == "day" for edtf in known),
-        label=Label(ko=words.ko, en=words.en),
+        label=DateLabel(ko=words.ko, en=words.en),
         start_precision=start.precision if start else None,
         end_precision=end.precision if end else None,
         uncertain=any(edtf.uncertain for edtf in known),

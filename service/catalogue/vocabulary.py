@@ -1,149 +1,111 @@
-"""The words that stand in calendars, and that pages and messages share with them, in Korean and English."""
+"""What feed entries, pages and chat messages say alike, in Korean and English.
 
-from typing import Literal
+Each of them has a table of its own besides: `service.catalogue.entries`, `service.pages.phrases` and
+`service.reminders.messages.phrases`. How dates are written is in `service.catalogue.date_labels`.
+"""
 
 import msgspec
 
-from service.catalogue.date_labels import Words
-from service.catalogue.event import Kind, Language, PartRole, Text
+from service.catalogue.event import Language, Text
 
 
-class Phrases(msgspec.Struct, frozen=True, kw_only=True):
-    """Every phrase of one language; `{}` is filled in."""
+class LocalizedText(msgspec.Struct, frozen=True, kw_only=True):
+    """A text of our own, in both languages."""
 
-    cancelled: str
-    postponed: str
-    moved: str
-    extended: str
-    unclear: str
-    opens: str
-    closes: str
-    window: str
-    moved_from: str
-    was_on: str
-    disputed: str
-    uncertain: str
-    approximate: str
-    closing_day_only: str
-    closing_unknown: str
-    close_text: str
-    end_unknown: str
-    hour_shown: str
-    applications: str
-    part_of: str
-    place: str
-    apply: str
-    website: str
-    page: str
-    online: str
-    source: str
-    translated: str
+    ko: str
+    en: str
 
 
-PHRASES: dict[Language, Phrases] = {
-    "ko": Phrases(
-        cancelled="[취소] {}",
-        postponed="[연기] {}",
-        moved="[변경] {}",
-        extended="[연장] {}",
-        unclear="[날짜 미정] {} ({})",
-        opens="접수 시작: {}",
-        closes="접수 마감: {}",
-        window="접수: {}",
-        moved_from="일정이 바뀌었습니다. 이전: {}",
-        was_on="원래 일정: {}",
-        disputed="출처마다 날짜가 다릅니다. 확인이 필요합니다.",
-        uncertain="날짜가 확실하지 않습니다.",
-        approximate="날짜가 대략적입니다.",
-        closing_day_only="마감 시각은 공고에 없습니다.",
-        closing_unknown="마감일 미발표",
-        close_text="마감: {}",
-        end_unknown="종료일 미정: {}",
-        hour_shown="종료 시각은 발표되지 않아 {}분으로 표시합니다.",
-        applications="접수: {}",
-        part_of="{}의 일부",
-        place="장소: {}",
-        apply="신청: {}",
-        website="누리집: {}",
-        page="자세히: {}",
-        online="온라인: {}",
-        source="출처: {}",
-        translated="(번역: Dday)",
-    ),
-    "en": Phrases(
-        cancelled="[cancelled] {}",
-        postponed="[postponed] {}",
-        moved="[moved] {}",
-        extended="[extended] {}",
-        unclear="[date tbc] {} ({})",
-        opens="Opens: {}",
-        closes="Closes: {}",
-        window="Open: {}",
-        moved_from="Moved from {}",
-        was_on="Was planned for {}",
-        disputed="Sources disagree about the date; please check.",
-        uncertain="The date is uncertain.",
-        approximate="The date is approximate.",
-        closing_day_only="The notice gives no closing time.",
-        closing_unknown="Closing date not announced",
-        close_text="Closes: {}",
-        end_unknown="End not known: {}",
-        hour_shown="The end has not been announced; {} minutes are shown.",
-        applications="Applications: {}",
-        part_of="Part of {}",
-        place="Place: {}",
-        apply="Apply: {}",
-        website="Website: {}",
-        page="More: {}",
-        online="Online: {}",
-        source="Source: {}",
-        translated="(translated by Dday)",
-    ),
-}
+class Phrase:
+    """A phrase in a table of phrases, where it reads as its text in the table's language."""
 
-KINDS: dict[Kind, Words] = {
-    "ministerial": Words(ko="장관회의", en="ministerial"),
-    "summit": Words(ko="서밋", en="summit"),
-    "conference": Words(ko="콘퍼런스", en="conference"),
-    "forum": Words(ko="포럼", en="forum"),
-    "exhibition": Words(ko="전시", en="exhibition"),
-    "networking": Words(ko="네트워킹", en="networking"),
-    "ceremony": Words(ko="기념식", en="ceremony"),
-    "session": Words(ko="세션", en="session"),
-    "briefing": Words(ko="설명회", en="briefing"),
-    "launch": Words(ko="출범", en="launch"),
-    "showcase": Words(ko="쇼케이스", en="showcase"),
-    "council": Words(ko="협의회", en="council"),
-    "contest": Words(ko="경진대회", en="contest"),
-    "milestone": Words(ko="일정", en="milestone"),
-    "application_window": Words(ko="접수", en="call"),
-    "other": Words(ko="행사", en="event"),
-}
-STATUSES: dict[str, Words] = {
-    "tentative": Words(ko="잠정", en="tentative"),
-    "scheduled": Words(ko="확정", en="scheduled"),
-    "postponed": Words(ko="연기", en="postponed"),
-    "cancelled": Words(ko="취소", en="cancelled"),
-}
-# Only those who make the event happen; speakers and exhibitors would fill the entry.
-ROLES: dict[PartRole, Words] = {
-    "host": Words(ko="주최", en="Host"),
-    "organizer": Words(ko="주관", en="Organizer"),
-    "co_organizer": Words(ko="공동주관", en="Co-organizer"),
-    "operator": Words(ko="운영", en="Operator"),
-}
-# CSS3 names, the only ones RFC 7986 COLOR takes.
-Edge = Literal["event", "milestone", "opens", "closes", "window"]
-COLORS: dict[Edge, str] = {
-    "event": "royalblue",
-    "milestone": "darkorange",
-    "opens": "seagreen",
-    "closes": "crimson",
-    "window": "darkkhaki",
-}
+    def __init__(self, ko: str, en: str) -> None:
+        self._ko, self._en = ko, en
+
+    def __get__(self, phrases: "SharedPhrases", owner: type) -> str:
+        return self._ko if phrases.lang == "ko" else self._en
 
 
-def pick(words: Words | Text, lang: Language) -> str:
+class SharedPhrases:
+    """The phrases that more than one surface uses; the table of a surface extends it. `{}` is filled in."""
+
+    def __init__(self, lang: Language) -> None:
+        self.lang = lang
+
+    apply = Phrase("신청하기", "Apply")
+    website = Phrase("누리집", "Website")
+    uncertain = Phrase("날짜가 확실하지 않습니다.", "The date is uncertain.")
+    approximate = Phrase("날짜가 대략적입니다.", "The date is approximate.")
+    closing_day_only = Phrase("마감 시각은 공고에 없습니다.", "The notice gives no closing time.")
+    translated = Phrase("번역: Dday", "translated by Dday")
+
+
+def pick(text: LocalizedText | Text, lang: Language) -> str:
     """The text in one language, or in the other where there is none."""
-    first, second = (words.ko, words.en) if lang == "ko" else (words.en, words.ko)
+    first, second = (text.ko, text.en) if lang == "ko" else (text.en, text.ko)
     return first or second or ""
+
+
+def table(rows: str) -> dict[str, LocalizedText]:
+    """Reads `code | Korean | English`, one a line."""
+    cells = ([cell.strip() for cell in row.split("|")] for row in rows.strip().splitlines())
+    return {code: LocalizedText(ko=ko, en=en) for code, ko, en in cells}
+
+
+KINDS = table("""
+ministerial        | 장관회의   | ministerial
+summit             | 서밋       | summit
+conference         | 콘퍼런스   | conference
+forum              | 포럼       | forum
+exhibition         | 전시       | exhibition
+networking         | 네트워킹   | networking
+ceremony           | 기념식     | ceremony
+session            | 세션       | session
+briefing           | 설명회     | briefing
+launch             | 출범       | launch
+showcase           | 쇼케이스   | showcase
+council            | 협의회     | council
+contest            | 경진대회   | contest
+milestone          | 일정       | milestone
+application_window | 접수       | call
+other              | 행사       | event
+""")
+STATUSES = table("""
+tentative | 잠정 | tentative
+scheduled | 확정 | scheduled
+postponed | 연기 | postponed
+cancelled | 취소 | cancelled
+""")
+# In front of the name of an event that does not take place as planned.
+MARKS = table("""
+postponed | [연기] {} | [postponed] {}
+cancelled | [취소] {} | [cancelled] {}
+""")
+# Those who make an event happen come first: feed entries name these only.
+ROLES = table("""
+host         | 주최     | Host
+organizer    | 주관     | Organizer
+co_organizer | 공동주관 | Co-organizer
+supervisor   | 감독     | Supervisor
+operator     | 운영     | Operator
+sponsor      | 후원     | Sponsor
+partner      | 협력     | Partner
+speaker      | 발표     | Speaker
+investor     | 투자     | Investor
+exhibitor    | 전시     | Exhibitor
+selected     | 선정     | Selected
+participant  | 참여     | Participant
+""")
+FIELDS = table("""
+start         | 시작           | Start
+end           | 끝             | End
+contains      | 진행 중인 날   | A day of it
+status        | 상태           | Status
+name          | 이름           | Name
+place         | 장소           | Place
+organizations | 기관           | Organizations
+edition       | 회차           | Edition
+close_rule    | 마감 방식      | How it closes
+related       | 관계           | Relation
+claim         | 출처의 주장    | Claim of the source
+""")

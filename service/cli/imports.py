@@ -1,15 +1,15 @@
-"""`dday import`: a foreign calendar as drafts of seeds, for a curator to go on from."""
+"""`dday import` prints a foreign calendar as drafts of seeds, from which a curator goes on."""
 
 import msgspec
 import rich_click as click
 import yaml
 
-from feeds.read_lines import MOST_BYTES
+from feeds.foreign_ical import MOST_BYTES
 from service.catalogue import dates
 from service.catalogue.event import Event
 from service.cli.console import CommandFailed, Misused, as_json_flag, counted, err, show_json
 from service.importers import foreign
-from service.importers.drafts import Drafts
+from service.importers.drafts import CalendarDrafts
 
 HEADER = """\
 # Drafts. Before one is a seed it needs a kind, a good id, and for each date the source that says it:
@@ -32,28 +32,28 @@ def import_(file: str, timezone: str, as_json: bool) -> None:
         raise Misused(f"--timezone: {error}") from None
     try:
         with click.open_file(file, "rb") as source:
-            found = foreign.drafts(source.read(MOST_BYTES + 1), timezone=timezone)
+            calendar = foreign.drafts(source.read(MOST_BYTES + 1), timezone=timezone)
     except foreign.NotRead as error:
         raise CommandFailed(f"{file}: {error}") from None
     if as_json:
-        show_json(found)
-    elif found.events:
-        click.echo(HEADER + "".join(map(_document, found.events)), nl=False)
-    _tell(found, file)
-    if found.faults:
+        show_json(calendar)
+    elif calendar.events:
+        click.echo(HEADER + "".join(map(_document, calendar.events)), nl=False)
+    _report(calendar, file)
+    if calendar.faults:
         raise SystemExit(1)
 
 
-def _tell(found: Drafts, name: str) -> None:
-    for fault in found.faults:
+def _report(calendar: CalendarDrafts, name: str) -> None:
+    for fault in calendar.faults:
         uid = f" (UID {fault.uid})" if fault.uid else ""
         err.print(f"{name}:{fault.line}: {fault.detail}{uid}", markup=False)
-    drafts, faults = counted(len(found.events), "draft"), counted(len(found.faults), "fault")
+    drafts, faults = counted(len(calendar.events), "draft"), counted(len(calendar.faults), "fault")
     err.print(f"{drafts}: {faults}.", markup=False)
 
 
 def _document(event: Event) -> str:
-    """One YAML document under the name its file would have; what is as by default is not written."""
+    """Writes one YAML document under the name its file would have, without fields at their default."""
     written = {
         field.name: msgspec.to_builtins(getattr(event, field.name))
         for field in msgspec.structs.fields(Event)

@@ -246,7 +246,7 @@ def _notice(
         return None
     # What is new to those outside had nothing before, also where it was internal until now.
     before = {change.field: None if told == "event.created" else change.before for change in row.changes}
-    change = formats.Change(changed=row.changed, previous=before)
+    change = formats.ChangeDetails(changed=row.changed, previous=before)
     return formats.notice(
         claimed.planned, webhook, event=document, change=change, page=page(row.id, webhook.lang)
     )

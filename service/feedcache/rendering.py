@@ -8,11 +8,10 @@ import msgspec
 
 from feeds.entry import Entry, Feed, Fragment
 from feeds.formats import FORMATS
-from service.catalogue.date_labels import Words
 from service.catalogue.entries import Around, Named, NounName, Style, entries, leaves_at, names_used
 from service.catalogue.event import Language, Text
 from service.catalogue.view import Document
-from service.catalogue.vocabulary import pick
+from service.catalogue.vocabulary import LocalizedText, pick
 from service.feedcache.request import Asked, Options, Season, extent
 from service.store.stored_event import Stored
 
@@ -68,20 +67,20 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
 # FOLDED service/feedcache/heads.py: What a feed is called and what it says about itself.
 TITLES = {
-    "calendar": Words(ko="디데이: 전체 일정", en="Dday: everything"),
-    "events": Words(ko="디데이: 행사", en="Dday: events"),
-    "deadlines": Words(ko="디데이: 접수와 마감", en="Dday: calls and deadlines"),
+    "calendar": LocalizedText(ko="디데이: 전체 일정", en="Dday: everything"),
+    "events": LocalizedText(ko="디데이: 행사", en="Dday: events"),
+    "deadlines": LocalizedText(ko="디데이: 접수와 마감", en="Dday: calls and deadlines"),
 }
-NAMED = Words(ko="디데이: {}", en="Dday: {}")
-ABOUT = Words(
+NAMED = LocalizedText(ko="디데이: {}", en="Dday: {}")
+ABOUT = LocalizedText(
     ko="창업 행사와 접수 일정입니다. 모든 날짜에는 출처가 있으며, 모르는 날짜는 적지 않습니다.",
     en="Startup events and calls. Every date has its source; what is not known is left out.",
 )
-TOO_LONG = Words(
+TOO_LONG = LocalizedText(
     ko="일정이 많아 간략히 보여 줍니다. 시리즈나 프로그램별 달력에는 설명이 모두 있습니다.",
     en="Shortened because there is so much; the feeds of a single series or program have every detail.",
 )
-BEYOND_GOOGLE = Words(
+BEYOND_GOOGLE = LocalizedText(
     ko="구글 캘린더가 읽는 크기(1MB)를 넘습니다. 시리즈, 프로그램, 태그별 달력을 구독하세요.",
     en="Larger than Google Calendar reads (1 MB): subscribe to the feed of a series, a program or a tag.",
 )

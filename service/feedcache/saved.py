@@ -16,12 +16,11 @@ import msgspec
 
 from feeds.entry import Entry
 from service.catalogue import filters, validation
-from service.catalogue.date_labels import Words
 from service.catalogue.event import Language, Text
 from service.catalogue.filters import HOME
 from service.catalogue.saved_feed import NewSavedFeed, PatchSavedFeed, SavedFeed
 from service.catalogue.validation import Fault, Invalid, refuse
-from service.catalogue.vocabulary import pick
+from service.catalogue.vocabulary import LocalizedText, pick
 from service.clock import Clock
 from service.errors import Gone, NoSuchFeed
 from service.feedcache.request import OPTIONS, Asked, Moved, Options, Pairs, Saved, Suffix, choose, read_query
@@ -251,8 +250,8 @@ def _moved(lead: Lead) -> Moved | None:
 # FOLDED service/feedcache/moved.py: The entry that an address bears once another stands in its place: over every day until it is dead.
 # FOLDED service/feedcache/moved.py:
 # FOLDED service/feedcache/moved.py: It does not say where the feed has moved to. Whoever has the old address may have it because it leaked.
-TITLE = Words(ko="이 캘린더의 주소가 바뀌었습니다", en="This feed has moved")
-ABOUT = Words(
+TITLE = LocalizedText(ko="이 캘린더의 주소가 바뀌었습니다", en="This feed has moved")
+ABOUT = LocalizedText(
     ko="이 주소는 {}까지만 쓸 수 있습니다. 주소를 알려 준 사람에게 새 주소를 물어보세요.",
     en="This address works until {}. Ask whoever gave it to you for the new one.",
 )

@@ -1,1 +1,1 @@
-"""Events from elsewhere: foreign files into drafts of seeds. Nothing here writes to a store."""
+"""Reads foreign files into drafts of seeds; writes to no store."""

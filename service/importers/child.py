@@ -1,6 +1,6 @@
 """The process that reads a foreign file: 256 MiB, 5 seconds of CPU, and not one more open file.
 
-A file from elsewhere may be made to hang or to swell whoever reads it, so it is read where that hurts nobody.
+A file may be made to hang its reader or to fill its memory, so it is read where that hurts nobody.
 `service.importers.foreign` starts this; it takes bytes on stdin and answers in JSON on stdout.
 """
 
@@ -11,28 +11,38 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-from feeds.read_ical import TooMuch, read
-from feeds.read_lines import MOST_BYTES
+from feeds.foreign_ical import MOST_BYTES, CalendarRefused, read
 from service.catalogue import dates
-from service.importers.drafts import Drafts, drafted
+from service.importers.drafts import CalendarDrafts, drafted
 
 MEMORY = 256 * 1024 * 1024
 CPU_SECONDS = 5
 OUT_OF_MEMORY = b'{"refused":"It needs more memory than a calendar may."}'
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What reading came to: the drafts, or why the whole file is refused."""
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The drafts of a file, or why the whole file is refused."""
 
-    drafts: Drafts | None = None
+    drafts: CalendarDrafts | None = None
     refused: str | None = None
 
 
-def seal() -> Sequence[ZoneInfo]:
-    """Give up for good what reading does not need.
+def main() -> None:
+    zones = seal()
+    try:
+        data = sys.stdin.buffer.read(MOST_BYTES + 1)
+        encoded = msgspec.json.encode(result(data, timezone=sys.argv[1]))
+    except MemoryError:
+        encoded = OUT_OF_MEMORY
+    sys.stdout.buffer.write(encoded)
+    del zones
 
-    No descriptor more means no file, no database and no socket, whoever asks. Zones are read from files too,
-    so they are all read before; they are known as long as somebody holds them.
+
+def seal() -> Sequence[ZoneInfo]:
+    """Gives up for good what reading does not need: no new descriptor means no file, database or socket.
+
+    Zones are read from files too, so all of them are read before; they are known as long as somebody holds
+    them.
     """
     zones = [ZoneInfo(name) for name in sorted(available_timezones())]
     zones += map(dates.zone, sorted(dates.zone_names()))
@@ -43,27 +53,16 @@ def seal() -> Sequence[ZoneInfo]:
     return zones
 
 
-def answer(data: bytes, *, timezone: str) -> Answer:
-    """Never raises: whatever goes wrong with the file is an answer."""
+def result(data: bytes, *, timezone: str) -> ImportResult:
+    """Raises nothing but MemoryError: whatever else goes wrong with the file is a result."""
     try:
-        return Answer(drafts=drafted(read(data, floating=timezone), timezone=timezone))
-    except TooMuch as error:
-        return Answer(refused=str(error))
+        return ImportResult(drafts=drafted(read(data, floating=timezone), timezone=timezone))
+    except CalendarRefused as error:
+        return ImportResult(refused=str(error))
     except MemoryError:
         raise
     except Exception as error:
-        return Answer(refused=f"It cannot be read: {type(error).__name__}.")
-
-
-def main() -> None:
-    zones = seal()
-    try:
-        data = sys.stdin.buffer.read(MOST_BYTES + 1)
-        said = msgspec.json.encode(answer(data, timezone=sys.argv[1]))
-    except MemoryError:
-        said = OUT_OF_MEMORY
-    sys.stdout.buffer.write(said)
-    del zones
+        return ImportResult(refused=f"It cannot be read: {type(error).__name__}.")
 
 
 if __name__ == "__main__":

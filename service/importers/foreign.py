@@ -1,4 +1,4 @@
-"""Foreign files, read in a child process that can be killed (`service.importers.child`)."""
+"""Reads foreign files in a child process that can be killed (`service.importers.child`)."""
 
 import subprocess
 import sys
@@ -7,30 +7,30 @@ from datetime import timedelta
 
 import msgspec
 
-from feeds.read_lines import MOST_BYTES
-from service.importers.child import Answer
-from service.importers.drafts import Drafts
+from feeds.foreign_ical import MOST_BYTES
+from service.importers.child import ImportResult
+from service.importers.drafts import CalendarDrafts
 
-# More than its seconds of CPU, so that on a busy machine it is its own limit that ends it.
-PATIENCE = timedelta(seconds=20)
-# The interpreter alone: no environment, no folder of the caller's, nothing of the user's.
+# Longer than the child's seconds of CPU, so that on a busy machine the child's own limit ends it.
+TIMEOUT = timedelta(seconds=20)
+# Isolated: no environment, no folder of the caller's, nothing of the user's.
 CHILD = (sys.executable, "-I", "-m", "service.importers.child")
 
-_ANSWERS = msgspec.json.Decoder(Answer)
+_RESULTS = msgspec.json.Decoder(ImportResult)
 
 
 class NotRead(Exception):
-    """The file as a whole; the message is a sentence for whoever gave it."""
+    """The whole file was refused; the message is a sentence for whoever gave it."""
 
 
 class LimitReached(NotRead):
-    """Reading it took more time or memory than there is for one file, and was ended."""
+    """Reading the file took more time or memory than one file may, and was ended."""
 
 
 def drafts(
-    data: bytes, *, timezone: str, child: Sequence[str] = CHILD, patience: timedelta = PATIENCE
-) -> Drafts:
-    """What a calendar of foreign origin comes to; raises NotRead when it is refused whole."""
+    data: bytes, *, timezone: str, child: Sequence[str] = CHILD, timeout: timedelta = TIMEOUT
+) -> CalendarDrafts:
+    """Returns the drafts of a foreign calendar; raises NotRead."""
     if len(data) > MOST_BYTES:
         raise LimitReached(f"The file has more than {MOST_BYTES // 1024 // 1024} MiB.")
     try:
@@ -38,7 +38,7 @@ def drafts(
             [*child, timezone],
             input=data,
             capture_output=True,
-            timeout=patience.total_seconds(),
+            timeout=timeout.total_seconds(),
             cwd="/",
             env={},
             check=False,
@@ -47,7 +47,7 @@ def drafts(
         raise LimitReached("It takes too long to read.") from None
     if done.returncode != 0:
         raise LimitReached("It takes more time or memory to read than a calendar may.")
-    found = _ANSWERS.decode(done.stdout)
-    if found.drafts is None:
-        raise NotRead(found.refused or "It cannot be read.")
-    return found.drafts
+    result = _RESULTS.decode(done.stdout)
+    if result.drafts is None:
+        raise NotRead(result.refused or "It cannot be read.")
+    return result.drafts

@@ -1,6 +1,6 @@
 """The small things pages are made of: a text with its language, a link, one event in a list."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -8,15 +8,12 @@ import msgspec
 from feeds import text as plain
 from service import calendar_clients
 from service.calendar_clients import Client, Subscription
-from service.catalogue import dates, evidence
-from service.catalogue.dates import Edtf
-from service.catalogue.entry_text import when_label
+from service.catalogue import countdown, dates, evidence
 from service.catalogue.event import Event, Language, Text
 from service.catalogue.view import Document
-from service.catalogue.vocabulary import pick
+from service.catalogue.vocabulary import KINDS, pick
 from service.catalogue.windows import Phase
-from service.pages.phrases import PHRASES, Phrases
-from service.pages.words import CLOSE_BADGES, KINDS, PHASES
+from service.pages.phrases import CLOSE_BADGES, PHASES, PHRASES, PagePhrases
 
 Noun = Literal["events", "series", "programs", "organizations"]
 
@@ -53,15 +50,14 @@ class Badge(msgspec.Struct, frozen=True, kw_only=True):
 def badge(event: Event, phase: Phase, *, now: datetime, lang: Language) -> Badge:
     """How far away the next thing is that one may miss. Only a known day is counted to."""
     phrases = PHRASES[lang]
-    today = now.astimezone(dates.zone(event.timezone)).date()
     if phase in ("open", "closing_soon"):
-        days = _days(_close(event), today)
+        # Of disputed deadlines the earliest counts: who keeps it misses none.
+        days = _days_left(evidence.earliest_close(event), event, now)
         if days is None:
             return Badge(text=pick(CLOSE_BADGES[event.close_rule or "unknown"], lang), tone="open")
         tone: Tone = "urgent" if days <= URGENT_DAYS else "soon" if phase == "closing_soon" else "open"
-        later = (phrases.today_closes, phrases.tomorrow_closes, phrases.to_close)
-        return _counted(days, tone, later)
-    days = _days(dates.parse(event.start), today) if phase == "upcoming" and event.start else None
+        return _counted(days, tone, (phrases.today_closes, phrases.tomorrow_closes, phrases.to_close))
+    days = _days_left(event.start, event, now) if phase == "upcoming" else None
     if days is None:
         return Badge(text=pick(PHASES[phase], lang), tone=_TONES.get(phase, "calm"))
     if event.is_window:
@@ -79,23 +75,17 @@ _TONES: dict[Phase, Tone] = {
 }
 
 
-def _close(event: Event) -> Edtf | None:
-    """Of disputed deadlines the earliest: who keeps it misses none."""
-    text = evidence.earliest_close(event)
-    return dates.parse_end(text) if text else None
-
-
-def _days(edtf: Edtf | None, today: date) -> int | None:
-    if edtf is None or edtf.first is None or edtf.precision not in ("day", "minute"):
+def _days_left(text: str | None, event: Event, now: datetime) -> int | None:
+    edtf = dates.parse_end(text) if text else None
+    if edtf is None or edtf.qualified:
         return None
-    days = (edtf.first - today).days
-    return days if days >= 0 and not (edtf.uncertain or edtf.approximate) else None
+    days = countdown.days_left(edtf, timezone=event.timezone, now=now)
+    return days if days is not None and days >= 0 else None
 
 
-def _counted(days: int, tone: Tone, words: tuple[str, str, str]) -> Badge:
-    """`words` for today, tomorrow and later."""
-    about = words[min(days, 2)].format(days)
-    return Badge(text=f"D-{days}" if days else "D-DAY", tone=tone, about=about)
+def _counted(days: int, tone: Tone, about: tuple[str, str, str]) -> Badge:
+    """`about` has the words for today, tomorrow and later."""
+    return Badge(text=countdown.countdown(days), tone=tone, about=about[min(days, 2)].format(days))
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +152,7 @@ def line(seen: Seen, *, now: datetime, lang: Language, news: str = "") -> Line:
     return Line(
         said=said(document.name, lang),
         href=page_of("events", document.id, lang),
-        when=when_label(document, lang),
+        when=document.when.label.text(lang),
         kind=pick(KINDS[document.kind], lang),
         city=found(place.city) if place else None,
         badge=badge(document, seen.phase, now=now, lang=lang),
@@ -210,7 +200,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     json_path: str | None = None
 
     @property
-    def say(self) -> Phrases:
+    def say(self) -> PagePhrases:
         return PHRASES[self.lang]
 
     @property

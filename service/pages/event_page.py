@@ -1,4 +1,4 @@
-"""The page of one event, put into words."""
+"""The page of one event, put into phrases."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -10,11 +10,10 @@ from feeds.entry import Entry
 from service.catalogue import date_labels, dates, entry_times
 from service.catalogue.dates import Edtf
 from service.catalogue.entries import STATES, Around, Style, entries, has_a_day
-from service.catalogue.entry_text import when_label
-from service.catalogue.event import Event, Language, Place, PreviousDates
+from service.catalogue.event import Edition, Event, Language, Place, PreviousDates
 from service.catalogue.view import Document
-from service.catalogue.vocabulary import KINDS, pick
-from service.pages import evidence_box, words
+from service.catalogue.vocabulary import FIELDS, KINDS, ROLES, pick
+from service.pages import evidence_box, phrases
 from service.pages.components import (
     Badge,
     Frame,
@@ -88,7 +87,7 @@ def page(found: EventMaterial, *, now: datetime, lang: Language, base_url: str) 
         other_name=_other_name(document, name),
         kind=pick(KINDS[document.kind], lang),
         badge=badge(document, found.seen.phase, now=now, lang=lang),
-        when=when_label(document, lang),
+        when=document.when.label.text(lang),
         notices=tuple(_notices(document, frame)),
         disputes=evidence_box.disputes(document, lang),
         summary=said(document.summary, lang) if document.summary else None,
@@ -117,7 +116,7 @@ def _frame(document: Document, name: str, lang: Language, base_url: str) -> Fram
         lang=lang,
         path=f"/events/{document.id}",
         title=name,
-        description=" · ".join(part for part in (when_label(document, lang), summary) if part)[:300],
+        description=" · ".join(part for part in (document.when.label.text(lang), summary) if part)[:300],
         base_url=base_url,
         # A feed that would be empty is not to be found: whoever adds it waits for nothing.
         feeds=(box,) if has_a_day(document, Style(lang=lang, base_url=base_url)) else (),
@@ -136,7 +135,7 @@ def _other_name(document: Document, shown: Said) -> Said | None:
 
 def _day(instant: datetime, lang: Language) -> str:
     edtf = dates.parse(instant.astimezone(dates.zone("Asia/Seoul")).date().isoformat())
-    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
+    return date_labels.date_label(edtf, lang)
 
 
 def _notices(document: Document, frame: Frame) -> Iterator[str]:
@@ -146,7 +145,7 @@ def _notices(document: Document, frame: Frame) -> Iterator[str]:
     yield from (say.uncertain,) if when.uncertain else ()
     yield from (say.approximate,) if when.approximate else ()
     if document.is_window and when.end_precision == "day":
-        yield say.day_only
+        yield say.closing_day_only
     if (
         document.is_window
         and when.end_precision is None
@@ -159,9 +158,13 @@ def _notices(document: Document, frame: Frame) -> Iterator[str]:
 def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
     document, say, lang = found.seen.document, frame.say, frame.lang
     if document.when.precision in COARSE:
-        yield _fact(say.precision, pick(words.PRECISIONS[document.when.precision], lang), lang)
+        yield _fact(say.precision, pick(phrases.PRECISIONS[document.when.precision], lang), lang)
     if document.is_window:
-        yield _fact(say.closes, pick(words.CLOSE_RULES[document.close_rule or "unknown"], lang), lang)
+        yield _fact(
+            pick(FIELDS["close_rule"], lang),
+            pick(phrases.CLOSE_RULES[document.close_rule or "unknown"], lang),
+            lang,
+        )
     if words_of := text_of(document.close_text):
         yield Fact(name=say.close_text, texts=(words_of,))
     yield from _place(document.place, frame)
@@ -172,7 +175,7 @@ def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
     if found.series:
         yield Fact(name=say.series_one, links=(link("series", found.series.id, found.series.name, lang),))
     if document.edition and (document.edition.label or document.edition.number):
-        yield _fact(say.edition, _edition(document.edition.label, document.edition.number, lang), lang)
+        yield _fact(pick(FIELDS["edition"], lang), _edition(document.edition, frame), lang)
     if found.program:
         yield Fact(name=say.program, links=(link("programs", found.program.id, found.program.name, lang),))
     if document.tags:
@@ -183,9 +186,9 @@ def _fact(name: str, text: str, lang: Language) -> Fact:
     return Fact(name=name, texts=(ours(text, lang),))
 
 
-def _edition(label: str | None, number: int | None, lang: Language) -> str:
-    count = "" if number is None else f"{number}회" if lang == "ko" else f"no. {number}"
-    return " · ".join(part for part in (label or "", count) if part)
+def _edition(edition: Edition, frame: Frame) -> str:
+    count = frame.say.edition_number.format(edition.number) if edition.number is not None else ""
+    return " · ".join(part for part in (edition.label, count) if part)
 
 
 def _place(place: Place | None, frame: Frame) -> Iterator[Fact]:
@@ -198,13 +201,13 @@ def _place(place: Place | None, frame: Frame) -> Iterator[Fact]:
         one for index, one in enumerate(texts) if not any(one.text in other.text for other in texts[:index])
     ]
     if shown:
-        yield Fact(name=frame.say.place, texts=tuple(shown))
+        yield Fact(name=pick(FIELDS["place"], frame.lang), texts=tuple(shown))
     if online := outside(place.online_url):
         yield Fact(name=frame.say.online, links=(Link(said=Said(text=online, lang="en"), href=online),))
 
 
 def _roles(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
-    for role, name in words.ROLES.items():
+    for role, name in ROLES.items():
         bodies = (
             found.organizations.get(one.id) for one in found.seen.document.organizations if one.role == role
         )
@@ -223,14 +226,12 @@ def _files(document: Document, frame: Frame) -> Iterator[Link]:
     say, lang = frame.say, frame.lang
     if frame.feeds:
         yield Link(said=ours(say.add, lang), href=_feed(document, lang))
-    yield Link(said=ours(say.json, lang), href=f"/v1/events/{document.id}")
+    yield Link(said=ours("JSON", lang), href=f"/v1/events/{document.id}")
     yield Link(said=ours(say.history, lang), href=f"/v1/events/{document.id}/revisions")
 
 
 def _previous(document: Document, dated: PreviousDates, frame: Frame) -> Earlier:
-    start = dates.parse(dated.start) if dated.start else None
-    end = dates.parse_end(dated.end) if dated.end else None
-    text = pick(date_labels.label(start, end, timezone=document.timezone), frame.lang)
+    text = date_labels.previous_label(dated, timezone=document.timezone, lang=frame.lang)
     until = dated.until_revision
     since = frame.say.previous_at.format(until) if until else frame.say.previous_before
     return Earlier(dates=text, until=since)
@@ -254,7 +255,7 @@ def _groups(found: EventMaterial, frame: Frame, now: datetime) -> Iterator[Ties]
 
 
 def _relation(relation: str, backward: bool, lang: Language) -> str:
-    return pick((words.RELATED_BY if backward else words.RELATIONS)[relation], lang)
+    return pick((phrases.RELATED_BY if backward else phrases.RELATIONS)[relation], lang)
 
 
 # FOLDED service/pages/linked_data.py: The schema.org node of an event page: the calendar entry, with nothing in it that nobody stated.

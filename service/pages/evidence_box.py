@@ -7,8 +7,8 @@ import msgspec
 from service.catalogue import date_labels, dates, evidence
 from service.catalogue.event import Evidence, EvidenceField, Language, Rank, Source
 from service.catalogue.view import Document
-from service.catalogue.vocabulary import pick
-from service.pages import words
+from service.catalogue.vocabulary import FIELDS, STATUSES, pick
+from service.pages import phrases
 from service.pages.components import Said, found, outside
 from service.pages.phrases import PHRASES
 
@@ -49,10 +49,10 @@ def fields(document: Document, sources: Mapping[str, Source], *, lang: Language)
     """In the order of the model; of a field the best-ranked values first."""
     disputed = {dispute.field for dispute in evidence.disputes(document)}
     made = []
-    for field in words.FIELDS:
+    for field in FIELDS:
         about = [item for item in document.evidence if item.field == field]
         if about:
-            name = pick(words.FIELDS[field], lang)
+            name = pick(FIELDS[field], lang)
             statements = tuple(_statements(about, sources, lang))
             made.append(Field(name=name, disputed=field in disputed, statements=statements))
     return tuple(made)
@@ -61,23 +61,20 @@ def fields(document: Document, sources: Mapping[str, Source], *, lang: Language)
 def disputes(document: Document, lang: Language) -> tuple[str, ...]:
     """A sentence for each field in dispute, with all that is said for it."""
     return tuple(
-        PHRASES[lang].disputed_field.format(
-            pick(words.FIELDS[dispute.field], lang),
-            " ↔ ".join(value_words(dispute.field, value, lang) for value in dispute.values),
-        )
+        f"{pick(FIELDS[dispute.field], lang)}: "
+        + " ↔ ".join(value_words(dispute.field, value, lang) for value in dispute.values)
         for dispute in evidence.disputes(document)
     )
 
 
 def value_words(field: EvidenceField, value: str, lang: Language) -> str:
     """A date in words, a code by its name, anything else as it is."""
-    table = {"status": words.STATUSES, "close_rule": words.CLOSE_RULES}.get(field, {})
+    table = {"status": STATUSES, "close_rule": phrases.CLOSE_RULES}.get(field, {})
     if value in table:
         return pick(table[value], lang)
     if field not in DATED:
         return value
-    edtf = dates.parse_end(value)
-    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
+    return date_labels.date_label(dates.parse_end(value), lang)
 
 
 _ORDER: Mapping[Rank, int] = {"preferred": 0, "normal": 1, "deprecated": 2}
@@ -95,7 +92,7 @@ def _statements(
             value=value_words(items[0].field, value, lang) if value is not None else "—",
             raw=value or "",
             rank=rank,
-            rank_word=pick(words.RANKS[rank], lang),
+            rank_word=pick(phrases.RANKS[rank], lang),
             witnesses=_witnesses(len(set(origins)), lang),
             citations=tuple(
                 _citation(item, sources, lang, same_origin=origins[index] in origins[:index])
@@ -105,8 +102,8 @@ def _statements(
 
 
 def _witnesses(count: int, lang: Language) -> str:
-    phrases = PHRASES[lang]
-    return phrases.witnesses_one if count == 1 else phrases.witnesses.format(count)
+    say = PHRASES[lang]
+    return say.witnesses_one if count == 1 else say.witnesses.format(count)
 
 
 def _origin(source: str, sources: Mapping[str, Source]) -> str:
@@ -133,19 +130,19 @@ def _citation(
 
 
 def _about(source: Source, lang: Language) -> str:
-    phrases = PHRASES[lang]
-    parts = [source.publisher or "", pick(words.SOURCES[source.kind], lang)]
+    say = PHRASES[lang]
+    parts = [source.publisher or "", pick(phrases.SOURCES[source.kind], lang)]
     if source.published:
-        parts.append(phrases.published.format(value_words("start", source.published, lang)))
+        parts.append(say.published.format(value_words("start", source.published, lang)))
     if source.retrieved:
-        parts.append(phrases.retrieved.format(value_words("start", source.retrieved, lang)))
+        parts.append(say.retrieved.format(value_words("start", source.retrieved, lang)))
     return " · ".join(part for part in parts if part)
 
 
 def _note(note: str | None, lang: Language) -> Said | None:
     if note is None:
         return None
-    known = words.NOTES.get(note)
+    known = phrases.NOTES.get(note)
     if known is not None:
         return Said(text=pick(known, lang), lang=lang)
     return found(note)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from service.catalogue.event import Language, Organization, Program, Series
 from service.catalogue.filters import EventFilter
-from service.catalogue.vocabulary import pick
+from service.catalogue.vocabulary import ROLES, pick
 from service.errors import NotFound
-from service.pages import queries, words
+from service.pages import phrases, queries
 from service.pages.components import Frame, Link, Noun, Said, Seen, feed_box, line, link, outside, said
 from service.pages.components import found as text_of
 from service.pages.components import words as ours
@@ -96,7 +96,7 @@ def page(found: GroupMaterial, *, now: datetime, lang: Language, base_url: str) 
         summary=said(summary, lang) if summary else None,
         facts=tuple(_facts(found, frame)),
         actions=tuple(_actions(noun.url, frame)),
-        files=(Link(said=ours(frame.say.json, lang), href=frame.json_path or ""),),
+        files=(Link(said=ours("JSON", lang), href=frame.json_path or ""),),
         groups=tuple(_groups(found.seen, frame, now)),
         below=tuple(link(kind, one, below.name, lang) for kind, one, below in found.below),
         note=frame.say.more_events.format(MOST) if len(found.seen) == MOST else "",
@@ -121,10 +121,10 @@ def _frame(found: GroupMaterial, name: str, summary: str, lang: Language, base_u
 
 def _kind(noun: Series | Program | Organization, lang: Language) -> str:
     if isinstance(noun, Program):
-        return pick(words.PROGRAMS[noun.kind], lang)
+        return pick(phrases.PROGRAMS[noun.kind], lang)
     if isinstance(noun, Organization):
-        return pick(words.ORGANIZATIONS[noun.kind], lang)
-    return "시리즈" if lang == "ko" else "series"
+        return pick(phrases.ORGANIZATIONS[noun.kind], lang)
+    return phrases.PHRASES[lang].series_kind
 
 
 def _facts(found: GroupMaterial, frame: Frame) -> Iterator[Fact]:
@@ -133,13 +133,13 @@ def _facts(found: GroupMaterial, frame: Frame) -> Iterator[Fact]:
         texts = tuple(one for alias in noun.aliases if (one := text_of(alias.text)))
         yield Fact(name=say.known_as, texts=texts)
     if isinstance(noun, Program):
-        selection = pick(words.SELECTIONS[noun.selection], lang)
+        selection = pick(phrases.SELECTIONS[noun.selection], lang)
         yield Fact(name=say.selection, texts=(ours(selection, lang),))
     if found.above:
         above = link(NOUNS[found.kind], found.above.id, found.above.name, lang)
         yield Fact(name=say.part_of, links=(above,))
     parts = () if isinstance(noun, Organization) else noun.organizations
-    for role, name in words.ROLES.items():
+    for role, name in ROLES.items():
         bodies = (found.organizations.get(one.id) for one in parts if one.role == role)
         links = tuple(link("organizations", body.id, body.name, lang) for body in bodies if body)
         if links:

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 from sqlalchemy import Connection, bindparam, select
 
-from service.catalogue.entry_times import Named, NounName
+from service.catalogue.entries import Named, NounName
 from service.catalogue.event import Text
 from service.store.tables import event, noun
 from service.store.timestamps import instant

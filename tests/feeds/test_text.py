@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.entry import Entry, EntryError
+from feeds.foreign_ical import read
 from feeds.formats import document
 from feeds.ical import NAMELESS
-from feeds.read_ical import read
 from feeds.text import clean, escaped, folded, link, one_line, unescaped
 from tests.feeds.outlines import faults_of, filled_with, outline_faults
 from tests.feeds.samples import ENTRY, FEED, NASTY, entries, texts

@@ -1,6 +1,6 @@
-"""What a message says to a person: one value, from which every chat format is made.
+"""Says a delivery to a person: one value, from which every chat format is rendered.
 
-Everything in it is plain text; how to keep a title from being markup is each format's own business.
+Everything in it is plain text; each format keeps texts from being markup in its own way.
 """
 
 import re
@@ -11,24 +11,32 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from service.catalogue import date_labels, dates, evidence
+from service.catalogue import countdown, date_labels, dates, evidence
 from service.catalogue.event import Event, Evidence, Kind, Language, Place, Status, Text
 from service.catalogue.view import When
 from service.catalogue.vocabulary import STATUSES, pick
 from service.reminders import moments, offsets
-from service.reminders.messages import words as wording
-from service.reminders.messages.words import Standing, Words
-from service.reminders.moments import Moment
+from service.reminders.messages.phrases import (
+    ANCHORS,
+    DISABLED_REASONS,
+    FIELDS,
+    MARKS,
+    PHRASES,
+    STANDINGS,
+    TYPES,
+    MessagePhrases,
+    Standing,
+)
 from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import LATE, late_seconds
 from service.reminders.webhook import Anchor
 
 Tone = Literal["calm", "soon", "change", "over"]
 MOST_CHANGES = 8
-# What is told from what to what, the most telling first; of other fields only that they changed.
+# Fields whose old and new value are told, the most telling first; of others only that they changed.
 TOLD_APART = ("status", "start", "end", "timezone")
-# To its readers a new event was nothing before, not undecided, and of a deleted one nothing is left to have
-# changed; what was internal before or is so now is not theirs to read.
+# A new event was nothing before, of a deleted one nothing is left to have changed, and what was or is
+# internal is nothing that readers may see.
 HAVE_A_BEFORE: frozenset[MessageType] = frozenset(
     {"event.updated", "event.rescheduled", "event.postponed", "event.cancelled"}
 )
@@ -38,86 +46,30 @@ OFF: frozenset[Status] = frozenset({"cancelled", "postponed"})
 _UNSEEN = re.compile("[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class ChatRow(Struct, frozen=True, kw_only=True):
     label: str
     text: str
 
 
-class Link(Struct, frozen=True, kw_only=True):
+class ChatLink(Struct, frozen=True, kw_only=True):
     label: str
     url: str
 
 
-class Message(Struct, frozen=True, kw_only=True):
-    """`headline` is the whole thing in one line: "D-7 · 접수 마감 · 2026 스타트업 챌린지"."""
+class ChatMessage(Struct, frozen=True, kw_only=True):
+    """`headline` is the whole message in one line: "D-7 · 접수 마감 · 2026 스타트업 챌린지"."""
 
     lang: Language
     tone: Tone
     headline: str
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ChatRow, ...] = ()
     notes: tuple[str, ...] = ()
-    links: tuple[Link, ...] = ()
+    links: tuple[ChatLink, ...] = ()
 
 
-def reminder(planned: Planned, *, event: bytes, lang: Language, page: str | None, now: datetime) -> Message:
-    """`page` is the event's own page on this service, if it has a public address."""
-    shown, words = read(event), wording.WORDS[lang]
-    count = countdown(planned, shown, words, now=now)
-    anchor = words.anchors[planned.anchor or "start"]
-    standing = _standing(planned, shown, {})
-    soon: Tone = "soon" if planned.valid_until - now <= timedelta(days=1) else "calm"
-    headline = (count, anchor, _marked(_name(shown, lang), standing, words))
-    return Message(
-        lang=lang,
-        tone="over" if standing else soon,
-        headline=" · ".join(part for part in headline if part),
-        rows=_rows(shown, words, lang),
-        notes=(*_notes(planned, shown, standing, words, lang), *_lateness(planned, words, now=now)),
-        links=_links(shown, words, page),
-    )
+class ChatEvent(Struct, frozen=True, kw_only=True):
+    """The part of an event's document that messages show."""
 
-
-def notice(
-    planned: Planned,
-    *,
-    event: bytes,
-    previous: dict[str, object],
-    lang: Language,
-    page: str | None,
-) -> Message:
-    """`event` as it is after the change; for a deletion as it was before."""
-    shown, words = read(event), wording.WORDS[lang]
-    before = previous if planned.type in HAVE_A_BEFORE else {}
-    standing = _standing(planned, shown, before)
-    over = shown.status in OFF or planned.type in ("event.cancelled", "event.postponed", "event.deleted")
-    return Message(
-        lang=lang,
-        tone="over" if over else "change",
-        headline=f"{words.types[planned.type]} · {_marked(_name(shown, lang), standing, words)}",
-        rows=(*_changes(shown, before, words, lang), *_rows(shown, words, lang)),
-        notes=_notes(planned, shown, standing, words, lang),
-        links=() if planned.type == "event.deleted" else _links(shown, words, page),
-    )
-
-
-def test(*, name: str, lang: Language) -> Message:
-    words = wording.WORDS[lang]
-    return Message(lang=lang, tone="calm", headline=f"{words.test} · {plain(name)}", notes=(words.test_note,))
-
-
-def disabled(*, name: str, reason: str, lang: Language) -> Message:
-    words = wording.WORDS[lang]
-    rows = (Row(label=words.reason, text=plain(words.reasons.get(reason, reason))),)
-    return Message(lang=lang, tone="over", headline=f"{words.disabled} · {plain(name)}", rows=rows)
-
-
-def plain(text: str) -> str:
-    """One line of visible characters."""
-    return " ".join(_UNSEEN.sub(" ", text).split())
-
-
-# FOLDED service/reminders/shown.py: The part of an event's document that messages show.
-class Shown(Struct, frozen=True, kw_only=True):
     id: str
     kind: Kind
     name: Text
@@ -148,169 +100,208 @@ class Shown(Struct, frozen=True, kw_only=True):
         )
 
     def date(self, anchor: Anchor | None) -> str | None:
-        """The date that a reminder is about, as it was written."""
+        """The date that a reminder of this anchor is about, as it was written."""
         if anchor in ("start", "opens"):
             return self.start
         return moments.deadline(self.event) if anchor == "closes" else self.end
 
 
-_DECODER = msgspec.json.Decoder(Shown)
+_DECODER = msgspec.json.Decoder(ChatEvent)
 
 
-def read(document: bytes) -> Shown:
+def reminder(
+    planned: Planned, *, document: bytes, lang: Language, page: str | None, now: datetime
+) -> ChatMessage:
+    """`page` is the event's own page on this service, if it has a public address."""
+    event, phrases = read(document), PHRASES[lang]
+    standing = _standing(planned, event, {})
+    soon: Tone = "soon" if planned.valid_until - now <= timedelta(days=1) else "calm"
+    headline = (
+        time_left(planned, event, phrases, now=now),
+        pick(ANCHORS[planned.anchor or "start"], lang),
+        _marked_name(event, standing, lang),
+    )
+    return ChatMessage(
+        lang=lang,
+        tone="over" if standing else soon,
+        headline=" · ".join(part for part in headline if part),
+        rows=_rows(event, phrases),
+        notes=(*_notes(planned, event, standing, phrases), *_lateness(planned, phrases, now=now)),
+        links=_links(event, phrases, page),
+    )
+
+
+def notice(
+    planned: Planned, *, document: bytes, previous: dict[str, object], lang: Language, page: str | None
+) -> ChatMessage:
+    """`document` is the event after the change; for a deletion as it was before."""
+    event, phrases = read(document), PHRASES[lang]
+    before = previous if planned.type in HAVE_A_BEFORE else {}
+    standing = _standing(planned, event, before)
+    over = event.status in OFF or planned.type in ("event.cancelled", "event.postponed", "event.deleted")
+    return ChatMessage(
+        lang=lang,
+        tone="over" if over else "change",
+        headline=f"{pick(TYPES[planned.type], lang)} · {_marked_name(event, standing, lang)}",
+        rows=(*_changes(event, before, phrases), *_rows(event, phrases)),
+        notes=_notes(planned, event, standing, phrases),
+        links=() if planned.type == "event.deleted" else _links(event, phrases, page),
+    )
+
+
+def test(*, name: str, lang: Language) -> ChatMessage:
+    phrases = PHRASES[lang]
+    headline = f"{phrases.test} · {plain(name)}"
+    return ChatMessage(lang=lang, tone="calm", headline=headline, notes=(phrases.test_note,))
+
+
+def disabled(*, name: str, reason: str, lang: Language) -> ChatMessage:
+    phrases = PHRASES[lang]
+    told = pick(DISABLED_REASONS[reason], lang) if reason in DISABLED_REASONS else reason
+    rows = (ChatRow(label=phrases.reason, text=plain(told)),)
+    return ChatMessage(lang=lang, tone="over", headline=f"{phrases.disabled} · {plain(name)}", rows=rows)
+
+
+def plain(text: str) -> str:
+    """One line of visible characters."""
+    return " ".join(_UNSEEN.sub(" ", text).split())
+
+
+def read(document: bytes) -> ChatEvent:
     return _DECODER.decode(document)
 
 
-def _name(shown: Shown, lang: Language) -> str:
-    return plain(_said(shown.name, lang) or shown.id)
+def time_left(planned: Planned, event: ChatEvent, phrases: MessagePhrases, *, now: datetime) -> str:
+    """How far away the moment of a reminder is: `D-7`, `D-DAY`, `D+1`, "in 1 h".
+
+    It is counted by the calendar where the event is, at the instant of sending; hours where hours were asked
+    for. It counts to the date that the message shows: what is sent again may have moved since it was planned,
+    or have lost its date, and then there is nothing to count.
+    """
+    text = event.date(planned.anchor) if planned.anchor else None
+    if text is None:
+        return ""
+    edtf = dates.parse_end(text)
+    if edtf.minute is not None and offsets.parse(planned.before or "PT0S").seconds:
+        at = dates.bounds(edtf, dates.zone(event.timezone)).earliest
+        if at is not None and timedelta() < at - now < timedelta(days=1):
+            # Rounded up to whole minutes: an hour before, sent a second later, is still an hour before.
+            minutes = -int((now - at).total_seconds() // 60)
+            return phrases.before.format(_duration(minutes, phrases))
+    days = countdown.days_left(edtf, timezone=event.timezone, now=now, grace=LATE)
+    return "" if days is None else countdown.countdown(days)
 
 
-def _said(text: Text, lang: Language) -> str | None:
-    """In the language asked for, else in the other: a name is never translated here."""
-    return (text.ko or text.en) if lang == "ko" else (text.en or text.ko)
+def _duration(minutes: int, phrases: MessagePhrases) -> str:
+    """The largest two units that are not zero: "1시간 30분", "2 d 4 h"."""
+    hours, minute = divmod(minutes, 60)
+    days, hour = divmod(hours, 24)
+    counted = ((days, phrases.days), (hour, phrases.hours), (minute, phrases.minutes))
+    parts = [unit.format(count) for count, unit in counted if count]
+    return " ".join(parts[:2]) or phrases.minutes.format(0)
 
 
-def _rows(shown: Shown, words: Words, lang: Language) -> tuple[Row, ...]:
-    label = shown.when.label.ko if lang == "ko" else shown.when.label.en
-    where = _where(shown.place, lang)
-    rows = [Row(label=words.when, text=label or "")]
-    return (*rows, Row(label=words.where, text=where)) if where else tuple(rows)
+def _rows(event: ChatEvent, phrases: MessagePhrases) -> tuple[ChatRow, ...]:
+    when = ChatRow(label=phrases.when, text=event.when.label.text(phrases.lang))
+    where = _where(event.place, phrases.lang)
+    return (when, ChatRow(label=phrases.where, text=where)) if where else (when,)
 
 
 def _where(place: Place | None, lang: Language) -> str:
     if place is None:
         return ""
-    name = _said(place.name, lang) if place.name else None
+    name = pick(place.name, lang) if place.name else None
     parts = (name, place.city if place.city != name else None, place.online_url if not name else None)
     return plain(", ".join(part for part in parts if part))
 
 
-def _standing(planned: Planned, shown: Shown, before: dict[str, object]) -> Standing | None:
+def _standing(planned: Planned, event: ChatEvent, before: dict[str, object]) -> Standing | None:
     """That it is off, or on again: what no reader may miss. None where the message is about just that."""
-    if shown.status == "cancelled" or shown.status == "postponed":
-        return None if planned.type == f"event.{shown.status}" else shown.status
+    if event.status == "cancelled" or event.status == "postponed":
+        return None if planned.type == f"event.{event.status}" else event.status
     return "on_again" if before.get("status") in OFF else None
 
 
-def _marked(name: str, standing: Standing | None, words: Words) -> str:
-    """Before the name, where nothing cuts it off: often a reader sees no more than the headline."""
-    return words.marks[standing].format(name) if standing else name
+def _marked_name(event: ChatEvent, standing: Standing | None, lang: Language) -> str:
+    """The mark stands before the name, where nothing cuts it off: readers often see the headline only."""
+    name = plain(pick(event.name, lang) or event.id)
+    return pick(MARKS[standing], lang).format(name) if standing else name
 
 
 def _notes(
-    planned: Planned, shown: Shown, standing: Standing | None, words: Words, lang: Language
+    planned: Planned, event: ChatEvent, standing: Standing | None, phrases: MessagePhrases
 ) -> tuple[str, ...]:
-    certainty = _certainty(planned, shown, words, lang)
-    return (words.standings[standing], *certainty) if standing else certainty
-
-
-def _certainty(planned: Planned, shown: Shown, words: Words, lang: Language) -> tuple[str, ...]:
-    """How sure it is: what a reader must know before relying on the date."""
-    text = shown.date(planned.anchor) or ""
-    closing = planned.anchor == "closes"
-    facts = (
-        (shown.status == "tentative", words.tentative),
-        (shown.disputed, _disputed(shown, words, lang)),
-        (shown.when.uncertain, words.uncertain),
-        (shown.when.approximate, words.approximate),
-        (closing and bool(text) and "T" not in text, words.some_time),
-        (shown.close_rule in ("until_exhausted", "first_come"), words.may_close_early),
+    """What a reader must know before relying on the date."""
+    written = event.date(planned.anchor)
+    notes = (
+        pick(STANDINGS[standing], phrases.lang) if standing else "",
+        phrases.tentative if event.status == "tentative" else "",
+        _disputed(event, phrases) if event.disputed else "",
+        phrases.uncertain if event.when.uncertain else "",
+        phrases.approximate if event.when.approximate else "",
+        phrases.some_time if planned.anchor == "closes" and written and "T" not in written else "",
+        phrases.may_close_early if event.close_rule in ("until_exhausted", "first_come") else "",
     )
-    said = [note for holds, note in facts if holds]
-    return (*said, plain(shown.close_text)) if shown.close_text else tuple(said)
+    close_text = (plain(event.close_text),) if event.close_text else ()
+    return (*(note for note in notes if note), *close_text)
 
 
-def _disputed(shown: Shown, words: Words, lang: Language) -> str:
+def _disputed(event: ChatEvent, phrases: MessagePhrases) -> str:
     """That sources disagree, and about dates what they say."""
-    disputes = (each for each in evidence.disputes(shown.event) if each.field in ("start", "end"))
-    said = [_date(value, lang) for each in disputes for value in each.values]
-    return f"{words.disputed}: {' / '.join(said)}" if said else words.disputed
+    disputes = (dispute for dispute in evidence.disputes(event.event) if dispute.field in ("start", "end"))
+    said = [_date(value, phrases.lang) for dispute in disputes for value in dispute.values]
+    return f"{phrases.disputed}: {' / '.join(said)}" if said else phrases.disputed
 
 
-def _lateness(planned: Planned, words: Words, *, now: datetime) -> tuple[str, ...]:
+def _lateness(planned: Planned, phrases: MessagePhrases, *, now: datetime) -> tuple[str, ...]:
     late = late_seconds(planned, now=now)
-    return (words.late(late // 60),) if late else ()
+    return (phrases.late.format(_duration(late // 60, phrases)),) if late else ()
 
 
-def _changes(shown: Shown, previous: dict[str, object], words: Words, lang: Language) -> tuple[Row, ...]:
-    rows = []
+def _changes(event: ChatEvent, previous: dict[str, object], phrases: MessagePhrases) -> tuple[ChatRow, ...]:
+    rows, lang = [], phrases.lang
     for field in TOLD_APART:
         if field in previous:
-            before, after = (_value(field, value, lang) for value in (previous[field], getattr(shown, field)))
-            rows.append(Row(label=words.fields[field], text=f"{before} → {after}"))
-    others = [words.fields[field] for field in previous if field in words.fields and field not in TOLD_APART]
+            before, after = (_value(field, value, lang) for value in (previous[field], getattr(event, field)))
+            rows.append(ChatRow(label=pick(FIELDS[field], lang), text=f"{before} → {after}"))
+    others = [pick(FIELDS[field], lang) for field in previous if field in FIELDS and field not in TOLD_APART]
     if others:
-        rows.append(Row(label=words.changed, text=", ".join(others[:MOST_CHANGES])))
+        rows.append(ChatRow(label=phrases.changed, text=", ".join(others[:MOST_CHANGES])))
     return tuple(rows)
 
 
 def _value(field: str, value: object, lang: Language) -> str:
     if field in ("start", "end"):
         return _date(value, lang)
-    word = STATUSES.get(str(value)) if field == "status" else None
-    return pick(word, lang) if word else plain(str(value))
+    status = STATUSES.get(str(value)) if field == "status" else None
+    return pick(status, lang) if status else plain(str(value))
 
 
 def _date(text: object, lang: Language) -> str:
     if not isinstance(text, str):
-        return date_labels.UNDATED.ko if lang == "ko" else date_labels.UNDATED.en
-    edtf = dates.parse_end(text)
-    return date_labels.korean(edtf) if lang == "ko" else date_labels.english(edtf)
+        return pick(date_labels.UNDATED, lang)
+    return date_labels.date_label(dates.parse_end(text), lang)
 
 
-def _links(shown: Shown, words: Words, page: str | None) -> tuple[Link, ...]:
-    wanted = ((words.apply, shown.apply_url), (words.more, shown.url), (words.page, page))
-    return tuple(Link(label=label, url=url) for label, url in wanted if url)
+def _links(event: ChatEvent, phrases: MessagePhrases, page: str | None) -> tuple[ChatLink, ...]:
+    links = ((phrases.apply, event.apply_url), (phrases.more, event.url), (phrases.page, page))
+    return tuple(ChatLink(label=label, url=url) for label, url in links if url)
 
 
-# FOLDED service/reminders/countdown.py: How far away the moment of a reminder is, in a word: `D-7`, `D-DAY`, `D+1`, "in 1 h".
-def countdown(planned: Planned, shown: Shown, words: Words, *, now: datetime) -> str:
-    """By the calendar where the event is, at the instant of sending; hours where hours were asked for.
-
-    Counted to the date that the message shows: what is sent again may have moved since it was planned, or
-    have lost its date, and then there is nothing to count.
-    """
-    if planned.anchor is None:
-        return ""
-    found = moments.moment(shown.event, planned.anchor)
-    if not isinstance(found, Moment):
-        return ""
-    left = found.at - now
-    hourly = found.clock is not None and offsets.parse(planned.before or "PT0S").seconds > 0
-    if hourly and timedelta(0) < left < timedelta(days=1):
-        return words.before(_minutes(left))
-    if -LATE <= left <= timedelta(0):
-        return "D-DAY"  # 24:00 belongs to the day it ends, also a tick later
-    return _days(planned, shown, found, now=now)
-
-
-def _days(planned: Planned, shown: Shown, found: Moment, *, now: datetime) -> str:
-    """To the day as it was written: `2026-03-27T24:00` is the 27th, as on the pages."""
-    day = dates.parse_end(shown.date(planned.anchor) or "").first or found.day
-    days = (day - now.astimezone(found.zone).date()).days
-    return f"D-{days}" if days > 0 else f"D+{-days}" if days else "D-DAY"
-
-
-def _minutes(left: timedelta) -> int:
-    """Rounded up to whole minutes: an hour before, sent a second later, is still an hour before."""
-    return -int(-left.total_seconds() // 60)
-
-
-# FOLDED service/reminders/lengths.py: How long a text is to those who count in UTF-16, as JavaScript does: what is beyond U+FFFF counts twice.
-# FOLDED service/reminders/lengths.py:
-# FOLDED service/reminders/lengths.py: Neither Slack nor Discord nor Teams says how it counts its limits, so the longer count has to hold.
+# Neither Slack nor Discord nor Teams says how it counts its limits, so the longer count has to hold: that of
+# UTF-16, in which JavaScript counts what is beyond U+FFFF twice.
 def cut(text: str, most: int, *, mended: Callable[[str], str] = str) -> str:
     """At most so long, an ellipsis telling that there was more; `mended` takes off what was cut in half."""
-    return text if units(text) <= most else mended(start(text, most - 1)) + "…"
+    return text if utf16_length(text) <= most else mended(utf16_prefix(text, most - 1)) + "…"
 
 
-def units(text: str) -> int:
+def utf16_length(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
-def start(text: str, most: int) -> str:
-    """Its longest beginning of at most so many units."""
+def utf16_prefix(text: str, most: int) -> str:
+    """The longest beginning of at most so many units."""
     kept = text[:most]
-    while units(kept) > most:
-        kept = kept[: -((units(kept) - most + 1) // 2)]
+    while utf16_length(kept) > most:
+        kept = kept[: -((utf16_length(kept) - most + 1) // 2)]
     return kept

@@ -1,4 +1,4 @@
-"""A message as a Discord embed, for a channel's webhook.
+"""Renders a message as a Discord embed, for a channel's webhook.
 
 `allowed_mentions` permits none, whatever a title says; Markdown is escaped, and addresses a stranger wrote do
 not become links.
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from service.reminders.messages import chat
-from service.reminders.messages.chat import Message, Tone, units
+from service.reminders.messages.chat import ChatMessage, Tone, utf16_length
 
 # An embed is at most 6,000 long in all: the description has what title and ten fields leave of it.
 MOST = 6000
@@ -24,11 +24,11 @@ _MARKS = re.compile(r"(^-|[\\`*_\[\]#>]|~(?=~)|\|(?=\|))", re.MULTILINE)
 ZERO_WIDTH = "\u200b"
 
 
-class Mentions(Struct, frozen=True, kw_only=True):
+class AllowedMentions(Struct, frozen=True, kw_only=True):
     parse: tuple[str, ...] = ()
 
 
-class Field(Struct, frozen=True, kw_only=True):
+class EmbedField(Struct, frozen=True, kw_only=True):
     name: str
     value: str
     inline: bool = False
@@ -39,21 +39,27 @@ class Embed(Struct, frozen=True, kw_only=True):
     color: int
     url: str | UnsetType = UNSET
     description: str | UnsetType = UNSET
-    fields: tuple[Field, ...] = ()
+    fields: tuple[EmbedField, ...] = ()
 
 
 class Discord(Struct, frozen=True, kw_only=True):
     embeds: tuple[Embed, ...]
-    allowed_mentions: Mentions = Mentions()
+    allowed_mentions: AllowedMentions = AllowedMentions()
 
 
-def render(message: Message) -> bytes:
+def render(message: ChatMessage) -> bytes:
     rows = [(row.label, escaped(row.text)) for row in message.rows]
     # Field values are Markdown, where our own links may stand; only the first can be the embed's own.
     links = [f"[{escaped(link.label)}](<{link.url}>)" for link in message.links[1:] if _linkable(link.url)]
     title = cut(escaped(message.headline), MOST_TITLE)
-    fields = tuple(Field(name=name, value=cut(text, MOST_VALUE)) for name, text in rows[:MOST_FIELDS] if text)
-    left = MOST - units(title) - sum(units(field.name) + units(field.value) for field in fields)
+    fields = tuple(
+        EmbedField(name=name, value=cut(text, MOST_VALUE)) for name, text in rows[:MOST_FIELDS] if text
+    )
+    left = (
+        MOST
+        - utf16_length(title)
+        - sum(utf16_length(field.name) + utf16_length(field.value) for field in fields)
+    )
     embed = Embed(
         title=title,
         color=COLORS[message.tone],
@@ -65,13 +71,13 @@ def render(message: Message) -> bytes:
 
 
 def escaped(text: str) -> str:
-    """Marks get a backslash; a mention or an address is broken by a character nobody sees."""
+    """Marks get a backslash; a character nobody sees breaks mentions and addresses."""
     broken = text.replace("@", "@" + ZERO_WIDTH).replace("://", ":" + ZERO_WIDTH + "//")
     return _MARKS.sub(r"\\\1", broken.replace("<", "<" + ZERO_WIDTH))
 
 
 def cut(text: str, most: int) -> str:
-    """At most so long; no escape is cut in half."""
+    """Cuts to this length, never within an escape."""
     return chat.cut(text, most, mended=_without_half_an_escape)
 
 

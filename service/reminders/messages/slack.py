@@ -1,8 +1,8 @@
-"""A message as Slack's Block Kit, for an incoming webhook.
+"""Renders a message as Slack's Block Kit, for an incoming webhook.
 
 Everything a stranger wrote is escaped as Slack asks (`&`, `<`, `>`), which ends mentions (`<!channel>`) and
-links, and `verbatim` keeps bare addresses from becoming links. Formatting marks are broken by a word joiner,
-for mrkdwn knows no escape for them.
+links, and `verbatim` keeps bare addresses from becoming links. A word joiner breaks formatting marks, for
+which mrkdwn has no escape.
 """
 
 import re
@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from service.reminders.messages import chat
-from service.reminders.messages.chat import Message
+from service.reminders.messages.chat import ChatMessage
 
 MOST_HEADER = 150
 MOST_FIELD = 2000
@@ -36,7 +36,7 @@ class Header(Struct, frozen=True, kw_only=True, tag_field="type", tag="header"):
     text: Plain
 
 
-class Section(Struct, frozen=True, kw_only=True, tag_field="type", tag="section"):
+class SectionBlock(Struct, frozen=True, kw_only=True, tag_field="type", tag="section"):
     fields: tuple[Mrkdwn, ...]
 
 
@@ -57,18 +57,18 @@ class Slack(Struct, frozen=True, kw_only=True):
     """`text` is what notifications show and what is read aloud."""
 
     text: str
-    blocks: tuple[Header | Section | Context | Actions, ...]
+    blocks: tuple[Header | SectionBlock | Context | Actions, ...]
     unfurl_links: bool = False
     unfurl_media: bool = False
 
 
-def render(message: Message) -> bytes:
-    blocks: list[Header | Section | Context | Actions] = [
+def render(message: ChatMessage) -> bytes:
+    blocks: list[Header | SectionBlock | Context | Actions] = [
         Header(text=Plain(text=cut(message.headline, MOST_HEADER)))
     ]
     if message.rows:
         rows = (f"*{escaped(row.label)}*\n{escaped(row.text)}" for row in message.rows[:10])
-        blocks.append(Section(fields=tuple(Mrkdwn(text=cut(row, MOST_FIELD)) for row in rows)))
+        blocks.append(SectionBlock(fields=tuple(Mrkdwn(text=cut(row, MOST_FIELD)) for row in rows)))
     if message.notes:
         blocks.append(
             Context(elements=tuple(Mrkdwn(text=cut(escaped(note), MOST_TEXT)) for note in message.notes[:10]))
@@ -84,5 +84,5 @@ def escaped(text: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """At most so long; no entity is cut in half."""
+    """Cuts to this length, never within an entity."""
     return chat.cut(text, most, mended=lambda kept: re.sub(r"&[a-z]*$", "", kept))

@@ -1,4 +1,4 @@
-"""The body of a `standard` message, as docs/api.md shows it.
+"""Makes the body of a `standard` message, as docs/api.md shows it.
 
 It is made once, when a delivery is first sent, and kept: a retry repeats these bytes. So everything that
 depends on when it is sent (lateness, the event as it was known) is passed in.
@@ -61,24 +61,21 @@ def reminder(planned: Planned, *, event: bytes, now: datetime) -> bytes:
     """`event` is the event's JSON document with its phase; `now` the instant of the first attempt."""
     if planned.anchor is None or planned.before is None or planned.anchor_at is None:
         raise ValueError("a reminder has an anchor")
-    said = Reminder(
+    told = Reminder(
         anchor=planned.anchor,
         before=planned.before,
         anchor_at=planned.anchor_at,
         due_at=planned.due_at,
         late_seconds=late_seconds(planned, now=now),
     )
-    data = ReminderData(event=Raw(event), reminder=said, webhook=planned.webhook, revision=planned.revision)
+    data = ReminderData(event=Raw(event), reminder=told, webhook=planned.webhook, revision=planned.revision)
     return _encode(Body(type=planned.type, timestamp=planned.due_at, data=data))
 
 
 def notice(
     planned: Planned, *, event: bytes | None, changed: tuple[str, ...], previous: dict[str, object]
 ) -> bytes:
-    """A change.
-
-    `event` as it is after it, null where nothing is left; `previous` the changed fields before.
-    """
+    """`event` as it is after the change, null where nothing is left; `previous`: what changed, as it was."""
     data = NoticeData(
         event=NOTHING if event is None else Raw(event),
         changed=changed,
@@ -94,7 +91,7 @@ def test(*, webhook: str, name: str, now: datetime) -> bytes:
 
 
 def disabled(*, webhook: str, disabled: str, name: str, reason: str, now: datetime) -> bytes:
-    """Word to one webhook of an owner that another one was switched off."""
+    """Tells one webhook of an owner that another one was switched off."""
     data = DisabledData(webhook=webhook, disabled=disabled, name=name, reason=reason)
     return _encode(Body(type="webhook.disabled", timestamp=now, data=data))
 

@@ -1,19 +1,19 @@
-"""A message as an Adaptive Card, for the webhook of a Teams workflow.
+"""Renders a message as an Adaptive Card, for the webhook of a Teams workflow.
 
-Texts stand in RichTextBlocks, which take their runs literally: nothing a stranger wrote is ever Markdown, and
-a mention needs an entity that we never send.
+Texts stand in RichTextBlocks, which take their runs literally: nothing a stranger wrote is ever Markdown. A
+mention needs an entity, which we never send.
 """
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from service.reminders.messages.chat import Message, Tone, cut
+from service.reminders.messages.chat import ChatMessage, Tone, cut
 
 MOST_RUN = 2000
 COLORS: dict[Tone, str] = {"calm": "default", "soon": "warning", "change": "accent", "over": "attention"}
 
 
-class Run(Struct, frozen=True, kw_only=True, tag_field="type", tag="TextRun"):
+class TextRun(Struct, frozen=True, kw_only=True, tag_field="type", tag="TextRun"):
     text: str
     weight: str | UnsetType = UNSET
     size: str | UnsetType = UNSET
@@ -22,7 +22,7 @@ class Run(Struct, frozen=True, kw_only=True, tag_field="type", tag="TextRun"):
 
 
 class RichText(Struct, frozen=True, kw_only=True, tag_field="type", tag="RichTextBlock"):
-    inlines: tuple[Run, ...]
+    inlines: tuple[TextRun, ...]
     spacing: str | UnsetType = UNSET
 
 
@@ -52,19 +52,19 @@ class Teams(Struct, frozen=True, kw_only=True):
     attachments: tuple[Attachment, ...]
 
 
-def render(message: Message) -> bytes:
-    title = Run(
+def render(message: ChatMessage) -> bytes:
+    title = TextRun(
         text=cut(message.headline, MOST_RUN), weight="bolder", size="large", color=COLORS[message.tone]
     )
     rows = (
         RichText(
-            inlines=(Run(text=f"{row.label}  ", weight="bolder"), Run(text=cut(row.text, MOST_RUN))),
+            inlines=(TextRun(text=f"{row.label}  ", weight="bolder"), TextRun(text=cut(row.text, MOST_RUN))),
             spacing="small",
         )
         for row in message.rows
     )
     notes = (
-        RichText(inlines=(Run(text=cut(note, MOST_RUN), isSubtle=True),), spacing="small")
+        RichText(inlines=(TextRun(text=cut(note, MOST_RUN), isSubtle=True),), spacing="small")
         for note in message.notes
     )
     card = Card(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from feeds.read_ical import read
+from feeds.foreign_ical import read
 from service.catalogue.entries import Style, entries, leaves_at, names_used
 from service.catalogue.event import Text
 from tests.service.catalogue.entry_cases import (

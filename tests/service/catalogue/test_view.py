@@ -14,7 +14,7 @@ from service.catalogue import dates, validation, view
 from service.catalogue.dates import EdtfError
 from service.catalogue.event import Event, PreviousDates, Text
 from service.catalogue.validation import Invalid
-from service.catalogue.view import Label, View, When
+from service.catalogue.view import DateLabel, View, When
 from service.catalogue.windows import Phase
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "catalogue"
@@ -129,7 +129,7 @@ def test_when_says_what_the_dates_say():
         earliest=datetime(2025, 9, 5, 5, tzinfo=UTC),
         latest=datetime(2025, 9, 5, 5, tzinfo=UTC),
         all_day=False,
-        label=Label(ko="2025년 9월 5일(금) 14:00", en="Fri, 5 Sep 2025, 14:00"),
+        label=DateLabel(ko="2025년 9월 5일(금) 14:00", en="Fri, 5 Sep 2025, 14:00"),
         start_precision="minute",
         end_precision=None,
         uncertain=False,

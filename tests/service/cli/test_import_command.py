@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from service.catalogue import seed_yaml
 from service.catalogue.event import Event
 from service.cli import main
-from tests.feeds.test_read_ical import calendar, event
+from tests.feeds.test_foreign_ical import calendar, event
 
 GOOD = event("SUMMARY:창업 박람회", "LOCATION:DDP", uid="good", start="DTSTART;VALUE=DATE:20260410")
 BAD = event("SUMMARY:B", uid="bad", start="DTSTART:2026-04-10")

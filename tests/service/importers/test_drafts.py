@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feeds.foreign_ical import read
 from feeds.formats import document
-from feeds.read_ical import read
 from service.catalogue.event import Event, Place, Text
 from service.importers import child
 from service.importers.drafts import drafted
 from tests.feeds.samples import FEED, many
-from tests.feeds.test_read_ical import calendar, event
+from tests.feeds.test_foreign_ical import calendar, event
 
 
 def drafts(*parts, timezone="Asia/Seoul", head=b""):
@@ -127,6 +127,6 @@ def test_whatever_we_write_comes_back_as_drafts_or_faults():
 @settings(max_examples=150)
 def test_a_scrambled_file_is_always_an_answer(noise, place):
     data = calendar(event("SUMMARY:A", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3"), event(uid="b"))
-    answer = child.answer(data[:place] + noise + data[place:], timezone="Asia/Seoul")
+    answer = child.result(data[:place] + noise + data[place:], timezone="Asia/Seoul")
     assert (answer.drafts is None) == (answer.refused is not None)
-    assert msgspec.json.decode(msgspec.json.encode(answer), type=child.Answer) == answer
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=child.ImportResult) == answer

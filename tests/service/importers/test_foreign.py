@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from service.importers import child, foreign
-from tests.feeds.test_read_ical import BOMBS, EVENT, HARMLESS, calendar, event
+from tests.feeds.test_foreign_ical import BOMBS, EVENT, HARMLESS, calendar, event
 
 CPU = child.CPU_SECONDS + 0.5
 ZONE = "Asia/Seoul"
@@ -112,7 +112,7 @@ def test_a_sealed_process_reaches_no_database(tmp_path):
 
 def test_a_sealed_process_knows_every_time_zone():
     done = sealed(
-        "from feeds.read_ical import _ZONES, ZoneInfo\nprint(sum(1 for z in _ZONES if ZoneInfo(z)) > 500)"
+        "from feeds.foreign_ical import _ZONES, ZoneInfo\nprint(sum(1 for z in _ZONES if ZoneInfo(z)) > 500)"
     )
     assert (done.stdout, done.stderr) == ("True\n", "")
 
@@ -135,7 +135,5 @@ def test_a_sealed_process_that_hangs_is_ended_by_its_seconds():
 def test_whatever_ends_the_child_the_caller_lives_and_is_told(code):
     begun = time.monotonic()
     with pytest.raises(foreign.LimitReached):
-        foreign.drafts(
-            EVENT, timezone=ZONE, child=(sys.executable, "-c", code), patience=timedelta(seconds=3)
-        )
+        foreign.drafts(EVENT, timezone=ZONE, child=(sys.executable, "-c", code), timeout=timedelta(seconds=3))
     assert time.monotonic() - begun < 30

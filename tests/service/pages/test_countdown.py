@@ -38,8 +38,16 @@ def test_a_call_counts_to_its_close_in_its_own_zone(at: str, text: str, tone: st
     assert (found.text, found.tone, found.about) == (text, tone, about)
 
 
-def test_midnight_at_the_end_of_a_day_is_that_day() -> None:
-    assert shown("2025-08-27T23:59+09:00", **CALL, end="2025-08-27T24:00")[1].text == "D-DAY"
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        ("2025-08-27T23:59+09:00", "D-DAY"),
+        ("2025-08-28T00:00+09:00", "D-DAY"),
+        ("2025-08-28T00:00:00.001+09:00", "closed"),
+    ],
+)
+def test_midnight_at_the_end_of_a_day_is_that_day(at: str, text: str) -> None:
+    assert shown(at, **CALL, end="2025-08-27T24:00")[1].text == text
 
 
 @pytest.mark.parametrize("start", ["2025-11", "2025", "2025-09-05?", "2025-09-05~", "2025-XX-05"])

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -11,8 +11,9 @@ from service.catalogue.event import Event, Language
 from service.catalogue.windows import phase_at, phase_steps
 from service.pages.components import badge
 from service.reminders import preview
-from service.reminders.messages import chat, words
-from service.reminders.messages.chat import countdown
+from service.reminders.messages import chat
+from service.reminders.messages.chat import time_left
+from service.reminders.messages.phrases import PHRASES
 from service.reminders.plan import plan
 from tests.service.reminders.making import (
     LONG_AGO,
@@ -37,7 +38,7 @@ def counted(made: Event, rule: str, at: str, lang: Language = "ko", seen: Event 
     told = preview.sample_reminder(webhook(rule), candidate(made), nonce="n", now=now)
     assert told is not None
     read = chat.read(document(seen or made, now=now))
-    return countdown(told, read, words.WORDS[lang], now=now)
+    return time_left(told, read, PHRASES[lang], now=now)
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
@@ -85,7 +86,7 @@ def test_the_webhooks_zone_decides_when_and_the_events_zone_which_day(
     [told] = plan([candidate(DAY)], [hook], after=LONG_AGO, until=LONG_HENCE)
     assert told.due_at == utc(due)
     read = chat.read(document(DAY, now=told.due_at))
-    assert countdown(told, read, words.WORDS["ko"], now=told.due_at) == said
+    assert time_left(told, read, PHRASES["ko"], now=told.due_at) == said
 
 
 @given(
@@ -101,7 +102,7 @@ def test_a_reminder_on_time_is_never_of_a_day_that_is_past(
     hook = webhook(f"start P{days}D", timezone=zone, remind_at=f"{hour:02}:00")
     [told] = plan([candidate(made)], [hook], after=LONG_AGO, until=LONG_HENCE)
     read = chat.read(document(made, now=told.due_at))
-    assert "+" not in countdown(told, read, words.WORDS["ko"], now=told.due_at)
+    assert "+" not in time_left(told, read, PHRASES["ko"], now=told.due_at)
 
 
 @given(
@@ -109,6 +110,7 @@ def test_a_reminder_on_time_is_never_of_a_day_that_is_past(
     zone=st.sampled_from(["Asia/Seoul", "America/New_York"]),
     before=st.integers(0, 40 * 24 * 60),
 )
+@example(end="2025-09-30T24:00", zone="Asia/Seoul", before=15 * 60)  # the very instant of the close
 def test_as_long_as_the_pages_count_messages_say_the_same(end: str, zone: str, before: int) -> None:
     made = call(start="2025-08-01", end=end, timezone=zone)
     now = utc("2025-10-01 06:00") - timedelta(minutes=before)
@@ -127,5 +129,5 @@ def test_without_a_date_any_more_nothing_is_counted() -> None:
     told = preview.sample_reminder(webhook("start P7D"), candidate(DAY), nonce="n", now=now)
     assert told is not None
     undated = document(replace(DAY, start=None), now=now)
-    said = chat.reminder(told, event=undated, lang="ko", page=None, now=now)
+    said = chat.reminder(told, document=undated, lang="ko", page=None, now=now)
     assert said.headline == "시작 · 서밋"

@@ -17,9 +17,9 @@ from service.catalogue.event import Edition, Event, Evidence, Language, Place, S
 from service.reminders import preview
 from service.reminders.messages import chat, discord, formats, slack
 from service.reminders.messages import chat as message
-from service.reminders.messages import words as wording
-from service.reminders.messages.chat import Message
-from service.reminders.messages.formats import Change
+from service.reminders.messages import phrases as wording
+from service.reminders.messages.chat import ChatMessage
+from service.reminders.messages.formats import ChangeDetails
 from service.reminders.plan import MessageType, Planned, plan
 from tests.service.reminders.making import (
     LONG_AGO,
@@ -94,7 +94,7 @@ def reminded(made: Event, rule: str, now: datetime, **hook: Any) -> bytes:
 
 def noticed(made: Event, kind: MessageType, previous: dict[str, object], now: datetime, **hook: Any) -> bytes:
     told = msgspec.structs.replace(planned(event(made.id), "start P7D"), type=kind)
-    change = Change(changed=tuple(previous), previous=previous)
+    change = ChangeDetails(changed=tuple(previous), previous=previous)
     shown = document(made, now=now)
     return formats.notice(told, webhook(**hook), event=shown, change=change, page=PAGE.format(made.id))
 
@@ -173,18 +173,18 @@ def test_what_is_new_or_gone_is_told_as_it_is_and_never_as_changed(
 ) -> None:
     told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
     shown = document(SEOULCON, now=OCTOBER)
-    said = message.notice(told, event=shown, previous=previous, lang=lang, page=None)
-    words = wording.WORDS[lang]
+    said = message.notice(told, document=shown, previous=previous, lang=lang, page=None)
+    words = wording.PHRASES[lang]
     assert [row.label for row in said.rows] == [words.when, words.where]
 
 
-def told_of(status: Status, kind: MessageType, previous: dict[str, object], lang: Language) -> Message:
+def told_of(status: Status, kind: MessageType, previous: dict[str, object], lang: Language) -> ChatMessage:
     made = msgspec.structs.replace(SEOULCON, status=status)
     told = msgspec.structs.replace(planned(SEOULCON, "start P7D"), type=kind)
     shown = document(made, now=OCTOBER)
     if kind == "event.reminder":
-        return message.reminder(told, event=shown, lang=lang, page=None, now=OCTOBER)
-    return message.notice(told, event=shown, previous=previous, lang=lang, page=None)
+        return message.reminder(told, document=shown, lang=lang, page=None, now=OCTOBER)
+    return message.notice(told, document=shown, previous=previous, lang=lang, page=None)
 
 
 ABOUT: tuple[tuple[MessageType, dict[str, object]], ...] = (
@@ -291,25 +291,25 @@ def test_a_change_of_status_is_told_from_what_to_what(
 ) -> None:
     said = told_of(after, kind, {"status": before}, lang)
     assert (said.headline, said.notes) == (headline, notes)
-    assert said.rows[0] == message.Row(label=wording.WORDS[lang].fields["status"], text=row)
+    assert said.rows[0] == message.ChatRow(label=vocabulary.pick(wording.FIELDS["status"], lang), text=row)
 
 
 @pytest.mark.parametrize(("lang", "label"), [("ko", "시간대"), ("en", "Time zone")])
 def test_a_move_to_another_zone_is_told_from_where_to_where(lang: Language, label: str) -> None:
     said = told_of("scheduled", "event.rescheduled", {"timezone": "America/New_York", "tags": []}, lang)
-    words = wording.WORDS[lang]
+    words = wording.PHRASES[lang]
     assert said.rows[:2] == (
-        message.Row(label=label, text="America/New_York → Asia/Seoul"),
-        message.Row(label=words.changed, text=words.fields["tags"]),
+        message.ChatRow(label=label, text="America/New_York → Asia/Seoul"),
+        message.ChatRow(label=words.changed, text=vocabulary.pick(wording.FIELDS["tags"], lang)),
     )
 
 
 @pytest.mark.parametrize("lang", ["ko", "en"])
 def test_the_marks_are_those_of_calendars_and_pages(lang: Language) -> None:
-    marks, phrases = wording.WORDS[lang].marks, vocabulary.PHRASES[lang]
-    assert (marks["cancelled"], marks["postponed"]) == (phrases.cancelled, phrases.postponed)
     for status in ("cancelled", "postponed"):
-        assert marks[status] == f"[{vocabulary.pick(vocabulary.STATUSES[status], lang)}] {{}}"
+        mark = vocabulary.pick(wording.MARKS[status], lang)
+        assert mark == vocabulary.pick(vocabulary.MARKS[status], lang)
+        assert mark == f"[{vocabulary.pick(vocabulary.STATUSES[status], lang)}] {{}}"
 
 
 def test_a_mark_survives_a_name_that_is_too_long() -> None:
@@ -321,8 +321,8 @@ def test_a_mark_survives_a_name_that_is_too_long() -> None:
 
 def test_a_new_event_says_how_certain_it_is() -> None:
     told = msgspec.structs.replace(planned(UNSURE, "closes P7D"), type="event.created")
-    said = message.notice(told, event=document(UNSURE, now=OCTOBER), previous=NEW, lang="ko", page=None)
-    words = wording.WORDS["ko"]
+    said = message.notice(told, document=document(UNSURE, now=OCTOBER), previous=NEW, lang="ko", page=None)
+    words = wording.PHRASES["ko"]
     assert said.notes[0] == words.tentative and words.uncertain in said.notes
 
 
@@ -352,8 +352,8 @@ def in_javascript(text: str) -> int:
 
 @given(st.text(), st.integers(0, 40))
 def test_a_text_is_begun_as_long_as_it_may_be(text: str, most: int) -> None:
-    kept = chat.start(text, most)
-    assert text.startswith(kept) and chat.units(text) == in_javascript(text)
+    kept = chat.utf16_prefix(text, most)
+    assert text.startswith(kept) and chat.utf16_length(text) == in_javascript(text)
     assert in_javascript(kept) <= most < in_javascript(text[: len(kept) + 1]) or kept == text
 
 
@@ -364,13 +364,13 @@ LONG = st.text(max_size=5000) | st.builds(
 
 @given(LONG, LONG, st.sampled_from(CHATS))
 def test_no_text_breaks_a_format_or_its_limits(title: str, place: str, chat: Any) -> None:
-    said = Message(
+    said = ChatMessage(
         lang="ko",
         tone="calm",
         headline=message.plain(title),
-        rows=(message.Row(label="어디서", text=message.plain(place)),) * 10,
+        rows=(message.ChatRow(label="어디서", text=message.plain(place)),) * 10,
         notes=(message.plain(place),) * 8,
-        links=(message.Link(label="자세히", url="https://example.org"),),
+        links=(message.ChatLink(label="자세히", url="https://example.org"),),
     )
     body = json.loads(formats.CHATS[chat](said))
     if chat == "slack":

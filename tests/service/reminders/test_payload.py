@@ -33,7 +33,7 @@ def test_lateness_is_told_from_a_minute_on() -> None:
 
 def test_a_notice_of_change_carries_what_changed_and_what_was() -> None:
     told = msgspec.structs.replace(planned(), type="event.rescheduled")
-    change = formats.Change(changed=("start", "end"), previous={"start": "2025-09-05", "end": None})
+    change = formats.ChangeDetails(changed=("start", "end"), previous={"start": "2025-09-05", "end": None})
     body = msgspec.json.decode(
         formats.notice(told, webhook(), event=b'{"id":"summit"}', change=change, page=None)
     )
