@@ -36,7 +36,6 @@ from service.clock import Clock
 from service.clock_sync import keeping
 from service.delivery.schedule import delivering
 from service.delivery.supervisor import supervised
-from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.pages import answers as page_answers
@@ -72,14 +71,13 @@ def build(service: Service) -> Litestar:
     settings, clock = service.settings, service.clock
     base_url = settings.base_url
     feeds = FeedCache(service.store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
-    ahead = Ahead(feeds)
     app = Litestar(
         route_handlers=list(HANDLERS),
         request_class=Call,
         middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
         exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
-        state=_state(service, feeds, ahead),
+        state=_state(service, feeds),
         # Our own document says more than the generated one (service.api.openapi).
         openapi_config=None,
         # Failures are logged once, by service.api.problems; the process configures logging.
@@ -88,11 +86,11 @@ def build(service: Service) -> Litestar:
     )
     door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
     addresses = Addresses(service.store, clock=clock)
-    app.asgi_handler = Feeds(door, feeds, ahead, addresses, clock=clock, base_url=base_url)
+    app.asgi_handler = Feeds(door, feeds, addresses, clock=clock, base_url=base_url)
     return app
 
 
-def _state(service: Service, feeds: FeedCache, ahead: Ahead) -> State:
+def _state(service: Service, feeds: FeedCache) -> State:
     """What handlers find beside their request."""
     return State(
         {
@@ -100,7 +98,6 @@ def _state(service: Service, feeds: FeedCache, ahead: Ahead) -> State:
             "cursors": Cursors(service.secret),
             "box": Box(service.secret),
             "feeds": feeds,
-            "ahead": ahead,
             "public_keys": PublicKeys(service.masters),
             "pages": Copies(),
         }
@@ -119,7 +116,6 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
             yield
     finally:
         await service.egress.aclose()
-        app.state.ahead.close()
         app.state.feeds.close()
         service.close()
 

@@ -1,7 +1,7 @@
-"""How a feed gets into somebody's calendar: a link for each program, and what to expect of it.
+"""Links that subscribe a feed in each calendar program, with a sentence on how soon that shows changes.
 
-The sentences say what people and server logs report (`docs/subscribe-a-calendar.md`), not what we would like:
-how slow each program is nobody else tells them.
+The sentences say what users and server logs report (`docs/subscribe-a-calendar.md`), since the programs do not
+say themselves how slow they are.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Client = Literal[
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
-    """`link` opens the program's own question; `feed` is the address to paste where links fail."""
+    """One program: `link` opens its dialogue, `feed` is the address to paste where links fail."""
 
     client: Client
     name: LocalizedText
@@ -36,50 +36,44 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     sentence: LocalizedText
 
 
-class _Way(msgspec.Struct, frozen=True, kw_only=True):
+class _ClientEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: LocalizedText
     link: Callable[[str, str], str]
     sentence: LocalizedText
     option: tuple[str, str] | None = None
 
 
-def subscription(feed: str, client: Client, *, title: str) -> Subscription:
-    """The way into one program for the feed at this absolute address."""
-    way = WAYS[client]
-    address = with_option(feed, *way.option) if way.option else feed
+def subscriptions(feed: str, *, title: str) -> tuple[Subscription, ...]:
+    """Returns how to subscribe the feed at this absolute address in each program, the most common first."""
+    return tuple(_subscription(feed, client, title) for client in CLIENTS)
+
+
+def _subscription(feed: str, client: Client, title: str) -> Subscription:
+    entry = CLIENTS[client]
+    address = _with_option(feed, *entry.option) if entry.option else feed
     return Subscription(
-        client=client, name=way.name, link=way.link(address, title), feed=address, sentence=way.sentence
+        client=client, name=entry.name, link=entry.link(address, title), feed=address, sentence=entry.sentence
     )
 
 
-def subscriptions(feed: str, *, title: str) -> tuple[Subscription, ...]:
-    """The ways into every program we know, the most common first."""
-    return tuple(subscription(feed, client, title=title) for client in WAYS)
-
-
-def with_option(feed: str, name: str, value: str) -> str:
-    """The address with one more option."""
+def _with_option(feed: str, name: str, value: str) -> str:
     parts = urlsplit(feed)
     query = "&".join(filter(None, (parts.query, urlencode({name: value}))))
     return urlunsplit(parts._replace(query=query))
 
 
-def webcal(feed: str) -> str:
-    """The same address under the scheme that calendar programs open themselves for."""
-    return f"webcal://{feed.partition('://')[2]}"
-
-
-def _as_is(feed: str, _: str) -> str:
+def _https(feed: str, _: str) -> str:
     return feed
 
 
 def _webcal(feed: str, _: str) -> str:
-    return webcal(feed)
+    """The scheme that calendar programs register for."""
+    return f"webcal://{feed.partition('://')[2]}"
 
 
-def _google(feed: str, _: str) -> str:
-    # It is said to refuse the https form here.
-    return f"https://calendar.google.com/calendar/r?cid={quote(webcal(feed), safe='')}"
+def _google(feed: str, title: str) -> str:
+    # Users report that it refuses the https form here.
+    return f"https://calendar.google.com/calendar/r?cid={quote(_webcal(feed, title), safe='')}"
 
 
 def _microsoft(host: str) -> Callable[[str, str], str]:
@@ -93,18 +87,18 @@ _MICROSOFT = LocalizedText(
     ko="바뀐 내용은 3~24시간 뒤에 보입니다. 알림은 무시합니다.",
     en="Changes show after 3 to 24 hours; it ignores alarms.",
 )
-WAYS: dict[Client, _Way] = {
-    "google": _Way(
+CLIENTS: dict[Client, _ClientEntry] = {
+    "google": _ClientEntry(
         name=LocalizedText(ko="구글 캘린더", en="Google Calendar"),
         link=_google,
         sentence=LocalizedText(
             ko="바뀐 내용은 4~24시간 뒤에 보입니다. 서두르게 할 방법이 없고, 알림은 무시합니다.",
             en="Changes show after 4 to 24 hours; nothing can hurry it, and it ignores alarms.",
         ),
-        # Google takes what is STATUS:CANCELLED away at once, so that nobody would see why.
+        # Google hides STATUS:CANCELLED at once, so nobody would see why an event is gone.
         option=("cancelled", "mark"),
     ),
-    "apple": _Way(
+    "apple": _ClientEntry(
         name=LocalizedText(ko="애플 캘린더", en="Apple Calendar"),
         link=_webcal,
         sentence=LocalizedText(
@@ -112,55 +106,53 @@ WAYS: dict[Client, _Way] = {
             en="You choose how often it looks, 5 minutes to a week; an iPhone looks once a day at first.",
         ),
     ),
-    "outlook": _Way(
-        name=LocalizedText(ko="아웃룩", en="Outlook"),
-        link=_microsoft("outlook.live.com"),
-        sentence=_MICROSOFT,
+    "outlook": _ClientEntry(
+        name=LocalizedText(ko="아웃룩", en="Outlook"), link=_microsoft("outlook.live.com"), sentence=_MICROSOFT
     ),
-    "microsoft365": _Way(
+    "microsoft365": _ClientEntry(
         name=LocalizedText(ko="아웃룩(마이크로소프트 365)", en="Outlook (Microsoft 365)"),
         link=_microsoft("outlook.office.com"),
         sentence=_MICROSOFT,
     ),
-    "thunderbird": _Way(
+    "thunderbird": _ClientEntry(
         name=LocalizedText(ko="썬더버드", en="Thunderbird"),
-        link=_as_is,
+        link=_https,
         sentence=LocalizedText(
             ko="바꾸지 않으면 30분마다 새로 고칩니다.", en="It looks every 30 minutes unless you change it."
         ),
     ),
-    "gnome": _Way(
+    "gnome": _ClientEntry(
         name=LocalizedText(ko="그놈 캘린더·에볼루션", en="GNOME Calendar, Evolution"),
-        link=_as_is,
+        link=_https,
         sentence=LocalizedText(
             ko="달력 설정에서 정한 간격으로 새로 고칩니다.",
             en="It looks as often as the settings of the calendar say.",
         ),
     ),
-    "nextcloud": _Way(
+    "nextcloud": _ClientEntry(
         name=LocalizedText(ko="넥스트클라우드", en="Nextcloud"),
-        link=_as_is,
+        link=_https,
         sentence=LocalizedText(
             ko="권하는 간격(6시간)을 따르지만, 서버 설정에 따라 하루가 걸립니다.",
             en="It follows our hint of 6 hours, or takes a day on servers that are set so.",
         ),
     ),
-    "home_assistant": _Way(
+    "home_assistant": _ClientEntry(
         name=LocalizedText(ko="홈 어시스턴트", en="Home Assistant"),
-        link=_as_is,
+        link=_https,
         sentence=LocalizedText(ko="하루에 한 번 새로 고칩니다.", en="It looks once a day."),
         option=("profile", "plain"),
     ),
-    "icsx5": _Way(
+    "icsx5": _ClientEntry(
         name=LocalizedText(ko="ICSx⁵(안드로이드)", en="ICSx⁵ (Android)"),
         link=_webcal,
         sentence=LocalizedText(
             ko="앱에서 정한 간격으로 새로 고칩니다.", en="It looks as often as you choose there."
         ),
     ),
-    "other": _Way(
+    "other": _ClientEntry(
         name=LocalizedText(ko="그 밖의 프로그램", en="Any other program"),
-        link=_as_is,
+        link=_https,
         sentence=LocalizedText(
             ko="주소를 붙여 넣으세요. 얼마나 자주 새로 고칠지는 프로그램마다 다릅니다.",
             en="Paste the address; how often it looks differs from program to program.",

@@ -1,4 +1,4 @@
-"""What there is to subscribe to."""
+"""Lists the public feeds, each with its present size and the ways to subscribe."""
 
 from datetime import UTC, datetime
 
@@ -14,9 +14,8 @@ from service.calendar_clients import Subscription
 from service.catalogue.event import Language
 from service.catalogue.validation import FEED_NAMES
 from service.errors import NotFound
-from service.feedcache import request
 from service.feedcache.cache import FeedCache
-from service.feedcache.rendering import Edition
+from service.feedcache.request import parse
 from service.store import entity_names
 
 LANGUAGES: tuple[Language, ...] = ("ko", "en")
@@ -51,8 +50,8 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     subscribe: tuple[Subscription, ...]
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """Where a page ended."""
+class FeedListPosition(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """The last feed of a page: numbers in LANGUAGES and FEED_NAMES (one more for all others), and the name."""
 
     lang: int
     rank: int
@@ -71,52 +70,50 @@ class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
 )
 async def listed(request: Call) -> Response[bytes]:
     """Every feed there is, with its size, the links to subscribe, and how soon each program looks again."""
-    (limit, after), lang = queries.together(lambda: request.paging(Place), lambda: request.lang)
+    (limit, after), lang = queries.together(lambda: request.paging(FeedListPosition), lambda: request.lang)
     groups = await request.service.store.aread(entity_names.groups)
-    places = [
-        place for place in _places({name for _, name in groups}) if lang in (None, LANGUAGES[place.lang])
+    positions = [
+        position
+        for position in _positions({name for _, name in groups})
+        if lang in (None, LANGUAGES[position.lang]) and (after is None or position > after)
     ]
-    later = [place for place in places if after is None or place > after]
-    page = later[:limit]
+    page = positions[:limit]
     feeds: FeedCache = request.app.state.feeds
-    found = [await _view(feeds, place, request.service.settings.base_url) for place in page]
-    bodies = [msgspec.json.encode(view) for view in found if view]
-    return request.shown(responses.page(bodies, request.cursor(page[-1] if len(later) > limit else None)))
+    views = [await _view(feeds, position, request.service.settings.base_url) for position in page]
+    bodies = [msgspec.json.encode(view) for view in views if view]
+    following = page[-1] if len(positions) > limit else None
+    return request.shown(responses.page(bodies, request.cursor(following)))
 
 
-def _places(groups: set[str]) -> list[Place]:
+def _positions(groups: set[str]) -> list[FeedListPosition]:
     """Our own names first; a series or program that bears one of them has no feed of its own."""
     ranked = [(rank, name) for rank, name in enumerate(FEED_NAMES)]
     ranked += [(len(FEED_NAMES), name) for name in sorted(groups - set(FEED_NAMES))]
-    return [Place(lang, rank, name) for lang in range(len(LANGUAGES)) for rank, name in ranked]
+    return [FeedListPosition(lang, rank, name) for lang in range(len(LANGUAGES)) for rank, name in ranked]
 
 
-async def _view(feeds: FeedCache, place: Place, base_url: str) -> FeedView | None:
-    lang = LANGUAGES[place.lang]
-    found = request.read(f"/feeds/{lang}/{place.name}.ics", b"")
-    if found is None:
+async def _view(feeds: FeedCache, position: FeedListPosition, base_url: str) -> FeedView | None:
+    lang = LANGUAGES[position.lang]
+    feed = parse(f"/feeds/{lang}/{position.name}.ics", b"")
+    if feed is None:
         return None
     try:
-        return _shown(await feeds.get(found), base_url)
+        copy = await feeds.get(feed)
     except NotFound:
-        # It went between the list of names and now.
+        # It was deleted after the names had been listed.
         return None
-
-
-def _shown(edition: Edition, base_url: str) -> FeedView:
-    lang, name = edition.asked.lang, edition.asked.name
-    address = f"{base_url}/feeds/{lang}/{name}"
+    address = f"{base_url}/feeds/{lang}/{position.name}"
     return FeedView(
         lang=lang,
-        name=name,
-        title=edition.title,
+        name=position.name,
+        title=copy.title,
         urls=Formats(ics=f"{address}.ics", json=f"{address}.json", atom=f"{address}.atom"),
-        entries=len(edition.shown.ordered),
-        bytes=len(edition.body),
-        shortened=edition.short is not None,
-        over_budget=edition.over_budget,
-        modified=datetime.fromtimestamp(edition.modified, UTC),
-        subscribe=calendar_clients.subscriptions(f"{address}.ics", title=edition.title),
+        entries=len(copy.entries),
+        bytes=len(copy.body),
+        shortened=copy.short is not None,
+        over_budget=copy.over_budget,
+        modified=datetime.fromtimestamp(copy.modified, UTC),
+        subscribe=calendar_clients.subscriptions(f"{address}.ics", title=copy.title),
     )
 
 

@@ -1,5 +1,7 @@
-"""Feeds in the OpenAPI document. They are answered before any routing (`service.api.feeds`), so no handler
-promises them; names and values of the options come from what reads them, and cannot say anything else."""
+"""Describes feeds in the OpenAPI document, as no handler does: they are answered before any routing.
+
+Names and values of the options come from the code that parses them, so both say the same.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
@@ -10,8 +12,9 @@ from service.api import openapi
 from service.api.operations import Parameter
 from service.api.queries import FILTER_PARAMETERS
 from service.catalogue.event import SLUG_PATTERN, Language
-from service.feedcache import request, saved
+from service.feedcache import request
 from service.feedcache.request import DEFAULTS, OPTIONS, OneOf, Reach
+from service.store import saved_feeds
 
 TAG = "Feeds"
 PUBLIC = "/feeds/{lang}/{name}.{format}"
@@ -36,7 +39,7 @@ _PROMISE = (
 
 
 def paths() -> dict[str, dict[str, Any]]:
-    """The paths of the document under which feeds are read."""
+    """Returns the paths of the document under which feeds are read."""
     chosen = [openapi.query(parameter) for parameter in FILTER_PARAMETERS]
     own = [_option(name) for name in OPTIONS]
     lang = _in_path("lang", "The language of the feed.", {"enum": list(get_args(Language))})
@@ -50,7 +53,7 @@ def paths() -> dict[str, dict[str, Any]]:
     )
     event = _in_path("id", "The id of the event.", slug)
     token = _in_path(
-        "token", "The secret of the address, as it was shown once.", {"pattern": f"^{saved.FORM}$"}
+        "token", "The secret of the address, as it was shown once.", {"pattern": f"^{saved_feeds.TOKEN}$"}
     )
     label = _in_path("name", "Any name; it is for people only.", {"pattern": "^[^/]{1,300}$"})
     return {
@@ -86,7 +89,7 @@ def _get(
 
 def _responses(formats: tuple[str, ...], *, dies: bool) -> dict[str, Any]:
     kinds = [errors.NoSuchFeed, errors.Gone] if dies else [errors.NotFound]
-    content = {FORMATS[each].media_type: {"schema": _BODIES.get(each, _TEXT)} for each in formats}
+    content = {FORMATS[suffix].media_type: {"schema": _BODIES.get(suffix, _TEXT)} for suffix in formats}
     return {
         "200": {
             "description": "The feed.",
@@ -99,17 +102,14 @@ def _responses(formats: tuple[str, ...], *, dies: bool) -> dict[str, Any]:
 
 
 def _option(name: str) -> dict[str, Any]:
-    """An option as a query parameter; a list is written with commas."""
-    read = OPTIONS[name]
-    schema = _one_of(read) if isinstance(read, OneOf) else _SCHEMAS[read]
+    """Returns an option as a query parameter; a list is written with commas."""
+    parser = OPTIONS[name]
+    words = {"type": "string", "enum": list(parser.words)} if isinstance(parser, OneOf) else None
+    schema = words or _SCHEMAS[parser]
     default = _default(getattr(DEFAULTS, name))
     shown = schema | ({} if default is None else {"default": default})
-    found = openapi.query(Parameter(name=name, description=_WORDS[name], schema=shown))
-    return found | ({"style": "form", "explode": False} if schema["type"] == "array" else {})
-
-
-def _one_of(read: OneOf) -> dict[str, Any]:
-    return {"type": "string", "enum": list(read.words)}
+    parameter = openapi.query(Parameter(name=name, description=_WORDS[name], schema=shown))
+    return parameter | ({"style": "form", "explode": False} if schema["type"] == "array" else {})
 
 
 def _text(pattern: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ _SCHEMAS: Mapping[Callable[[str], Any], dict[str, Any]] = {
 
 
 def _default(value: Any) -> str | None:
-    """What is meant when nobody says, as it would be written."""
+    """Returns a default as it is written in a query."""
     if isinstance(value, bool):
         return str(int(value))
     if isinstance(value, Reach):

@@ -1,10 +1,9 @@
-"""Feeds over HTTP, in front of everything else: most requests for them end here, before any routing.
+"""Serves feeds over HTTP, in front of everything else: most requests for them end here, before any routing.
 
-Ready bytes, ETag first (notes/performance.md section 8). `Feeds` wraps the app as `Door` does.
+`Feeds` wraps the app as `Door` does. Headers and tags are prepared once an address and content.
 """
 
 import logging
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,27 +14,21 @@ from litestar.types import ASGIApp, Receive, Send
 from feeds.formats import FORMATS
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
-from service.feedcache import request, saved
-from service.feedcache.ahead import Ahead
+from service.feedcache import conditional, request, saved
+from service.feedcache.builder import FeedCopy
 from service.feedcache.cache import FeedCache
-from service.feedcache.conditional import condition, http_date, is_held
-from service.feedcache.rendering import Edition
-from service.feedcache.request import Asked
+from service.feedcache.conditional import http_date
+from service.feedcache.request import FeedRequest
 from service.feedcache.saved import Addresses
 from service.feedcache.selection import OutOfDate
 
-SAFE = ("GET", "HEAD", "OPTIONS")
-BAD_REQUEST = 400
-MOST_HOT = 5_000
-TRIES = 3
-ROBOTS = b"User-agent: *\nAllow: /\n"
-_log = logging.getLogger("dday.feeds")
-
-
-# FOLDED service/api/feed_headers.py: The headers of feeds: for everybody, and for private addresses, which are secrets themselves.
 Headers = list[tuple[bytes, bytes]]
 
+MOST_PREPARED = 5_000
+TRIES = 3
 METHODS = "GET, HEAD, OPTIONS"
+ROBOTS = b"User-agent: *\nAllow: /\n"
+
 _SAFE: Headers = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -53,277 +46,213 @@ _PREFLIGHT: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 
+_log = logging.getLogger(__name__)
 
-class Manner(msgspec.Struct, frozen=True, kw_only=True):
-    """How one kind of feed is sent: `open` on every answer, a 304 too; `safe` on all others; `refused` on
-    problems; `options` to OPTIONS; `keep` says who may keep a copy and how long."""
 
-    open: Headers
-    safe: Headers
-    refused: Headers
+class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The headers of one kind of feed: those of every 200 and 304, those of a 200 besides, of a problem and of
+    OPTIONS."""
+
+    every: Headers
+    ok: Headers
+    problem: Headers
     options: Headers
-    keep: bytes
 
 
-def _public_manner(*, https: bool) -> Manner:
-    safe = [*_SAFE, *_secure(https)]
-    return Manner(
-        open=_READABLE,
-        safe=safe,
-        refused=[*_READABLE, *safe],
-        options=[*_READABLE, *safe, *_ALLOW, *_PREFLIGHT],
-        keep=b"public, max-age=900, stale-if-error=86400",
+class PreparedAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an address leads to, and the headers of its answers but for date, tag and length.
+
+    `look` is the cache's look at the log after which a private address was found to lead here.
+    """
+
+    request: FeedRequest
+    path: str
+    etag: str
+    tags: tuple[bytes, bytes]
+    ok: Headers
+    not_modified: Headers
+    look: int
+
+
+class Feeds:
+    """Answers /feeds/… and /robots.txt, and hands everything else on to `inner`."""
+
+    def __init__(
+        self, inner: ASGIApp, cache: FeedCache, addresses: Addresses, *, clock: Clock, base_url: str
+    ) -> None:
+        self._inner, self._cache, self._addresses, self._clock = inner, cache, addresses, clock
+        https = base_url.startswith("https:")
+        links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
+        self._public = _public_policy((b"link", links.encode()), https=https)
+        self._private = _private_policy((b"link", links.encode()), https=https)
+        self._prepared: dict[tuple[str, bytes], PreparedAnswer] = {}
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        if not path.startswith("/feeds/") and path != "/robots.txt":
+            return await self._inner(scope, receive, send)
+        try:
+            status, headers, body = await self._answer(path, scope)
+        except Problem as problem:
+            status, headers, body = self._problem(problem, path)
+        except Exception:
+            _log.exception("%s failed", path if self._policy(path) is self._public else saved.FOLDER)
+            unavailable = Unavailable("This feed cannot be sent just now.")
+            status, headers, body = self._problem(unavailable, path)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        body = b"" if scope["method"] == "HEAD" else body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _answer(self, path: str, scope: Any) -> tuple[int, Headers, bytes]:
+        method = scope["method"]
+        if method == "OPTIONS":
+            return 204, self._policy(path).options, b""
+        if method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(method, METHODS)
+        if path == "/robots.txt":
+            plain = (b"content-type", b"text/plain; charset=utf-8")
+            return 200, [plain, *self._public.problem, _length(ROBOTS)], ROBOTS
+        place, now = (path, scope["query_string"]), self._clock.now()
+        prepared = self._prepared.get(place)
+        copy = self._fresh(prepared, now=now) if prepared else None
+        if prepared is None or copy is None:
+            prepared, copy = await self._look_up(place, prepared)
+        return await self._chosen(prepared, copy, conditional.parse(scope["headers"]), int(now.timestamp()))
+
+    async def _chosen(
+        self, prepared: PreparedAnswer, copy: FeedCopy, condition: conditional.Condition, now: int
+    ) -> tuple[int, Headers, bytes]:
+        # RFC 9110 8.8.2.1: Last-Modified is never after Date. An older one only makes a reader ask again.
+        date = (b"last-modified", http_date(min(copy.modified, now)))
+        tag = conditional.held_tag(condition, tags=prepared.tags, modified=copy.modified, now=now)
+        if tag:
+            return 304, [*prepared.not_modified, date, (b"etag", tag)], b""
+        plain, gzipped = prepared.tags
+        if not condition.gzip:
+            return 200, [*prepared.ok, date, (b"etag", plain), _length(copy.body)], copy.body
+        body = await self._cache.gzipped(copy)
+        coding = (b"content-encoding", b"gzip")
+        return 200, [*prepared.ok, date, (b"etag", gzipped), coding, _length(body)], body
+
+    def _fresh(self, prepared: PreparedAnswer, *, now: datetime) -> FeedCopy | None:
+        """Returns the copy that may be sent at once. A private address is looked up as often as the log."""
+        if prepared.request.saved is not None and (
+            prepared.look != self._cache.looks or prepared.request.has_ended(now)
+        ):
+            return None
+        copy = self._cache.fresh(prepared.path, now=now)
+        return copy if copy is not None and copy.etag == prepared.etag else None
+
+    async def _look_up(
+        self, place: tuple[str, bytes], known: PreparedAnswer | None
+    ) -> tuple[PreparedAnswer, FeedCopy]:
+        path, query = place
+        if path.startswith(saved.FOLDER):
+            feed, copy, look = await self._private_copy(path, query)
+        else:
+            public = known.request if known else request.parse(path, query)
+            if public is None:
+                raise NotFound("feed", path.removeprefix("/feeds/")[:100])
+            feed, copy, look = public, await self._cache.get(public), 0
+        if known is None or known.etag != copy.etag or known.request != feed or known.look != look:
+            known = _prepared(feed, copy, self._policy(path), look=look)
+            if len(self._prepared) >= MOST_PREPARED:
+                self._prepared.clear()
+            self._prepared[place] = known
+        return known, copy
+
+    async def _private_copy(self, path: str, query: bytes) -> tuple[FeedRequest, FeedCopy, int]:
+        """Looks the address up again when the saved feed is changed meanwhile."""
+        token, suffix = self._addresses.parse(path)
+        for _ in range(TRIES):
+            # Counted before the address is looked up: what is committed after that must be noticed.
+            look = await self._cache.look()
+            feed = await self._addresses.look_up(token, suffix, query)
+            try:
+                return feed, await self._cache.get(feed), look
+            except OutOfDate:
+                continue
+        raise Unavailable("This feed is being changed just now.")
+
+    def _policy(self, path: str) -> HeaderPolicy:
+        return self._private if path.startswith(saved.FOLDER) else self._public
+
+    def _problem(self, problem: Problem, path: str) -> tuple[int, Headers, bytes]:
+        body = document(problem)
+        own = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
+        media_type = (b"content-type", MEDIA_TYPE.encode())
+        return problem.status, [media_type, *own, *self._policy(path).problem, _length(body)], body
+
+
+def _prepared(feed: FeedRequest, copy: FeedCopy, policy: HeaderPolicy, *, look: int) -> PreparedAnswer:
+    every = [*policy.every, *_notices(feed, copy)]
+    return PreparedAnswer(
+        request=feed,
+        path=feed.path,
+        etag=copy.etag,
+        tags=(f'"{copy.etag}"'.encode(), f'"{copy.etag}.gz"'.encode()),
+        ok=[
+            (b"content-type", FORMATS[feed.suffix].media_type.encode()),
+            *every,
+            (b"content-disposition", _disposition(feed)),
+            (b"content-language", feed.lang.encode()),
+            *policy.ok,
+        ],
+        # RFC 9110 15.4.5; everything else is known from the 200.
+        not_modified=every,
+        look=look,
     )
 
 
-def _private_manner(*, https: bool) -> Manner:
+def _public_policy(links: tuple[bytes, bytes], *, https: bool) -> HeaderPolicy:
+    safe = [*_SAFE, *_secure(https)]
+    return HeaderPolicy(
+        every=[
+            (b"cache-control", b"public, max-age=900, stale-if-error=86400"),
+            (b"vary", b"Accept-Encoding"),
+            *_READABLE,
+        ],
+        ok=[links, *safe],
+        problem=[*_READABLE, *safe],
+        options=[*_READABLE, *safe, *_ALLOW, *_PREFLIGHT],
+    )
+
+
+def _private_policy(links: tuple[bytes, bytes], *, https: bool) -> HeaderPolicy:
     """No page of another origin reads it, no cache on the way keeps it, no search engine lists it."""
     safe = [*_SAFE, *_secure(https), (b"x-robots-tag", b"noindex, nofollow")]
-    return Manner(
-        open=[],
-        safe=safe,
-        refused=[(b"cache-control", b"no-store"), *safe],
+    return HeaderPolicy(
+        every=[(b"cache-control", b"private, max-age=900"), (b"vary", b"Accept-Encoding")],
+        ok=[links, *safe],
+        problem=[(b"cache-control", b"no-store"), *safe],
         options=[*safe, *_ALLOW],
-        keep=b"private, max-age=900",
     )
-
-
-def whole(asked: Asked, edition: Edition, manner: Manner, *, links: tuple[bytes, bytes]) -> Headers:
-    """The headers of a 200 but for those of its coding."""
-    return [
-        (b"content-type", FORMATS[asked.suffix].media_type.encode()),
-        *held(asked, edition, manner),
-        (b"content-disposition", _disposition(asked)),
-        (b"content-language", asked.lang.encode()),
-        links,
-        *manner.safe,
-    ]
-
-
-def held(asked: Asked, edition: Edition, manner: Manner) -> Headers:
-    """What RFC 9110 15.4.5 wants on a 304; everything else is known from the 200."""
-    return [
-        (b"last-modified", http_date(edition.modified)),
-        (b"cache-control", manner.keep),
-        (b"vary", b"Accept-Encoding"),
-        *manner.open,
-        *_notes(asked, edition),
-    ]
-
-
-def length(body: bytes) -> tuple[bytes, bytes]:
-    return (b"content-length", str(len(body)).encode())
-
-
-def start(status: int, headers: Headers) -> Any:
-    return {"type": "http.response.start", "status": status, "headers": headers}
-
-
-def dated(start: Any, seconds: int) -> Any:
-    """RFC 9110 8.8.2.1: Last-Modified is never after Date. An older one only makes a reader ask again."""
-    date = http_date(seconds)
-    return {**start, "headers": [(n, date if n == b"last-modified" else v) for n, v in start["headers"]]}
 
 
 def _secure(https: bool) -> Headers:
     return [(b"strict-transport-security", b"max-age=31536000")] if https else []
 
 
-def _disposition(asked: Asked) -> bytes:
-    name = saved.file_name(asked.saved.name) if asked.saved else asked.name
+def _disposition(feed: FeedRequest) -> bytes:
+    name = saved.file_name(feed.saved.name) if feed.saved else feed.name
     if name.isascii():
-        return f'inline; filename="{name}.{asked.suffix}"'.encode()
+        return f'inline; filename="{name}.{feed.suffix}"'.encode()
     # RFC 8187: the plain name is for those who read no other.
-    plain = f'inline; filename="{saved.UNNAMED}.{asked.suffix}"'
-    return f"{plain}; filename*=UTF-8''{quote(name)}.{asked.suffix}".encode()
+    plain = f'inline; filename="{saved.UNNAMED}.{feed.suffix}"'
+    return f"{plain}; filename*=UTF-8''{quote(name)}.{feed.suffix}".encode()
 
 
-def _notes(asked: Asked, edition: Edition) -> Headers:
+def _notices(feed: FeedRequest, copy: FeedCopy) -> Headers:
     """What a person who wonders about this feed should see."""
-    notes: Headers = []
-    if asked.ignored:
-        notes.append((b"x-dday-ignored", ", ".join(asked.ignored).encode()))
-    if edition.over_budget:
-        notes.append((b"x-dday-notice", b"larger-than-google-reads"))
-    elif edition.short is not None:
-        notes.append((b"x-dday-notice", b"shortened"))
-    return notes
+    notices: Headers = []
+    if feed.ignored:
+        notices.append((b"x-dday-ignored", ", ".join(feed.ignored).encode()))
+    if copy.over_budget:
+        notices.append((b"x-dday-notice", b"larger-than-google-reads"))
+    elif copy.short is not None:
+        notices.append((b"x-dday-notice", b"shortened"))
+    return notices
 
 
-class Hot(msgspec.Struct, frozen=True, kw_only=True):
-    """An edition with the start of every answer that can be given from it, so that none is put together.
-
-    `look` is the cache's look at the store after which a private address was found to lead here.
-    """
-
-    asked: Asked
-    path: str
-    edition: Edition
-    tags: tuple[bytes, bytes]
-    whole: Any
-    held: Mapping[bytes, Any]
-    packed: Any = None
-    packed_body: bytes = b""
-    look: int = 0
-
-
-class Feeds:
-    """Answers /feeds/… and /robots.txt, and hands everything else on."""
-
-    def __init__(
-        self,
-        inner: ASGIApp,
-        cache: FeedCache,
-        ahead: Ahead,
-        addresses: Addresses,
-        *,
-        clock: Clock,
-        base_url: str,
-    ) -> None:
-        self._inner, self._cache, self._ahead = inner, cache, ahead
-        self._addresses, self._clock = addresses, clock
-        https = base_url.startswith("https:")
-        self._public, self._private = _public_manner(https=https), _private_manner(https=https)
-        links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
-        self._links = (b"link", links.encode())
-        self._hot: dict[tuple[str, bytes], Hot] = {}
-
-    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        path = scope["path"] if scope["type"] == "http" else ""
-        if not path.startswith("/feeds/") and path != "/robots.txt":
-            return await self._hand_on(scope, receive, send)
-        try:
-            place = (path, scope["query_string"])
-            hot, now = self._hot.get(place), self._clock.now()
-            if hot is None or scope["method"] != "GET" or not self._is_ready(hot, now=now):
-                return await self._answer(place, scope, send, now=now)
-            self._cache.was_read(hot.path)
-            await self._give(hot, place, scope, send, now=now)
-        except Problem as problem:
-            await self._refuse(problem, scope, send)
-        except Exception:
-            _log.exception("%s failed", path if self._manner(path) is self._public else saved.FOLDER)
-            await self._refuse(Unavailable("This feed cannot be sent just now."), scope, send)
-
-    async def _hand_on(self, scope: Any, receive: Receive, send: Send) -> None:
-        """What a write has changed is ready to be read when the write is answered."""
-        if scope.get("method", "GET") in SAFE:
-            return await self._inner(scope, receive, send)
-
-        async def publish_first(message: Any) -> None:
-            if message["type"] == "http.response.start" and message["status"] < BAD_REQUEST:
-                await self._ahead.before_answer()
-            await send(message)
-
-        await self._inner(scope, receive, publish_first)
-        self._ahead.after_answer()
-
-    def _is_ready(self, hot: Hot, *, now: datetime) -> bool:
-        """Whether it may be sent at once. A private address is looked up as often as the log is."""
-        leads = hot.asked.saved is None or (hot.look == self._cache.looks and not hot.asked.is_over(now))
-        return leads and self._cache.fresh(hot.edition, now=now)
-
-    def _manner(self, path: str) -> Manner:
-        return self._private if path.startswith(saved.FOLDER) else self._public
-
-    async def _answer(self, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime) -> None:
-        method = scope["method"]
-        if method == "OPTIONS":
-            return await _send(send, 204, self._manner(place[0]).options, b"")
-        if method not in ("GET", "HEAD"):
-            raise MethodNotAllowed(method, METHODS)
-        if place[0] == "/robots.txt":
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), *self._public.refused, length(ROBOTS)]
-            return await _send(send, 200, headers, ROBOTS if method == "GET" else b"")
-        await self._give(await self._warm(place, self._hot.get(place)), place, scope, send, now=now)
-
-    async def _give(
-        self, hot: Hot, place: tuple[str, bytes], scope: Any, send: Send, *, now: datetime
-    ) -> None:
-        wanted = condition(scope["headers"])
-        seconds, modified = int(now.timestamp()), hot.edition.modified
-        head, body = hot.whole, hot.edition.body
-        if tag := is_held(wanted, tags=hot.tags, modified=modified, now=seconds):
-            head, body = hot.held[tag], b""
-        elif wanted.gzip:
-            if hot.packed is None:
-                hot = await self._pack(hot, place)
-            if hot.packed is not None:
-                head, body = hot.packed, hot.packed_body
-        if modified > seconds:
-            head = dated(head, seconds)
-        await send(head)
-        body = body if scope["method"] == "GET" else b""
-        await send({"type": "http.response.body", "body": body, "more_body": False})
-
-    async def _warm(self, place: tuple[str, bytes], hot: Hot | None) -> Hot:
-        if place[0].startswith(saved.FOLDER):
-            found, edition, look = await self._private_now(*place)
-        else:
-            found, edition, look = await self._public_now(*place, hot)
-        if hot is not None and hot.edition.etag == edition.etag and hot.asked == found:
-            made = msgspec.structs.replace(hot, edition=edition, look=look)
-        else:
-            made = self._made(found, edition, self._manner(place[0]), look=look)
-        if len(self._hot) >= MOST_HOT:
-            self._hot.clear()
-        self._hot[place] = made
-        return made
-
-    async def _public_now(self, path: str, query: bytes, hot: Hot | None) -> tuple[Asked, Edition, int]:
-        found = hot.asked if hot else request.read(path, query)
-        if found is None:
-            raise NotFound("feed", path.removeprefix("/feeds/")[:100])
-        return found, await self._cache.get(found), 0
-
-    async def _private_now(self, path: str, query: bytes) -> tuple[Asked, Edition, int]:
-        """A saved feed that is changed meanwhile is looked up again."""
-        key = self._addresses.read(path)
-        for _ in range(TRIES):
-            # Counted before the address is looked up: what is committed after that must be noticed.
-            look = await self._cache.look()
-            found = await self._addresses.asked(key, query)
-            try:
-                return found, await self._cache.get(found), look
-            except OutOfDate:
-                continue
-        raise Unavailable("This feed is being changed just now.")
-
-    async def _pack(self, hot: Hot, place: tuple[str, bytes]) -> Hot:
-        body = await self._cache.packed(hot.edition)
-        if body is None:
-            return hot
-        kept = [pair for pair in hot.whole["headers"] if pair[0] not in (b"etag", b"content-length")]
-        headers = [*kept, (b"etag", hot.tags[1]), (b"content-encoding", b"gzip"), length(body)]
-        packed = msgspec.structs.replace(hot, packed=start(200, headers), packed_body=body)
-        current = self._hot.get(place)
-        if current is not None and current.edition.etag == hot.edition.etag:
-            self._hot[place] = packed
-        return packed
-
-    def _made(self, found: Asked, edition: Edition, manner: Manner, *, look: int) -> Hot:
-        tags = (f'"{edition.etag}"'.encode(), f'"{edition.etag}.gz"'.encode())
-        common = held(found, edition, manner)
-        complete = whole(found, edition, manner, links=self._links)
-        complete += [(b"etag", tags[0]), length(edition.body)]
-        return Hot(
-            asked=found,
-            path=found.path,
-            edition=edition,
-            tags=tags,
-            whole=start(200, complete),
-            held={tag: start(304, [*common, (b"etag", tag)]) for tag in tags},
-            look=look,
-        )
-
-    async def _refuse(self, problem: Problem, scope: Any, send: Send) -> None:
-        body = document(problem)
-        named = [(name.encode(), value.encode()) for name, value in problem.headers.items()]
-        manner = self._manner(scope["path"])
-        headers = [(b"content-type", MEDIA_TYPE.encode()), *named, *manner.refused, length(body)]
-        await _send(send, problem.status, headers, b"" if scope["method"] == "HEAD" else body)
-
-
-async def _send(send: Send, status: int, headers: Headers, body: bytes) -> None:
-    await send(start(status, headers))
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return (b"content-length", str(len(body)).encode())

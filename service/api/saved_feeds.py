@@ -31,9 +31,9 @@ from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFe
 from service.catalogue.vocabulary import pick
 from service.errors import At, Conflict, Unprocessable
 from service.feedcache import saved
+from service.feedcache.builder import FeedCopy
 from service.feedcache.cache import FeedCache
-from service.feedcache.rendering import Edition
-from service.feedcache.request import Asked
+from service.feedcache.request import FeedRequest
 from service.feedcache.selection import OutOfDate
 from service.reminders import offsets
 from service.store import saved_feeds
@@ -317,7 +317,7 @@ async def contents(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     return answer
 
 
-async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> Edition:
+async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> FeedCopy:
     try:
         return await feeds.get(await _asked(request, feed_id))
     except OutOfDate:
@@ -325,10 +325,10 @@ async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> Edition:
         return await feeds.get(await _asked(request, feed_id))
 
 
-async def _asked(request: Call, feed_id: str) -> Asked:
+async def _asked(request: Call, feed_id: str) -> FeedRequest:
     kept = await request.service.store.aread(lambda c: saved_feeds.get(c, feed_id, owner=owner(request)))
     document = msgspec.json.encode(kept.feed)
-    return saved.asked(document, "json", feed=feed_id, version=kept.version, moved=None)
+    return saved.feed_request(document, "json", feed=feed_id, version=kept.version, moved=None)
 
 
 def _overlap(wanted: Move) -> timedelta:

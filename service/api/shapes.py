@@ -5,21 +5,13 @@ is in its path, a POST makes one, derived fields may come along unchanged, a pat
 feeds after they were held to their shape, in which null takes away what stands within an object.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import FieldInfo
 
-from service.api.event_edits import DerivedFields, StoredFields
-from service.api.responses import Page
-from service.catalogue.event import Event, Line, Organization, Program, Series, Source, Text
-from service.catalogue.filters import FilterBody
-from service.catalogue.saved_feed import FeedOptions, PatchSavedFeed
-from service.catalogue.view import View
-from service.reminders.webhook import PatchWebhook
-from service.store.entities import NounKind
+from service.api.event_edits import DerivedFields
 
 Fields = list[tuple[str, Any] | tuple[str, Any, Any]]
 _OPTIONAL = ("id", *DerivedFields.__struct_fields__)

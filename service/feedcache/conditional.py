@@ -1,4 +1,4 @@
-"""Which copy a reader has, and how it wants the next one: the conditional and negotiated headers of a feed.
+"""Parses the conditional and negotiated headers of a feed request: which copy a reader holds, whether gzip.
 
 RFC 9110 13.2.2: If-None-Match decides alone where it is given; If-Modified-Since only without it.
 """
@@ -16,15 +16,15 @@ _CODING = re.compile(rb"([a-z0-9*-]+)(?:\s*;\s*q\s*=\s*([01](?:\.\d{0,3})?))?")
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """The headers of a request that decide about a feed."""
+    """The headers that decide between 200 and 304, and about the coding."""
 
     none_match: bytes | None
     modified_since: bytes | None
     gzip: bool
 
 
-def condition(headers: Iterable[tuple[bytes, bytes]]) -> Condition:
-    """Read from ASGI headers, whose names are in lower case."""
+def parse(headers: Iterable[tuple[bytes, bytes]]) -> Condition:
+    """Reads ASGI headers, whose names are in lower case."""
     none_match = since = None
     accept, agent = b"", b""
     for name, value in headers:
@@ -36,14 +36,14 @@ def condition(headers: Iterable[tuple[bytes, bytes]]) -> Condition:
             accept = value if not accept else accept + b"," + value
         elif name == b"user-agent":
             agent = value
-    return Condition(none_match, since, bool(accept) and wants_gzip(accept, agent))
+    return Condition(none_match, since, bool(accept) and _wants_gzip(accept, agent))
 
 
-def is_held(condition: Condition, *, tags: tuple[bytes, bytes], modified: int, now: int) -> bytes | None:
-    """The tag under which the reader has the current content, so that a 304 tells the truth; else None.
+def held_tag(condition: Condition, *, tags: tuple[bytes, bytes], modified: int, now: int) -> bytes | None:
+    """Returns the tag under which the reader holds the current content, for a 304; None if it may not.
 
-    `tags` are those of the codings; both stand for the same content. A date in the future says nothing about
-    what its sender has, unless it is exactly the one we gave out.
+    `tags` are those of the plain and the gzip coding; both stand for the same content. A date in the future
+    says nothing about what its sender holds, unless it is exactly the Last-Modified that was given out.
     """
     if condition.none_match is not None:
         return _matching(condition.none_match, tags)
@@ -56,17 +56,17 @@ def is_held(condition: Condition, *, tags: tuple[bytes, bytes], modified: int, n
 
 
 @lru_cache(maxsize=512)
-def wants_gzip(accept: bytes, agent: bytes = b"") -> bool:
-    """Whether gzip is asked for by name. Microsoft's importers ask for it and then fail on it."""
-    if b"microsoft" in agent.lower():
-        return False
-    found: dict[bytes, bytes] = dict(_CODING.findall(accept.lower()))
-    return b"gzip" in found and float(found[b"gzip"] or b"1") > 0
+def http_date(seconds: int) -> bytes:
+    return formatdate(seconds, usegmt=True).encode()
 
 
 @lru_cache(maxsize=512)
-def http_date(seconds: int) -> bytes:
-    return formatdate(seconds, usegmt=True).encode()
+def _wants_gzip(accept: bytes, agent: bytes) -> bool:
+    """Whether gzip is asked for by name. Microsoft's importers ask for it and then fail on it."""
+    if b"microsoft" in agent.lower():
+        return False
+    quality: dict[bytes, bytes] = dict(_CODING.findall(accept.lower()))
+    return b"gzip" in quality and float(quality[b"gzip"] or b"1") > 0
 
 
 def _matching(header: bytes, tags: tuple[bytes, bytes]) -> bytes | None:
@@ -74,13 +74,13 @@ def _matching(header: bytes, tags: tuple[bytes, bytes]) -> bytes | None:
         return header
     if header.strip() == b"*":
         return tags[0]
-    held = _TAG.findall(header)
-    return next((tag for tag in tags if tag in held), None)
+    listed = _TAG.findall(header)
+    return next((tag for tag in tags if tag in listed), None)
 
 
 @lru_cache(maxsize=512)
 def _seconds(text: bytes) -> int | None:
-    """An HTTP date as seconds; a bad one is as good as none (RFC 9110 13.1.3)."""
+    """Returns an HTTP date in seconds since 1970; None for a bad one, which counts as none (RFC 9110 13.1.3)."""
     try:
         moment = parsedate_to_datetime(text.decode("ascii"))
     except (ValueError, TypeError, IndexError, OverflowError):

@@ -1,185 +1,199 @@
-"""What the store knows about some feeds, read on one snapshot: all of each, or what changed since an edition.
+"""Selects the events of a feed: its filters, its range and what the store has, read on one snapshot.
 
-Feeds that are made together share what they need to know: the log is read once for all of them.
+The range moves at midnight in Seoul, so time alone changes a feed at most once a day; with a phase among its
+filters, once a minute (`Validity`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import get_args
 
 import msgspec
 from sqlalchemy import Connection
 
-from service.catalogue import filters
+from service.catalogue import dates, filters
 from service.catalogue.entries import Around, NounName, names_used
-from service.catalogue.event import Text
-from service.catalogue.filters import EventFilter
+from service.catalogue.event import Kind, Text
+from service.catalogue.filters import HOME, EventFilter
 from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
+from service.catalogue.windows import TICK, Step
 from service.errors import NotFound
-from service.feedcache.rendering import document_of
-from service.feedcache.request import Asked, limited, narrowed
+from service.feedcache.request import FeedRequest, Reach
 from service.store import entity_names, events, feed_state, saved_feeds
 from service.store.entity_names import Group
 from service.store.feed_state import FeedState
 from service.store.stored_event import Stored
 
 PAGE = 2000
-
-
-class News(msgspec.Struct, frozen=True, kw_only=True):
-    """What was touched since some edition: those of it that still exist, read once, and the names in them."""
-
-    touched: frozenset[str]
-    stored: Mapping[str, Stored]
-    documents: Mapping[str, Document]
-    around: Around
+MINUTE = timedelta(minutes=1)
+MONTHS = 12
+KINDS: dict[str, tuple[Kind, ...]] = {
+    "events": tuple(kind for kind in get_args(Kind) if kind != "application_window"),
+    "deadlines": ("application_window", "milestone"),
+}
+_DOCUMENTS = msgspec.json.Decoder(Document)
 
 
 class OutOfDate(Exception):
-    """The saved feed asked for has changed or gone since its address was looked up in this `version`."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(f"version {version} is out of date")
-        self.version = version
+    """The saved feed or its address has changed or ended since the address was looked up."""
 
 
-class Material(msgspec.Struct, frozen=True, kw_only=True):
-    """`stored` are the events to show; with `news` those of them that changed, and `gone` went."""
+class Validity(msgspec.Struct, frozen=True):
+    """The time in which a feed changes by writes only."""
+
+    begins: datetime
+    ends: datetime
+
+    def covers(self, now: datetime) -> bool:
+        return self.begins <= now < self.ends
+
+
+class SelectedEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event to show. `seq` tells its revisions apart, `uid` is its identity in calendars."""
+
+    uid: str
+    seq: int
+    document: Document
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed shows as of `seq` of the revision log.
+
+    `events` are all of its events, or those of the `touched` ones that belong to it. `name` is that of the
+    series, program, organization or event that the feed is about, `names` are those its entries mention.
+    """
 
     seq: int
-    named: Text | None
-    filters: EventFilter | None
+    name: Text | None
+    range: EventFilter
     state: FeedState | None
-    stored: tuple[Stored, ...]
-    gone: frozenset[str] = frozenset()
-    news: News | None = None
+    events: tuple[SelectedEvent, ...]
+    touched: frozenset[str] | None
+    names: Around
 
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed to be read: all of it, or what changed `since` a seq."""
-
-    asked: Asked
-    since: int | None
+    def shows(self, extent: tuple[datetime, datetime] | None) -> bool:
+        """Whether an entry of this extent is in range: of an open call one edge may be long past."""
+        if extent is None:
+            return True
+        begins, ends = extent
+        from_, to = self.range.from_, self.range.to
+        return (to is None or begins < to) and (from_ is None or ends > from_)
 
 
 def read(
-    c: Connection, wanted: Sequence[Wanted], *, uid_domain: str, now: datetime
-) -> tuple[int, Sequence[Material | Exception]]:
-    """Where the log stands, and what was found for each; a feed that cannot be does not fail the others."""
-    snapshot = _Snapshot(c, wanted, uid_domain=uid_domain, now=now)
-    return snapshot.seq, [snapshot.read(one) for one in wanted]
+    c: Connection, request: FeedRequest, *, since: int | None, uid_domain: str, now: datetime
+) -> Selection:
+    """Reads what the feed shows; with `since`, only what was touched after that seq, unless that is too much.
+
+    Raises NotFound for a feed that cannot be, OutOfDate for a saved one that is another by now.
+    """
+    refuse_out_of_date(c, request, now=now)
+    seq, touched = feed_state.touched(c, None if request.single else since)
+    name: Text | None
+    wanted: EventFilter | None
+    if request.single:
+        event = _single(c, request.name, uid_domain)
+        name, wanted, selected = event.document.name, EventFilter(), [event]
+    else:
+        group, name = _group(c, request.name)
+        wanted = _filters(request, group, now=now)
+        selected = _events(c, wanted, touched, uid_domain, now=now) if wanted else []
+    used: set[tuple[NounName, str]] = set()
+    used.update(*(names_used(event.document) for event in selected))
+    return Selection(
+        seq=seq,
+        name=name,
+        range=wanted or EventFilter(),
+        state=feed_state.get(c, request.path),
+        events=tuple(selected),
+        touched=touched,
+        names=entity_names.named(c, sorted(used), uid_domain=uid_domain),
+    )
 
 
-def out_of_date(c: Connection, asked: Iterable[Asked], *, now: datetime) -> dict[str, OutOfDate]:
-    """Those that are not what is stored, by their paths: what is dated is what is kept."""
-    saved = {one.path: (one, one.saved.id) for one in asked if one.saved is not None}
-    versions = saved_feeds.versions(c, {feed for _, feed in saved.values()}) if saved else {}
-    return {
-        path: OutOfDate(one.version)
-        for path, (one, feed) in saved.items()
-        if versions.get(feed) != one.version or one.is_over(now)
-    }
+def refuse_out_of_date(c: Connection, request: FeedRequest, *, now: datetime) -> None:
+    """Raises OutOfDate if the store has another version of a saved feed, or the address has ended."""
+    if request.saved is None:
+        return
+    if request.has_ended(now) or saved_feeds.version(c, request.saved.id) != request.version:
+        raise OutOfDate(request.path)
 
 
-class _Snapshot:
-    """What the feeds of one reading have in common."""
+def validity(filters: EventFilter, *, now: datetime) -> Validity:
+    """Returns the day; with a phase the minute, but for its first tick: "by 18:00" still holds at 18:00:00."""
+    if not filters.phase:
+        return Validity(today_begins(now), dates.day_end(now.astimezone(HOME).date(), HOME))
+    minute = now.replace(second=0, microsecond=0)
+    if now < minute + TICK:
+        return Validity(minute, minute + TICK)
+    return Validity(minute + TICK, minute + MINUTE)
 
-    def __init__(self, c: Connection, wanted: Sequence[Wanted], *, uid_domain: str, now: datetime) -> None:
-        self._c, self._uid_domain, self._now = c, uid_domain, now
-        self._ends = feed_state.ends(c)
-        self._out = out_of_date(c, [one.asked for one in wanted], now=now)
-        self._states = feed_state.get_many(c, [one.asked.path for one in wanted])
-        groups = {one.asked.name for one in wanted if not one.asked.single} - set(FEED_NAMES)
-        self._groups = entity_names.called(c, sorted(groups)) if groups else {}
-        self._news = {
-            since: self._since(since) for since in {one.since for one in wanted} if since is not None
-        }
 
-    @property
-    def seq(self) -> int:
-        return self._ends[0]
+def today_begins(now: datetime) -> datetime:
+    return dates.day_start(now.astimezone(HOME).date(), HOME)
 
-    def read(self, wanted: Wanted) -> Material | Exception:
-        if (out := self._out.get(wanted.asked.path)) is not None:
-            return out
-        try:
-            return self._one(wanted.asked) if wanted.asked.single else self._many(wanted)
-        except NotFound as missing:
-            return missing
 
-    def _since(self, since: int) -> News | None:
-        touched = feed_state.touched(self._c, since, ends=self._ends)
-        if touched is None:
+def shifted(day: date, reach: Reach, *, sign: int) -> date:
+    """Returns the day so far away; where a month has no such day, counted from its last one."""
+    year, month = divmod(day.year * MONTHS + day.month - 1 + sign * reach.months, MONTHS)
+    first = date(year, month + 1, 1)
+    length = (date(year + (month + 1) // MONTHS, (month + 1) % MONTHS + 1, 1) - first).days
+    return first.replace(day=min(day.day, length)) + sign * timedelta(days=reach.days)
+
+
+def _group(c: Connection, name: str) -> tuple[Group | None, Text | None]:
+    """Returns the kind of thing that the feed is about, and what it is called; (None, None) for our own feeds."""
+    if name in FEED_NAMES:
+        return None, None
+    if (group := entity_names.group(c, name)) is None:
+        raise NotFound("feed", name)
+    return group
+
+
+def _filters(request: FeedRequest, group: Group | None, *, now: datetime) -> EventFilter | None:
+    """Returns the request's filters narrowed to the feed's name and range; None where they exclude that."""
+    chosen, field = request.filters, group or "kind"
+    values: tuple[str, ...] = (request.name,) if group else KINDS.get(request.name, ())
+    if values:
+        given = getattr(chosen, field)
+        values = tuple(value for value in values if not given or value in given)
+        if not values:
             return None
-        stored = events.get_many(self._c, sorted(touched))
-        documents = {name: document_of(one) for name, one in stored.items()}
-        used: set[tuple[NounName, str]] = set()
-        used.update(*map(names_used, documents.values()))
-        around = entity_names.named(self._c, sorted(used), uid_domain=self._uid_domain)
-        return News(touched=touched, stored=stored, documents=documents, around=around)
-
-    def _many(self, wanted: Wanted) -> Material:
-        asked = wanted.asked
-        kind, named = self._named(asked)
-        chosen = narrowed(asked, kind)
-        ranged = limited(chosen, asked, now=self._now) if chosen else None
-        told = self._news[wanted.since] if wanted.since is not None else None
-        if ranged is None:
-            found: tuple[Stored, ...] = ()
-        elif told is not None:
-            found = _matching(told, ranged, now=self._now)
-        else:
-            found = _all(self._c, ranged, now=self._now)
-        return Material(
-            seq=self.seq,
-            named=named,
-            filters=ranged,
-            state=self._states.get(asked.path),
-            stored=found,
-            gone=told.touched - {one.id for one in found} if told else frozenset(),
-            news=told,
-        )
-
-    def _one(self, asked: Asked) -> Material:
-        """A single event is read whole: that is no more than a look at what changed."""
-        stored = events.get(self._c, asked.name)
-        if stored.event.visibility != "public":
-            raise NotFound("event", stored.id)
-        state = self._states.get(asked.path)
-        return Material(
-            seq=self.seq, named=stored.event.name, filters=asked.filters, state=state, stored=(stored,)
-        )
-
-    def _named(self, asked: Asked) -> tuple[Group | None, Text | None]:
-        if asked.name in FEED_NAMES:
-            return None, None
-        if asked.name not in self._groups:
-            raise NotFound("feed", asked.name)
-        return self._groups[asked.name]
+        chosen = msgspec.structs.replace(chosen, **{field: values})
+    today = now.astimezone(HOME).date()
+    from_ = chosen.from_ or dates.day_start(shifted(today, request.options.past, sign=-1), HOME)
+    to = chosen.to or dates.day_end(shifted(today, request.options.ahead, sign=1), HOME)
+    return msgspec.structs.replace(chosen, from_=from_, to=to)
 
 
-def _matching(told: News, ranged: EventFilter, *, now: datetime) -> tuple[Stored, ...]:
-    return tuple(
-        one for name, one in told.stored.items() if _matches(one, told.documents[name], ranged, now=now)
-    )
+def _single(c: Connection, event_id: str, uid_domain: str) -> SelectedEvent:
+    event = _selected(events.get(c, event_id), uid_domain)
+    if event.document.visibility != "public":
+        raise NotFound("event", event_id)
+    return event
 
 
-def _matches(stored: Stored, document: Document, ranged: EventFilter, *, now: datetime) -> bool:
-    return filters.matches(
-        document,
-        ranged,
-        steps=stored.steps,
-        disputed=document.disputed,
-        updated_at=document.updated_at,
-        now=now,
-    )
-
-
-def _all(c: Connection, ranged: EventFilter, *, now: datetime) -> tuple[Stored, ...]:
-    found: list[Stored] = []
-    page = events.listed(c, ranged, now=now, limit=PAGE)
-    found += page.items
+def _events(
+    c: Connection, wanted: EventFilter, touched: frozenset[str] | None, uid_domain: str, *, now: datetime
+) -> list[SelectedEvent]:
+    """Returns the wanted events, or those of the touched ones that still exist and are wanted."""
+    if touched is not None:
+        stored = events.get_many(c, sorted(touched)).values()
+        changed = [(one.steps, _selected(one, uid_domain)) for one in stored]
+        return [event for steps, event in changed if _matches(event.document, steps, wanted, now=now)]
+    page = events.listed(c, wanted, now=now, limit=PAGE)
+    rows = list(page.items)
     while page.next is not None:
-        page = events.listed(c, ranged, now=now, limit=PAGE, after=page.next)
-        found += page.items
-    return tuple(found)
+        page = events.listed(c, wanted, now=now, limit=PAGE, after=page.next)
+        rows += page.items
+    return [_selected(row, uid_domain) for row in rows]
+
+
+def _matches(document: Document, steps: tuple[Step, ...], wanted: EventFilter, *, now: datetime) -> bool:
+    disputed, updated_at = document.disputed, document.updated_at
+    return filters.matches(document, wanted, steps=steps, disputed=disputed, updated_at=updated_at, now=now)
+
+
+def _selected(stored: Stored, uid_domain: str) -> SelectedEvent:
+    document = _DOCUMENTS.decode(stored.document)
+    return SelectedEvent(uid=f"{stored.uid}@{uid_domain}", seq=stored.seq, document=document)

@@ -1,4 +1,4 @@
-"""What the things are called that events name: for feeds, which tell people and not ids."""
+"""Reads the names behind the ids that events mention, and of the groups that have feeds of their own."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue.entries import Named, NounName
 from service.catalogue.event import Text
+from service.store.sql import among
 from service.store.tables import event, noun
 from service.store.timestamps import instant
 
@@ -18,65 +19,58 @@ AT_ONCE = 500
 Name = tuple[NounName, str]
 
 
-class _Called(msgspec.Struct, frozen=True):
-    """As much of a document as says what it is called; sources have titles."""
+class _Naming(msgspec.Struct, frozen=True):
+    """The part of a document that names the thing; sources have titles."""
 
     name: Text | None = None
     title: str | None = None
     url: str | None = None
 
 
-_CALLED = msgspec.json.Decoder(_Called)
+_NAMINGS = msgspec.json.Decoder(_Naming)
 
 
 def named(c: Connection, wanted: Iterable[Name], *, uid_domain: str) -> dict[Name, Named]:
-    """Those of them that exist, events with their UID in calendars."""
-    found: dict[Name, Named] = {}
-    asked = list(wanted)
-    for first in range(0, len(asked), AT_ONCE):
-        part = asked[first : first + AT_ONCE]
-        events = [identifier for kind, identifier in part if kind == "event"]
-        others = [identifier for kind, identifier in part if kind != "event"]
-        for row in c.execute(_EVENTS, {"ids": events}) if events else ():
-            found["event", row.id] = _named(row.document, row.updated_at, uid=f"{row.uid}@{uid_domain}")
-        for row in c.execute(_NOUNS, {"ids": others}) if others else ():
-            found[row.kind, row.id] = _named(row.document, row.updated_at)
-    return {name: found[name] for name in asked if name in found}
+    """Returns the names of those that exist; events with their UID in calendars."""
+    names: dict[Name, Named] = {}
+    wanted = list(wanted)
+    for first in range(0, len(wanted), AT_ONCE):
+        part = wanted[first : first + AT_ONCE]
+        event_ids = [identifier for kind, identifier in part if kind == "event"]
+        other_ids = [identifier for kind, identifier in part if kind != "event"]
+        for row in c.execute(_EVENTS, {"ids": event_ids}) if event_ids else ():
+            names["event", row.id] = _named(row.document, row.updated_at, uid=f"{row.uid}@{uid_domain}")
+        for row in c.execute(_NOUNS, {"ids": other_ids}) if other_ids else ():
+            names[row.kind, row.id] = _named(row.document, row.updated_at)
+    return {name: names[name] for name in wanted if name in names}
 
 
 def group(c: Connection, identifier: str) -> tuple[Group, Text] | None:
-    """The series, program or organization of this id, the first that there is."""
-    return called(c, [identifier]).get(identifier)
+    """Returns the kind and name of the series, program or organization of this id, the first that exists.
 
-
-def called(c: Connection, identifiers: Iterable[str]) -> dict[str, tuple[Group, Text]]:
-    """`group` for each of them that names one."""
-    rows = {(row.kind, row.id): row.document for row in c.execute(_GROUP, {"ids": list(identifiers)})}
-    found: dict[str, tuple[Group, Text]] = {}
-    for kind, identifier in sorted(rows, key=lambda key: GROUPS.index(key[0])):
-        name = _CALLED.decode(rows[kind, identifier]).name or Text()
-        found.setdefault(identifier, (kind, name))
-    return found
+    An id is given once among them, but older versions let two in.
+    """
+    documents = {row.kind: row.document for row in c.execute(_GROUP, {"id": identifier})}
+    for kind in GROUPS:
+        if kind in documents:
+            return kind, _NAMINGS.decode(documents[kind]).name or Text()
+    return None
 
 
 def groups(c: Connection) -> tuple[tuple[Group, str], ...]:
-    """Everything that has a feed of its own, in order of kind and id."""
+    """Returns all that have feeds of their own, in order of kind and id."""
     return tuple((row.kind, row.id) for row in c.execute(_ALL))
 
 
 def _named(document: str, updated_at: int, *, uid: str | None = None) -> Named:
-    called = _CALLED.decode(document)
-    name = called.name or Text(ko=called.title)
-    return Named(name=name, updated_at=instant(updated_at), uid=uid, url=called.url)
+    naming = _NAMINGS.decode(document)
+    name = naming.name or Text(ko=naming.title)
+    return Named(name=name, updated_at=instant(updated_at), uid=uid, url=naming.url)
 
 
-_EVENTS = select(event.c.id, event.c.uid, event.c.document, event.c.updated_at).where(
-    event.c.id.in_(bindparam("ids", expanding=True))
-)
+_EVENTS = select(event.c.id, event.c.uid, event.c.document, event.c.updated_at).where(among(event.c.id))
 _NOUNS = select(noun.c.kind, noun.c.id, noun.c.document, noun.c.updated_at).where(
-    noun.c.kind.in_(["organization", "source"]), noun.c.id.in_(bindparam("ids", expanding=True))
+    noun.c.kind.in_(["organization", "source"]), among(noun.c.id)
 )
-_GROUP = select(noun.c.kind, noun.c.id, noun.c.document).where(
-    noun.c.id.in_(bindparam("ids", expanding=True)), noun.c.kind.in_(GROUPS)
-)
+_GROUP = select(noun.c.kind, noun.c.document).where(noun.c.id == bindparam("id"), noun.c.kind.in_(GROUPS))
 _ALL = select(noun.c.kind, noun.c.id).where(noun.c.kind.in_(GROUPS)).order_by(noun.c.kind, noun.c.id)

@@ -1,8 +1,9 @@
-"""Last-Modified of each feed, which may only grow: a program that knows only dates must never be told
-"not modified" about something it has not seen, be it a deletion, a window's end or a change of our texts.
+"""Stores the Last-Modified of each feed, and tells which events were touched since a place in the log.
+
+Last-Modified only grows: a program that knows only dates must never be told "not modified" about something it
+has not seen, be it a deletion, an event leaving the range or a change of our wording.
 """
 
-from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,16 +13,21 @@ from service.store import locks
 from service.store.tables import counter, feed_state, reference, revision
 from service.store.timestamps import millis
 
-# Anybody can ask for any filter; the oldest are forgotten, and what they said stays a lower bound for all.
+# Anybody can ask for any filter; the oldest are forgotten, and their newest date stays a lower bound for all.
 MOST_FEEDS = 10_000
 FORGOTTEN_AT_ONCE = 1_000
 FLOOR = "feeds_modified"
 # Seconds. Another process notices a change half a second late, and a Date has its fraction cut off.
 BEYOND = 2
+# Beyond so many changes reading everything is as quick.
+MOST_TOUCHED = 500
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed holds as of `seq`; `newest` is its newest entry. Readers had it `instead_of` another."""
+    """What a feed holds as of `seq`; `newest` is the last change among its entries.
+
+    `instead_of` is the feed that its readers had at the same address before, if any.
+    """
 
     feed: str
     digest: str
@@ -31,52 +37,61 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
-    """`modified` in whole seconds since 1970; `seq` is the revision log's at that change."""
+    """When a feed last changed: `modified` in whole seconds since 1970, `seq` of the log as of then."""
 
     digest: str
     modified: int
     seq: int
 
 
-def get_many(c: Connection, feeds: Collection[str]) -> dict[str, FeedState]:
-    """The states of those that have one."""
-    rows = c.execute(_SOME, {"feeds": list(feeds)})
-    return {row.feed: FeedState(digest=row.digest, modified=row.modified, seq=row.seq) for row in rows}
+def get(c: Connection, feed: str) -> FeedState | None:
+    row = c.execute(_STATE, {"of": feed}).one_or_none()
+    return FeedState(digest=row.digest, modified=row.modified, seq=row.seq) if row else None
 
 
-def note(c: Connection, contents: Sequence[Content], *, now: datetime) -> dict[str, FeedState]:
-    """The states of feeds with these contents; a new Last-Modified for each whose content is another.
+def note(c: Connection, content: Content, *, now: datetime) -> FeedState:
+    """Stores a new Last-Modified if the content is new; returns the state, which may be of a later content.
 
-    A content seen for the first time is dated by its `newest` entry. A changed one, and one that readers get
-    `instead_of` another feed, is dated so far after now that neither an earlier Last-Modified nor the Date of
-    an answer with what it was before reaches that, whoever gave it. A process that lags behind what another
-    has published already changes nothing.
+    A feed seen for the first time is dated by its newest entry. A changed one, and one that readers get
+    instead of another, is dated so far after now that neither an earlier Last-Modified nor the Date of an
+    answer with the earlier content reaches it, whichever process gave it. Content of an earlier `seq` than
+    another process has noted changes nothing.
     """
     locks.catalogue(c)
     second = millis(now) // 1000
-    before = {content.instead_of for content in contents if content.instead_of is not None}
-    states = get_many(c, before.union(content.feed for content in contents))
-    changes = []
-    for content in contents:
-        state = states.get(content.feed)
-        if state is None:
-            replaced = states.get(content.instead_of or "")
-            states[content.feed] = _first(c, content, second, replaced=replaced)
-        elif state.digest != content.digest and state.seq <= content.seq:
-            new = FeedState(digest=content.digest, modified=_after(second, state), seq=content.seq)
-            states[content.feed] = new
-            changes.append({"the_feed": content.feed, **msgspec.structs.asdict(new)})
-    if changes:
-        c.execute(_CHANGE, changes)
-    return {content.feed: states[content.feed] for content in contents}
+    state = get(c, content.feed)
+    if state is None:
+        return _first(c, content, second)
+    if state.digest == content.digest or content.seq < state.seq:
+        return state
+    changed = FeedState(digest=content.digest, modified=_after(second, state), seq=content.seq)
+    c.execute(_CHANGE, {"of": content.feed, **msgspec.structs.asdict(changed)})
+    return changed
 
 
-def _first(c: Connection, content: Content, second: int, *, replaced: FeedState | None) -> FeedState:
+def touched(c: Connection, since: int | None) -> tuple[int, frozenset[str] | None]:
+    """Returns the newest seq, and the events that changed after `since` or that name something that did.
+
+    None instead of the events means all of them: there is no `since`, it was pruned, or they are too many.
+    """
+    ends = {row.name: int(row.value) for row in c.execute(_ENDS)}
+    newest, pruned = ends["revision"], ends["pruned"]
+    if since is None or since < pruned or newest - since > MOST_TOUCHED:
+        return newest, None
+    if since >= newest:
+        return newest, frozenset()
+    ids = frozenset(row.id for row in c.execute(_TOUCHED, {"since": since, "most": MOST_TOUCHED + 1}))
+    return newest, ids if len(ids) <= MOST_TOUCHED else None
+
+
+def _first(c: Connection, content: Content, second: int) -> FeedState:
     _make_room(c)
-    at_first = second if content.newest is None else min(second, -(-millis(content.newest) // 1000))
     if content.instead_of is not None:
-        at_first = _after(second, replaced)
-    state = FeedState(digest=content.digest, modified=max(at_first, _floor(c) + 1), seq=content.seq)
+        modified = _after(second, get(c, content.instead_of))
+    else:
+        modified = second if content.newest is None else min(second, -(-millis(content.newest) // 1000))
+    floor = int(c.execute(_FLOOR).scalar_one())
+    state = FeedState(digest=content.digest, modified=max(modified, floor + 1), seq=content.seq)
     c.execute(insert(feed_state).values(feed=content.feed, **msgspec.structs.asdict(state)))
     return state
 
@@ -94,50 +109,20 @@ def _make_room(c: Connection) -> None:
     c.execute(update(counter).where(counter.c.name == FLOOR, counter.c.value < bound).values(value=bound))
 
 
-def _floor(c: Connection) -> int:
-    return int(c.execute(select(counter.c.value).where(counter.c.name == FLOOR)).scalar_one())
-
-
-_SOME = select(feed_state).where(feed_state.c.feed.in_(bindparam("feeds", expanding=True)))
+_STATE = select(feed_state).where(feed_state.c.feed == bindparam("of"))
+_CHANGE = (
+    update(feed_state)
+    .where(feed_state.c.feed == bindparam("of"))
+    .values(digest=bindparam("digest"), modified=bindparam("modified"), seq=bindparam("seq"))
+)
+_FLOOR = select(counter.c.value).where(counter.c.name == FLOOR)
 _OLDEST = (
     select(feed_state.c.feed, feed_state.c.modified)
     .order_by(feed_state.c.modified, feed_state.c.feed)
     .limit(FORGOTTEN_AT_ONCE)
 )
-_CHANGE = (
-    update(feed_state)
-    .where(feed_state.c.feed == bindparam("the_feed"))
-    .values(digest=bindparam("digest"), modified=bindparam("modified"), seq=bindparam("seq"))
-)
-
-
-# FOLDED service/store/news.py: Which events may look different than they did at an earlier place in the log.
-# FOLDED service/store/news.py:
-# FOLDED service/store/news.py: Every feed that is read asks this after every write, so it takes two statements: where the log stands, and
-# FOLDED service/store/news.py: what changed.
-# Beyond so many changes reading everything is as quick.
-MOST = 500
-
-
-def ends(c: Connection) -> tuple[int, int]:
-    """The newest `seq`, and the newest that has been pruned."""
-    kept = {row.name: int(row.value) for row in c.execute(_ENDS)}
-    return kept["revision"], kept["pruned"]
-
-
-def touched(c: Connection, since: int, *, ends: tuple[int, int]) -> frozenset[str] | None:
-    """The events that changed after `since`, or that name something that did; None for too many to tell."""
-    head, pruned = ends
-    if since < pruned or head - since > MOST:
-        return None
-    if since >= head:
-        return frozenset()
-    found = frozenset(row.id for row in c.execute(_TOUCHED, {"since": since, "most": MOST + 1}))
-    return found if len(found) <= MOST else None
-
-
-_LATER = revision.c.seq > bindparam("since")
 _ENDS = select(counter.c.name, counter.c.value).where(counter.c.name.in_(["revision", "pruned"]))
+_LATER = revision.c.seq > bindparam("since")
 _NAMING = (
     select(reference.c.by_id)
     .join(revision, (reference.c.noun == revision.c.noun) & (reference.c.id == revision.c.id))

@@ -2,7 +2,7 @@
 
 import re
 
-from service.calendar_clients import WAYS, subscription, subscriptions
+from service.calendar_clients import CLIENTS, subscriptions
 
 URL = "https://dday.example/feeds/ko/deadlines.ics?tag=ai"
 
@@ -27,9 +27,10 @@ def test_the_plain_address_is_always_there_to_be_copied():
 
 def test_options_join_the_ones_that_are_there():
     plain = "https://dday.example/feeds/ko/calendar.ics"
-    assert subscription(plain, "google", title="x").feed == plain + "?cancelled=mark"
+    feeds = {way.client: way.feed for way in subscriptions(plain, title="x")}
+    assert feeds["google"] == plain + "?cancelled=mark"
 
 
 def test_every_program_says_in_both_languages_how_soon_it_looks_again():
-    for way in WAYS.values():
+    for way in CLIENTS.values():
         assert re.search("[가-힣]", way.sentence.ko) and way.sentence.en.endswith(".")

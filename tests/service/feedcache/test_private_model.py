@@ -14,8 +14,9 @@ import pytest
 from service.catalogue.event import Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed
+from service.clock import SimulatedClock
 from service.feedcache import saved
-from service.feedcache.builder import Press
+from service.feedcache.builder import FeedBuilder
 from service.feedcache.request import Moved
 from service.feedcache.saved import address
 from service.store import saved_feeds
@@ -120,11 +121,13 @@ class PrivateWorld(World):
     def truth(self, known: Known, suffix: str, query: bytes, now: datetime) -> bytes:
         kept = self.store.read(lambda c: saved_feeds.get(c, FEED, owner=None))
         moved = Moved(since=known.since, until=known.until) if known.since and known.until else None
-        found = saved.asked(
+        feed = saved.feed_request(
             msgspec.json.encode(kept.feed), suffix, query, feed=FEED, version=kept.version, moved=moved
         )
-        press = Press(self.store, base_url=self.base_url, uid_domain=DOMAIN)
-        return press.publish(found, None, now=now).body
+        builder = FeedBuilder(
+            self.store, clock=SimulatedClock(now), base_url=self.base_url, uid_domain=DOMAIN
+        )
+        return builder.build(feed, None).body
 
 
 def play(url: str, seed: int, steps: int) -> PrivateWorld:

@@ -1,4 +1,4 @@
-"""What a stored saved feed comes to when it is fetched, and what its address is called."""
+"""Which feed a stored saved feed comes to when it is fetched, and how its address ends."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +21,7 @@ BODY = {
 def fetched(query=b"", *, moved=None, version=1, body=BODY):
     made = saved.created(msgspec.convert(body, NewSavedFeed), feed_id="fed_1", owner="key", now=NOW)
     document = msgspec.json.encode(made)
-    return saved.asked(document, "ics", query, feed="fed_1", version=version, moved=moved)
+    return saved.feed_request(document, "ics", query, feed="fed_1", version=version, moved=moved)
 
 
 def test_a_saved_feed_is_what_the_same_query_asks_for():
@@ -29,7 +29,7 @@ def test_a_saved_feed_is_what_the_same_query_asks_for():
         b"from=2026-01-01&kind=summit&tag=ai&tag=bio&disputed=false"
         b"&alarms=P1D,P7D&placeholders=1&past=P1M&detail=min"
     )
-    same = request.read("/feeds/ko/calendar.ics", query)
+    same = request.parse("/feeds/ko/calendar.ics", query)
     found = fetched()
     assert (found.filters, found.options, found.lang) == (same.filters, same.options, same.lang)
     assert (found.ignored, same.ignored) == ((), ())
@@ -48,7 +48,7 @@ def test_the_key_of_its_copies_outlives_a_change_and_tells_a_replaced_address_ap
     earlier = Moved(since=NOW - timedelta(days=1), until=moved.until)
     paths = {fetched(query, moved=by).path for query in (b"", b"past=P2M") for by in (None, moved, earlier)}
     assert len(paths) == 6
-    assert (fetched(moved=moved).instead_of, fetched().instead_of) == (fetched().path, None)
+    assert (fetched(moved=moved).path_before_move, fetched().path_before_move) == (fetched().path, None)
     assert fetched(b"alarms=P7D,P1D").path == fetched(b"alarms=P1W,P1D").path
 
 

@@ -9,7 +9,6 @@ import msgspec
 from service.api.feeds import Feeds
 from service.catalogue.event import Text
 from service.clock import SimulatedClock
-from service.feedcache.ahead import Ahead
 from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.store import events
@@ -26,13 +25,11 @@ class Process:
     def __init__(self, url: str, clock: SimulatedClock) -> None:
         self.store, self.clock = Store.open(url), clock
         self.cache = FeedCache(self.store, clock=clock, base_url=BASE, uid_domain="dday.example")
-        self.ahead = Ahead(self.cache, patience=60)
         addresses = Addresses(self.store, clock=clock)
         door = Door(self.store)
-        self.feeds = Feeds(door, self.cache, self.ahead, addresses, clock=clock, base_url=BASE)
+        self.feeds = Feeds(door, self.cache, addresses, clock=clock, base_url=BASE)
 
     def close(self) -> None:
-        self.ahead.close()
         self.cache.close()
         self.store.close()
 

@@ -1,7 +1,7 @@
 """Random edits, deletions, renames, time steps and restarts; readers of every kind; no wrong "not modified".
 
 A reader that gets a 304 must hold what a renderer without any memory would send now; so must one that gets
-a 200. The renderer with a memory patches its last edition, so this also proves that patching is right.
+a 200. The renderer with a memory builds on its last copy, so this also proves that building on it is right.
 """
 
 import asyncio
@@ -19,8 +19,7 @@ from service.catalogue.event import Event, Organization, Participation, Series, 
 from service.catalogue.validation import Invalid
 from service.errors import Problem
 from service.feedcache import request
-from service.feedcache.ahead import Ahead
-from service.feedcache.builder import Press
+from service.feedcache.builder import FeedBuilder
 from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.store import entities, events
@@ -74,14 +73,10 @@ class World:
     def open(self) -> None:
         self.store = Store.open(self.url)
         self.cache = FeedCache(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
-        self.ahead = Ahead(self.cache)
         addresses = Addresses(self.store, clock=self.clock)
-        self.feeds = Feeds(
-            Door(self.store), self.cache, self.ahead, addresses, clock=self.clock, base_url=self.base_url
-        )
+        self.feeds = Feeds(Door(self.store), self.cache, addresses, clock=self.clock, base_url=self.base_url)
 
     def close(self) -> None:
-        self.ahead.close()
         self.cache.close()
         self.store.close()
 
@@ -112,7 +107,7 @@ class World:
         self.work = work
 
     async def carry_out(self) -> None:
-        """Through the service, which makes feeds before it answers, or beside it as a command does."""
+        """Through the service, or beside it as a command does."""
         work, self.work = self.work, None
         if work is None:
             return
@@ -136,10 +131,10 @@ class World:
 
     async def look(self, place: tuple[str, bytes]) -> None:
         bodies = [(reader, await self.fetch(place, reader)) for reader in self.readers]
-        found = request.read(*place)
-        assert found is not None
-        press = Press(self.store, base_url=self.base_url, uid_domain=DOMAIN)
-        truth = press.publish(found, None, now=self.clock.now()).body
+        feed = request.parse(*place)
+        assert feed is not None
+        builder = FeedBuilder(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
+        truth = builder.build(feed, None).body
         for reader, body in bodies:
             assert body == truth, (place, reader)
 

@@ -254,11 +254,11 @@ def test_the_schema_before_saved_feeds_becomes_todays_with_its_data(empty_url: s
     with writer.begin() as c:
         earlier(c, event("one"), number=1, now=NOW)
         content = feedstate.Content(feed="/feeds/ko/calendar.ics", digest="x", seq=1, newest=None)
-        states = feedstate.note(c, [content], now=NOW)
+        state = feedstate.note(c, content, now=NOW)
     writer.dispose()
     reader.dispose()
     new = Store.open(empty_url)
-    assert new.read(lambda c: feedstate.get_many(c, ["/feeds/ko/calendar.ics"])) == states
+    assert new.read(lambda c: feedstate.get(c, "/feeds/ko/calendar.ics")) == state
     assert new.read(lambda c: saved_feeds.count(c, "nobody")) == 0
     new.close()
 

@@ -21,7 +21,7 @@ def query(path: str) -> dict[str, Any]:
 
 
 def ignored(query: str) -> tuple[str, ...]:
-    found = request.read("/feeds/ko/calendar.ics", query.encode())
+    found = request.parse("/feeds/ko/calendar.ics", query.encode())
     assert found is not None
     return found.ignored
 
@@ -53,7 +53,7 @@ def test_what_the_document_allows_is_what_the_reader_takes(name: str) -> None:
 def test_a_stated_default_asks_for_the_same_feed(name: str) -> None:
     schema = query(feed_operations.PUBLIC)[name]["schema"]
     stated = f"{name}={schema['default']}" if "default" in schema else ""
-    assert request.read("/feeds/ko/calendar.ics", stated.encode()) == request.read(
+    assert request.parse("/feeds/ko/calendar.ics", stated.encode()) == request.parse(
         "/feeds/ko/calendar.ics", b""
     )
 
