@@ -7,9 +7,8 @@ import pytest
 from service.catalogue import seeds
 from service.catalogue.event import Event, Text
 from service.seed_loader import FOLDER, read_articles, read_folder
+from tests.support.bundled_seeds import FILES, SEEDS
 
-FILES = read_folder(FOLDER)
-SEEDS = seeds.parse(FILES)
 EVENTS = {event.id: event for event in SEEDS.events}
 PROGRAMS = {program.id: program for program in SEEDS.programs}
 ARTICLES = FOLDER.parent.parent / "shared" / "seeds"

@@ -12,9 +12,8 @@ from service.catalogue.validation import Invalid
 from service.seed_loader import FOLDER, LoadReport, load, read_folder
 from service.store import events, revisions
 from service.store.engine import Store
+from tests.support.bundled_seeds import FILES, SEEDS
 
-FILES = read_folder(FOLDER)
-SEEDS = seeds.parse(FILES)
 ALL = len(FILES)
 FIRST, LATER = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
 
