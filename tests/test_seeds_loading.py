@@ -13,9 +13,8 @@ from service.seed_loader import LoadReport, load, read_folder
 from service.settings import BUNDLED_SEEDS
 from service.store import events, revisions
 from service.store.engine import Store
+from tests.support.bundled_seeds import FILES, SEEDS
 
-FILES = read_folder(BUNDLED_SEEDS)
-SEEDS = seeds.parse(FILES)
 ALL = len(FILES)
 FIRST, LATER = datetime(2026, 11, 22, 9, tzinfo=UTC), datetime(2026, 11, 22, 10, tzinfo=UTC)
 

@@ -13,11 +13,8 @@ from service.catalogue import dates, entries, evidence, search_terms, seeds, val
 from service.catalogue.entries import Style
 from service.catalogue.event import Event, Evidence, EvidenceField, Source, Text
 from service.catalogue.seed_yaml import Fault
-from service.seed_loader import read_folder
-from service.settings import BUNDLED_SEEDS
+from tests.support.bundled_seeds import FILES, SEEDS
 
-FILES = read_folder(BUNDLED_SEEDS)
-SEEDS = seeds.parse(FILES)
 EVENTS = {event.id: event for event in SEEDS.events}
 SERIES = {one.id: one for one in SEEDS.series}
 SOURCES = {source.id: source for source in SEEDS.sources}

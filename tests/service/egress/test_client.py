@@ -21,7 +21,7 @@ from tests.spellings import forbidden, urls
 from tests.unshared import needs_namespaces
 
 LOOPBACK = Policy(allow=(ip_network("127.0.0.0/8"),))
-BOX = Path(__file__).parents[1] / "box.py"
+BOX = Path(__file__).parents[2] / "box.py"
 
 
 @asynccontextmanager
@@ -175,7 +175,7 @@ def test_proxies_and_certificates_of_the_environment_are_ignored(receiver, tmp_p
     """In a process of its own, because the environment is read when a client is made."""
     (tmp_path / ".netrc").write_text("default login me password secret\n")
     code = (
-        "import asyncio, sys; from tests.service.test_egress import outcomes, LOOPBACK;"
+        "import asyncio, sys; from tests.service.egress.test_client import outcomes, LOOPBACK;"
         "print(asyncio.run(outcomes(sys.argv[1:], LOOPBACK)))"
     )
     proxy = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"), "http://127.0.0.1:1")

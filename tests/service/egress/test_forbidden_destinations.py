@@ -42,7 +42,7 @@ NAMES = {
     "empty.example": [],
 }
 REFUSED = ("not_allowed", None, "")
-BOX = Path(__file__).parents[1] / "box_ways.py"
+BOX = Path(__file__).parents[2] / "box_ways.py"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="has one address on its loopback")
 
 

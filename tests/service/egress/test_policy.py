@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from service.egress.policy import Policy, is_public
 
-REGISTRIES = Path(__file__).parents[1] / "data" / "iana-special-registries.csv"
+REGISTRIES = Path(__file__).parents[2] / "data" / "iana-special-registries.csv"
 SPECIAL = [
     ip_network(line.split(",")[0])
     for line in REGISTRIES.read_text().splitlines()

@@ -14,7 +14,7 @@ from service.egress.resolver import LookUps, Unknown
 from tests.unshared import needs_namespaces
 
 ORDINARY_SECONDS = 0.25
-DEAD_DNS = Path(__file__).parents[1] / "dead_dns.py"
+DEAD_DNS = Path(__file__).parents[2] / "dead_dns.py"
 
 
 class Names:
@@ -118,7 +118,7 @@ def test_a_name_that_does_not_exist_is_told_from_one_without_an_answer():
 
 def test_the_end_of_the_process_does_not_wait_for_a_look_up():
     code = (
-        "import asyncio, contextlib, time; from service.lookups import LookUps, Unknown\n"
+        "import asyncio, contextlib, time; from service.egress.resolver import LookUps, Unknown\n"
         "with contextlib.suppress(Unknown):\n"
         "    asyncio.run(LookUps(lambda *_: time.sleep(60), seconds=0.05).answers('dead.example', 443))\n"
         "print('done')"

@@ -11,12 +11,11 @@ from litestar.testing import TestClient
 
 from service import seed_loader
 from service.app import create_app
-from service.catalogue import seeds
 from service.clock import SimulatedClock
 from service.settings import Settings
+from tests.support.bundled_seeds import SEEDS
 
 NOW = datetime(2025, 8, 20, 3, 0, tzinfo=UTC)
-SEEDS = seeds.parse(seed_loader.read_folder(seed_loader.FOLDER))
 ADMIN = "dday_admin000_" + "A" * 43
 
 
