@@ -1,21 +1,27 @@
-"""A page of events: filtered, sorted and continued by the index (docs/decisions/0042-listing.md).
+"""Lists events by page: filtered, sorted and continued by the index (docs/decisions/0042-listing.md).
 
-A page is read in the order of its sort. For an order of start the rarest label that is asked for drives, shelf
-by shelf, and the others are looked up for each candidate. For an order of end or of change the events are
-walked in that order, unless a label or a range leaves so few that they are gathered and sorted. Phases and long
-words are decided exactly on what was found, and the page is filled up.
+A statement reads a limited number of candidates, in one of three ways:
+
+- merge: in an order of start, the rows of the rarest group of labels, shelf by shelf, each in that order;
+- walk: in an order of end or of change, the events in that order;
+- gather: where candidates are few (a rare label, a short range, recent changes), all of them, then sorted.
+
+The other groups of labels are looked up for each candidate. Phases and long words are decided exactly on the
+events that were read, and the page is filled up.
 
 Events without a known start come last in both orders of start, and those without a known end in both orders
 of end; events of one instant come in order of creation.
 """
 
-# ruff: noqa: S608 - every text below is made of our own words; values are bound.
+# ruff: noqa: S608 - the SQL is made of words of this module, as text: to build and compile expressions for
+# each combination of filters takes longer than to run them. Values are bound.
 
 import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from itertools import chain, islice
+from typing import Literal, get_args
 
 import msgspec
 from sqlalchemy import Connection, TextClause, text
@@ -29,35 +35,31 @@ from service.store.stored_event import COLUMNS, Stored, stored
 from service.store.timestamps import FIRST, LAST, millis, millis_or
 
 Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
-SORTS: tuple[Sort, ...] = ("start", "-start", "end", "-end", "updated", "-updated")
-
-# One more than a page is read, as its presence says that there is a next page.
-PEEK = 1
-MOST_AT_ONCE = 2000
-# So many candidates may be gathered and sorted instead of walking the order of the page.
-ENOUGH = 2000
-DATED = tuple(range(LONGEST + 1))
-# No event has a number below or above these.
-BEFORE_ALL, AFTER_ALL = -1, 2**62
-
-# Phases that only begin when the event has begun, and that only windows can be in.
+SORTS: tuple[Sort, ...] = get_args(Sort)
+# Phases that an event is in after it has begun, and those that only windows are in.
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
 BEGUN = LIVE | {"ended", "closed"}
 OF_WINDOWS = frozenset({"open", "closing_soon", "closed"})
-IMPLIED = ("kind:application_window",)
-# A window is never taken for open beyond its `hi`, but still is at that instant: "by 18:00" holds at 18:00.
+# A window is not open after its `hi`, but it is at that instant: "by 18:00" includes 18:00.
 ACCEPTING = LIVE & OF_WINDOWS
 STILL = 1
-# An event that gives no end is ongoing until its day is over, up to this long after its `hi`.
+# An event without an end is ongoing until its day is over, at most this long after its `hi`.
 SLACK = 3 * 86_400_000
-# The number of events that are in a live phase at a time, however many have been.
-FEW = 900
 
-Params = dict[str, Any]
+_KEYS = {"start": "lo", "end": "hi", "updated": "updated_at"}
+_FACETS = ("kind", "tag", "series", "program", "organization", "city", "status", "part_of")
+_DATED = tuple(range(LONGEST + 1))
+# No event has a number below or above these.
+_BEFORE_ALL, _AFTER_ALL = -1, 2**62
+# Fewer candidates than this are gathered.
+_FEW = 2000
+# About how many events are in a live phase at a time; its label has those of all times.
+_LIVE_EVENTS = 900
+_MOST_AT_ONCE = 2000
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended; what a cursor carries."""
+    """The place of an event in an order, as a cursor carries it."""
 
     part: int
     key: int
@@ -65,48 +67,10 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
-    """A page, and where the next one begins."""
+    """A page of events, and the position to continue after; None on the last page."""
 
     items: tuple[Stored, ...]
     next: Position | None
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Labels of which an event must have one. `size` is an estimate of how many events are in question.
-
-    `signature` holds the bits that all of them share; search tokens are in no signature.
-
-    A phase only drives: whether it holds at this instant is decided on the event. An implied group follows
-    from the phases asked for and need not be looked up where one of them drives.
-    """
-
-    labels: tuple[int, ...]
-    size: int
-    signature: int = 0
-    is_phase: bool = False
-    is_live: bool = False
-    is_implied: bool = False
-
-
-class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What a listing asks of the index: groups, and bounds in milliseconds since 1970.
-
-    hi > `after`; lo < `before` and lo >= `begins`, where a start is known; `ranged` leaves out events of which
-    nobody can say when.
-    """
-
-    groups: tuple[Group, ...]
-    now: int
-    ranged: bool
-    after: int
-    before: int
-    begins: int
-    updated_since: int | None
-
-    @property
-    def bounded(self) -> bool:
-        """Whether the time says anything about which events are asked for."""
-        return self.after > FIRST or self.before <= LAST or self.begins > FIRST
 
 
 def listed(
@@ -117,437 +81,368 @@ def listed(
     sort: Sort = "start",
     limit: int = 50,
     after: Position | None = None,
-    enough: int = ENOUGH,
+    few: int = _FEW,
 ) -> Listed:
-    """The events that `service.catalogue.filters.matches` accepts, in order, from after the position on.
+    """Returns the events that `service.catalogue.filters.matches` accepts, in order, after a position.
 
-    Up to `enough` candidates may be gathered and sorted; it changes the way, never the answer.
+    Fewer than `few` candidates are gathered; that changes the way, never the answer.
     """
     query = _query(c, filters, now=now)
     if query is None:
         return Listed(items=(), next=None)
-    page = _Page(begin=after, until=limit + PEEK)
-    for part in _parts(sort, ranged=query.ranged):
-        if after is None or part.index >= after.part:
-            _fill(c, page, _statement(c, query, sort, part, enough=enough), part, right=_judge(filters, now))
-        if len(page.items) > limit:
-            break
-    more = len(page.items) > limit
-    return Listed(items=tuple(page.items[:limit]), next=page.places[limit - 1] if more else None)
+    path = _access_path(c, query, sort, few=few)
+    matches = (
+        _matches(c, query, path, part, _accepts(filters, now), after=after, wanted=limit + 1)
+        for part in _parts(sort, filters)
+        if after is None or part.index >= after.part
+    )
+    # One more than a page tells that there is a next one.
+    page = list(islice(chain.from_iterable(matches), limit + 1))
+    more = len(page) > limit
+    return Listed(items=tuple(item for _, item in page[:limit]), next=page[limit - 1][0] if more else None)
 
 
 def undated(c: Connection, filters: EventFilter, *, now: datetime, limit: int) -> tuple[Stored, ...]:
-    """Of the events that `matches` accepts those of which nobody can say when, the newest first."""
+    """Returns the accepted events of which neither start nor end is known, the newest first."""
     query = _query(c, filters, now=now)
-    if query is None or query.ranged:
+    if query is None or filters.from_ or filters.to:
         return ()
-    page, part = _Page(begin=None, until=limit), Part(index=0, shelves=(UNDATED,))
-    _fill(c, page, _statement(c, query, "-start", part, enough=0), part, right=_judge(filters, now))
-    return tuple(page.items)
+    path = _AccessPath(kind="merge", key="lo", descending=True, driver=query.rarest)
+    part = _Part(shelves=(UNDATED,))
+    matches = _matches(c, query, path, part, _accepts(filters, now), after=None, wanted=limit)
+    return tuple(item for _, item in islice(matches, limit))
 
 
-def _query(c: Connection, asked: EventFilter, *, now: datetime) -> Query | None:
-    """None where a label is asked for that no event has ever had."""
-    at, phases = millis(now), frozenset[str](asked.phase)
-    named = _names(asked)
-    labels = search_index.known(c, {name for names in named for name in names}) if named else {}
-    groups = [_group(names, labels, is_implied=names == IMPLIED and not asked.kind) for names in named]
-    if any(not group.labels for group in groups):
+class _Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Labels of which an event must have one. `size` estimates how many of their rows are in question.
+
+    `signature` has the bits of a single label, except of a search token. A phase is never looked up, as it is
+    decided on the event. An implied group follows from the phases, and is not looked up where they drive.
+    """
+
+    labels: tuple[int, ...]
+    size: int
+    signature: int
+    is_phase: bool
+    is_implied: bool
+
+
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters as the index knows them: groups of labels, and bounds in milliseconds since 1970.
+
+    `hi` > `after`, and where a start is known, `begins` <= `lo` < `before`. `is_live` says that all phases
+    asked for are in LIVE.
+    """
+
+    groups: tuple[_Group, ...]
+    now: int
+    is_live: bool
+    after: int
+    before: int
+    begins: int
+    updated_since: int | None
+
+    @property
+    def rarest(self) -> _Group | None:
+        return min(self.groups, key=lambda group: (group.size, group.is_implied), default=None)
+
+
+def _query(c: Connection, filters: EventFilter, *, now: datetime) -> _Query | None:
+    """Returns None where no event ever had any of the labels of a group."""
+    named_groups = _label_names(filters)
+    labels = search_index.known(c, chain.from_iterable(named_groups))
+    groups = tuple(_group(names, labels, filters) for names in named_groups)
+    if not all(group.labels for group in groups):
         return None
-    live = bool(phases) and phases <= LIVE
-    return Query(
-        groups=tuple(groups),
+    at, phases = millis(now), frozenset[str](filters.phase)
+    is_live = bool(phases) and phases <= LIVE
+    after, before = millis_or(filters.from_, FIRST), millis_or(filters.to, LAST + 1)
+    if is_live:
+        after = max(after, at - (STILL if phases <= ACCEPTING else SLACK))
+    if phases and phases <= BEGUN:
+        before = min(before, at + 1)
+    return _Query(
+        groups=groups,
         now=at,
-        ranged=asked.from_ is not None or asked.to is not None,
-        after=max(
-            millis_or(asked.from_, FIRST), at - (STILL if phases <= ACCEPTING else SLACK) if live else FIRST
-        ),
-        before=min(millis_or(asked.to, LAST + 1), at + 1 if phases and phases <= BEGUN else LAST + 1),
-        begins=at if phases == {"upcoming"} else FIRST,
-        updated_since=None if asked.updated_since is None else millis(asked.updated_since),
-    )
-
-
-def _names(asked: EventFilter) -> list[tuple[str, ...]]:
-    """The names of the labels asked for, a tuple a group."""
-    plain = {
-        "kind": asked.kind,
-        "tag": asked.tag,
-        "series": asked.series,
-        "program": asked.program,
-        "organization": asked.organization,
-        "city": asked.city,
-        "status": asked.status,
-        "part_of": asked.part_of,
-        "disputed": () if asked.disputed is None else (str(int(asked.disputed)),),
-    }
-    if asked.phase and LABELLED_PHASES.issuperset(asked.phase):
-        plain["phase"] = asked.phase
-    if asked.phase and not asked.kind and OF_WINDOWS.issuperset(asked.phase):
-        plain["kind"] = ("application_window",)
-    groups = [tuple(f"{name}:{value}" for value in values) for name, values in plain.items() if values]
-    return [*groups, *((f"q:{token}",) for token in sorted(search_terms.query_tokens(asked.q or "")))]
-
-
-def _group(names: Sequence[str], labels: dict[str, Label], *, is_implied: bool) -> Group:
-    known = [name for name in names if name in labels]
-    found = [labels[name] for name in known]
-    is_phase = names[0].startswith("phase:")
-    size = sum(each.size for each in found)
-    is_live = is_phase and all(name.removeprefix("phase:") in LIVE for name in names)
-    size = min(size, FEW) if is_live else size
-    single = len(known) == 1 and not is_phase and not names[0].startswith("q:")
-    return Group(
-        labels=tuple(each.id for each in found),
-        size=size,
-        signature=search_index.signature(known) if single else 0,
-        is_phase=is_phase,
         is_live=is_live,
-        is_implied=is_implied,
+        after=after,
+        before=before,
+        begins=at if phases == {"upcoming"} else FIRST,
+        updated_since=None if filters.updated_since is None else millis(filters.updated_since),
     )
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of the order of a page; parts follow each other. Its keys lie in `low` to `high`."""
+def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
+    """Returns the names of the labels asked for, a tuple for each group."""
+    values: dict[str, Sequence[str]] = {name: getattr(filters, name) for name in _FACETS}
+    if filters.disputed is not None:
+        values["disputed"] = (str(int(filters.disputed)),)
+    if LABELLED_PHASES.issuperset(filters.phase):
+        values["phase"] = filters.phase
+    if filters.phase and OF_WINDOWS.issuperset(filters.phase):
+        values["kind"] = filters.kind or ("application_window",)
+    facets = [tuple(f"{name}:{value}" for value in some) for name, some in values.items() if some]
+    return [*facets, *((f"q:{token}",) for token in sorted(search_terms.query_tokens(filters.q or "")))]
 
-    index: int
-    shelves: tuple[int, ...]
+
+def _group(names: Sequence[str], labels: dict[str, Label], filters: EventFilter) -> _Group:
+    known = [name for name in names if name in labels]
+    facet = names[0].partition(":")[0]
+    size = sum(labels[name].size for name in known)
+    return _Group(
+        labels=tuple(labels[name].id for name in known),
+        size=min(size, _LIVE_EVENTS) if facet == "phase" and LIVE.issuperset(filters.phase) else size,
+        signature=search_index.signature(known) if len(known) == 1 and facet not in ("phase", "q") else 0,
+        is_phase=facet == "phase",
+        is_implied=facet == "kind" and not filters.kind,
+    )
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of an order: the events of these shelves whose keys lie in `low` to `high`."""
+
+    index: int = 0
+    shelves: tuple[int, ...] = (*_DATED, OPEN_START, UNDATED)
     low: int = FIRST
     high: int = LAST
 
 
-def _parts(sort: Sort, *, ranged: bool) -> tuple[Part, ...]:
-    """Known instants first, in either direction; what has no bound at all is in no range."""
-    undated = () if ranged else (UNDATED,)
-    every = (*DATED, OPEN_START, *undated)
+def _parts(sort: Sort, filters: EventFilter) -> tuple[_Part, ...]:
+    """Returns the parts of an order, one after another: known instants come first in either direction."""
+    # An event without any known bound is in no range.
+    unknown = (OPEN_START,) if filters.from_ or filters.to else (OPEN_START, UNDATED)
+    every = (*_DATED, *unknown)
     if sort in ("start", "-start"):
-        return Part(index=0, shelves=DATED), Part(index=1, shelves=(OPEN_START, *undated))
+        return _Part(shelves=_DATED), _Part(index=1, shelves=unknown)
     if sort == "-end":
-        return Part(index=0, shelves=every, high=LAST - 1), Part(index=1, shelves=every, low=LAST)
-    return (Part(index=0, shelves=every),)
+        return _Part(shelves=every, high=LAST - 1), _Part(index=1, shelves=every, low=LAST)
+    return (_Part(shelves=every),)
 
 
-_ALL = Part(index=0, shelves=(*DATED, OPEN_START, UNDATED))
+class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
+    """How candidates are read in the order of `key`; `recent` gathers what changed since an instant.
 
-
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement for some rows of a part; `stretches` are read in order: a name, its least and greatest key."""
-
-    sql: str
-    params: Params
-    stretches: tuple[tuple[str, int, int], ...]
-    descending: bool
-
-    def bound(self, begin: tuple[int, int] | None, limit: int) -> Params:
-        """The parameters for what comes after `begin`, in the direction of the page."""
-        params = {**self.params, "size": limit}
-        for name, low, high in self.stretches:
-            if self.descending:
-                key, number = min(begin or (high, AFTER_ALL), (high, AFTER_ALL))
-            else:
-                key, number = max(begin or (low, BEFORE_ALL), (low, BEFORE_ALL))
-            params[f"k{name}"], params[f"n{name}"] = key, number
-            params[f"b{name}"] = low if self.descending else high
-        return params
-
-
-def _statement(c: Connection, query: Query, sort: Sort, part: Part, *, enough: int) -> Statement:
-    for source in _sources(query, sort):
-        if _count(c, query, source, enough) < enough:
-            return _by_gathering(query, source, sort, part)
-    return _by_start(c, query, sort, part) if sort in ("start", "-start") else _by_walking(query, sort, part)
-
-
-# Where candidates come from: the rows of a group, all events by their bounds, or what changed of late.
-Source = Group | Literal["bounds", "change"]
-
-
-def _sources(query: Query, sort: Sort) -> Iterator[Source]:
-    """The ways of gathering that are worth a count, where the order of the page says little about the query."""
-    if query.updated_since is not None and sort not in ("updated", "-updated"):
-        yield "change"
-    if sort in ("start", "-start"):
-        return
-    rarest = _rarest(query) if query.groups else None
-    if rarest is not None:
-        # What is open ends soon: a walk along the ends meets it at once.
-        if not (rarest.is_live and sort == "end"):
-            yield rarest
-    elif query.before <= LAST or (query.after > FIRST and sort in ("updated", "-updated")):
-        yield "bounds"
-
-
-def _rarest(query: Query) -> Group:
-    return min(query.groups, key=lambda group: (group.size, group.is_implied))
-
-
-def _count(c: Connection, query: Query, source: Source, enough: int) -> int:
-    """How many candidates there are, counted no further than `enough`."""
-    if isinstance(source, Group) and not source.is_phase and (source.size < enough or not query.bounded):
-        return source.size
-    params: Params = {"enough": enough}
-    legs = " UNION ALL ".join(_candidates(query, source, _ALL, "number", params, alone=True))
-    counting = f"SELECT count(*) FROM (SELECT 1 FROM ({legs}) l LIMIT :enough) n"
-    return int(c.execute(_prepared(counting), params).scalar_one())
-
-
-def _by_start(c: Connection, query: Query, sort: Sort, part: Part) -> Statement:
-    """The rows of the rarest group, shelf by shelf, merged in order.
-
-    PostgreSQL merges legs only where each is told its order, SQLite only where none is.
+    The rows of its labels are read where a group is the `driver`, those of all events otherwise.
     """
-    descending = sort.startswith("-")
-    driver = _rarest(query) if query.groups else None
-    params: Params = {}
-    stretches, legs = [], []
-    direction = " DESC" if descending else ""
-    for shelf in part.shelves:
-        low, high = _stretch(query, driver, shelf)
-        stretches.append((str(shelf), low, high))
-        for leg in _legs(query, driver, shelf, params):
-            legs.append(f"{leg} AND {_within('d.lo', 'd.number', str(shelf), descending=descending)}")
-    if c.dialect.name == "postgresql" and len(legs) > 1:
-        legs = [f"({leg} ORDER BY k{direction}, n{direction} LIMIT :size)" for leg in legs]
-    return Statement(
-        sql=_joined(" UNION ALL ".join(legs), direction),
-        params=params,
-        stretches=tuple(stretches),
-        descending=descending,
-    )
+
+    kind: Literal["merge", "walk", "gather", "recent"]
+    key: str
+    descending: bool
+    driver: _Group | None = None
 
 
-def _stretch(query: Query, driver: Group | None, shelf: int) -> tuple[int, int]:
-    """The least and the greatest `lo` that can be asked for on a shelf."""
-    if shelf == UNDATED:
-        return FIRST, LAST
-    if shelf == OPEN_START:
-        return query.after + 1, LAST
-    low = query.begins
-    if shelf < LONGEST:
-        # A phase's row lies on the shelf of the phase, whose length says nothing about the event's.
-        after = query.now if driver is not None and driver.is_phase else query.after
-        low = max(low, after - SPANS[shelf])
-    return low, query.before - 1
+def _access_path(c: Connection, query: _Query, sort: Sort, *, few: int) -> _AccessPath:
+    path = functools.partial(_AccessPath, key=_KEYS[sort.lstrip("-")], descending=sort.startswith("-"))
+    by_change = sort.endswith("updated")
+    if query.updated_since is not None and not by_change and _are_few(c, query, path(kind="recent"), few):
+        return path(kind="recent")
+    if sort.endswith("start"):
+        return path(kind="merge", driver=query.rarest)
+    gather = path(kind="gather", driver=query.rarest)
+    if gather.driver is None:
+        is_narrow = query.before <= LAST or (query.after > FIRST and by_change)
+    else:
+        # What is open ends soon: a walk along the ends meets it at once.
+        is_narrow = not (gather.driver.is_phase and query.is_live and sort == "end")
+    return gather if is_narrow and _are_few(c, query, gather, few) else path(kind="walk")
 
 
-def _legs(query: Query, driver: Group | None, shelf: int, params: Params) -> Iterator[str]:
-    """A SELECT of key and number for each label of the driver on this shelf."""
-    where = _conditions(query, driver, params, bounded=shelf >= OPEN_START)
-    if driver is None:
-        yield " AND ".join([f"SELECT d.lo AS k, d.number AS n FROM event d WHERE d.shelf = {shelf}", *where])
-        return
-    for index, label in enumerate(driver.labels):
-        params[f"f{index}"] = label
-        its = [f"d.label = :f{index}", f"d.shelf = {shelf}", *where]
-        yield f"SELECT d.lo AS k, d.number AS n FROM event_label d WHERE {' AND '.join(its)}"
+def _are_few(c: Connection, query: _Query, path: _AccessPath, few: int) -> bool:
+    """Whether there are fewer than `few` candidates to gather, counted no further than that."""
+    driver, of_all_times = path.driver, (query.after, query.begins, query.before) == (FIRST, FIRST, LAST + 1)
+    if driver is not None and not driver.is_phase and (driver.size < few or of_all_times):
+        return driver.size < few
+    statement = _Statement(query, path)
+    if path.kind == "recent":
+        since = statement.bind("since", query.updated_since)
+        candidates = f"SELECT 1 FROM event d WHERE d.updated_at >= {since}"
+    else:
+        candidates = _union(statement.of_shelves(_Part(), key="number", checked=False))
+    counting = f"SELECT count(*) FROM (SELECT 1 FROM ({candidates}) l LIMIT {statement.bind('few', few)}) n"
+    return int(c.execute(_prepared(counting), statement.params).scalar_one()) < few
 
 
-def _conditions(query: Query, driver: Group | None, params: Params, *, bounded: bool) -> list[str]:
-    """What is checked of each candidate beyond its place; `bounded` where that says all about `hi`."""
-    where = []
-    if query.after > FIRST and not bounded:
-        where.append("d.hi > :after")
-        params["after"] = query.after
-    if query.updated_since is not None:
-        where.append(f"{'d.updated_at' if driver is None else _of_its_event('updated_at')} >= :since")
-        params["since"] = query.updated_since
-    # A phase lies on a shelf of its own.
-    shelf = _of_its_event("shelf") if driver is not None and driver.is_phase else "d.shelf"
-    return where + _looked_up(query, driver, shelf, params)
+class _Statement:
+    """The text of a SELECT of candidates, and the parameters that it binds."""
 
+    def __init__(self, query: _Query, path: _AccessPath) -> None:
+        self._query, self._path, self._driver = query, path, path.driver
+        self._by_phase = path.driver is not None and path.driver.is_phase
+        self.params: dict[str, int | None] = {}
 
-def _of_its_event(column: str) -> str:
-    return f"(SELECT e.{column} FROM event e WHERE e.number = d.number)"
+    def bind(self, name: str, value: int | None) -> str:
+        # Names are short: psycopg does not remember how it translated a statement of over 4,096 letters.
+        self.params[name] = value
+        return f":{name}"
 
+    def page(self, part: _Part, *, begin: tuple[int, int] | None, size: int, postgresql: bool) -> str:
+        """Returns the SELECT of up to `size` candidates of a part after `begin`: key, number, event."""
+        query, path = self._query, self._path
+        direction = " DESC" if path.descending else ""
+        order = f"ORDER BY k{direction}, n{direction} LIMIT {self.bind('size', size)}"
+        if path.kind == "merge":
+            branches = self.of_shelves(part, begin=begin)
+            # PostgreSQL merges branches only where each has its order, SQLite only where none has.
+            if postgresql and len(branches) > 1:
+                branches = [f"({branch} {order})" for branch in branches]
+            candidates = _union(branches)
+        else:
+            branches = self.of_shelves(part) if path.kind == "gather" else [self.of_events(part)]
+            least = {"hi": query.after + 1, "updated_at": query.updated_since or FIRST}.get(path.key, FIRST)
+            within = self._within("u.k", "u.n", max(part.low, least), part.high, begin=begin)
+            candidates = f"SELECT u.k, u.n FROM ({_union(branches)}) u WHERE {within}"
+        # The join may lose the order, and sorting its rows here is quicker than in the database.
+        return f"SELECT p.k, p.n, {_EVENT} FROM ({candidates} {order}) p JOIN event e ON e.number = p.n"
 
-def _looked_up(query: Query, driver: Group | None, shelf: str, params: Params) -> list[str]:
-    """The other groups, looked up for a candidate `d`; all labels of an event lie on one `shelf`."""
-    by_phase = driver is not None and driver.is_phase
-    others = [
-        group
-        for group in query.groups
-        if group is not driver and not group.is_phase and not (group.is_implied and by_phase)
-    ]
-    where = []
-    if mask := functools.reduce(operator.or_, (group.signature for group in others), 0):
-        where.append("(d.signature & :mask) = :mask")
-        params["mask"] = mask
-    for index, group in enumerate(others):
-        names = [f"g{index}_{place}" for place in range(len(group.labels))]
-        params.update(zip(names, group.labels, strict=True))
-        is_one = f"IN ({', '.join(f':{name}' for name in names)})" if len(names) > 1 else f"= :{names[0]}"
-        where.append(
-            # Not EXISTS, which PostgreSQL would make a join of and begin at the wrong end.
-            f"(SELECT 1 FROM event_label q WHERE q.label {is_one} AND q.shelf = {shelf} "
-            "AND q.lo = d.lo AND q.number = d.number LIMIT 1) = 1"
-        )
-    return where
+    def of_shelves(
+        self, part: _Part, *, key: str = "", begin: tuple[int, int] | None = None, checked: bool = True
+    ) -> list[str]:
+        """Returns a SELECT of key and number for each shelf, and each label of the driver.
 
+        With `checked=False` it reads whatever lies in the range of time that is asked for.
+        """
+        key, driver = key or self._path.key, self._driver
+        column = _of_event("updated_at") if driver and key == "updated_at" else f"d.{key}"
+        source = f"SELECT {column} AS k, d.number AS n FROM {'event_label' if driver else 'event'} d"
+        labels = driver.labels if driver else ()
+        drivers = [f"d.label = {self.bind(f'f{index}', label)} AND " for index, label in enumerate(labels)]
+        branches = []
+        for shelf in part.shelves:
+            within = self._within("d.lo", "d.number", *self._range(shelf), begin=begin, name=str(shelf))
+            where = " AND ".join([f"d.shelf = {shelf}", within, *(self._checks(shelf) if checked else ())])
+            branches += [f"{source} WHERE {is_driver}{where}" for is_driver in drivers or [""]]
+        return branches
 
-# Names are short, as psycopg takes a statement of more than 4,096 letters apart anew each time.
-def _within(key: str, number: str, name: str, *, descending: bool) -> str:
-    """A row-value bound on the side the page is read from: the index is entered at the right place."""
-    compare, bound = ("<", ">=") if descending else (">", "<=")
-    return f"({key}, {number}) {compare} (:k{name}, :n{name}) AND {key} {bound} :b{name}"
+    def of_events(self, part: _Part) -> str:
+        """Returns the SELECT of key and number of the events of a part."""
+        # A plus keeps an index from being used: that of shelves, and for recent changes that of the order.
+        shelves = f"+d.shelf IN ({', '.join(map(str, part.shelves))})"
+        key = f"{'+' if self._path.kind == 'recent' else ''}d.{self._path.key}"
+        where = " AND ".join([shelves, *self._checks(None)])
+        return f"SELECT {key} AS k, d.number AS n FROM event d WHERE {where}"
+
+    def _within(
+        self, key: str, number: str, low: int, high: int, *, begin: tuple[int, int] | None, name: str = ""
+    ) -> str:
+        """Returns the condition that a key is in `low` to `high`, and comes after `begin` in the order."""
+        # One bound on either side, so that the index is entered at the right place.
+        if self._path.descending:
+            compare, first, bound, last = "<", (high, _AFTER_ALL), ">=", low
+            first = min(begin or first, first)
+        else:
+            compare, first, bound, last = ">", (low, _BEFORE_ALL), "<=", high
+            first = max(begin or first, first)
+        place = f"({self.bind(f'k{name}', first[0])}, {self.bind(f'n{name}', first[1])})"
+        return f"({key}, {number}) {compare} {place} AND {key} {bound} {self.bind(f'b{name}', last)}"
+
+    def _range(self, shelf: int) -> tuple[int, int]:
+        """Returns the least and the greatest `lo` that can be asked for on a shelf."""
+        query = self._query
+        if shelf >= OPEN_START:
+            return query.after + 1, LAST
+        if shelf == LONGEST:
+            return query.begins, query.before - 1
+        # The shelf of a phase's row is that of the phase, whose length says nothing about the event's.
+        after = query.now if self._by_phase else query.after
+        return max(query.begins, after - SPANS[shelf]), query.before - 1
+
+    def _checks(self, shelf: int | None) -> list[str]:
+        """Returns what is checked of a candidate beyond the range of its shelf; None is for any shelf."""
+        query, where = self._query, []
+        if query.after > FIRST and (shelf is None or shelf < OPEN_START):
+            where.append(f"d.hi > {self.bind('after', query.after)}")
+        if query.before <= LAST and shelf is None:
+            where.append(f"(d.lo < {self.bind('before', query.before)} OR d.shelf >= {OPEN_START})")
+        if query.begins > FIRST and shelf is None:
+            where.append(f"(d.lo >= {self.bind('begins', query.begins)} OR d.shelf >= {OPEN_START})")
+        if query.updated_since is not None:
+            updated_at = _of_event("updated_at") if self._driver else "d.updated_at"
+            where.append(f"{updated_at} >= {self.bind('since', query.updated_since)}")
+        return where + self._looked_up()
+
+    def _looked_up(self) -> list[str]:
+        """Returns the conditions for the other groups, whose rows lie where the event itself lies."""
+        where, shelf = [], _of_event("shelf") if self._by_phase else "d.shelf"
+        others = [group for group in self._query.groups if group is not self._driver and not group.is_phase]
+        if self._by_phase:
+            others = [group for group in others if not group.is_implied]
+        if mask := functools.reduce(operator.or_, (group.signature for group in others), 0):
+            where.append(f"(d.signature & {self.bind('mask', mask)}) = :mask")
+        for index, group in enumerate(others):
+            names = [self.bind(f"g{index}_{place}", label) for place, label in enumerate(group.labels)]
+            is_label = f"IN ({', '.join(names)})" if len(names) > 1 else f"= {names[0]}"
+            # Not EXISTS, which PostgreSQL would turn into a join that begins at the wrong end.
+            where.append(
+                f"(SELECT 1 FROM event_label q WHERE q.label {is_label} AND q.shelf = {shelf} "
+                "AND q.lo = d.lo AND q.number = d.number LIMIT 1) = 1"
+            )
+        return where
 
 
 _EVENT = ", ".join(f"e.{name}" for name in COLUMNS)
-
-
-def _joined(page: str, direction: str) -> str:
-    # Sorted by the reader: quicker than to carry documents through a sort.
-    return (
-        f"SELECT p.k, p.n, {_EVENT} FROM "
-        f"({page} ORDER BY k{direction}, n{direction} LIMIT :size) p JOIN event e ON e.number = p.n"
-    )
-
-
-def _by_walking(query: Query, sort: Sort, part: Part) -> Statement:
-    """The events in the order of their end or of their change."""
-    descending, key = sort.startswith("-"), _KEY[sort.lstrip("-")]
-    params: Params = {}
-    low = max(part.low, query.after + 1) if key == "hi" else max(part.low, query.updated_since or FIRST)
-    where = [*_of_event(query, part, params), *_looked_up(query, None, "d.shelf", params)]
-    within = _within(f"d.{key}", "d.number", "", descending=descending)
-    page = f"SELECT d.{key} AS k, d.number AS n FROM event d WHERE {' AND '.join([within, *where])}"
-    return Statement(
-        sql=_joined(page, " DESC" if descending else ""),
-        params=params,
-        stretches=(("", low, part.high),),
-        descending=descending,
-    )
-
-
-def _by_gathering(query: Query, source: Source, sort: Sort, part: Part) -> Statement:
-    """All candidates of a source that yields few, sorted."""
-    descending = sort.startswith("-")
-    params: Params = {}
-    legs = " UNION ALL ".join(_candidates(query, source, part, _KEY[sort.lstrip("-")], params))
-    within = _within("u.k", "u.n", "", descending=descending)
-    return Statement(
-        sql=_joined(f"SELECT u.k, u.n FROM ({legs}) u WHERE {within}", " DESC" if descending else ""),
-        params=params,
-        stretches=(("", part.low, part.high),),
-        descending=descending,
-    )
-
-
-def _candidates(
-    query: Query, source: Source, part: Part, key: str, params: Params, *, alone: bool = False
-) -> Iterator[str]:
-    """A SELECT of key and number for each stretch of the source; `alone` checks nothing beyond the stretch."""
-    driver = source if isinstance(source, Group) else None
-    if source == "change":
-        params["since"] = query.updated_since
-        checks = (
-            [] if alone else [*_of_event(query, part, params), *_looked_up(query, None, "d.shelf", params)]
-        )
-        where = " AND ".join(["d.updated_at >= :since", *checks])
-        yield f"SELECT d.{key} AS k, d.number AS n FROM event d WHERE {where}"
-        return
-    for shelf in part.shelves:
-        params[f"l{shelf}"], params[f"h{shelf}"] = _stretch(query, driver, shelf)
-        lying = [f"d.shelf = {shelf}", f"d.lo BETWEEN :l{shelf} AND :h{shelf}"]
-        legs = [] if alone else _conditions(query, driver, params, bounded=shelf >= OPEN_START)
-        if driver is None:
-            where = " AND ".join([*lying, *legs])
-            yield f"SELECT d.{key} AS k, d.number AS n FROM event d WHERE {where}"
-            continue
-        column = f"d.{key}" if key in ("lo", "hi", "number") else _of_its_event(key)
-        for index, label in enumerate(driver.labels):
-            params[f"f{index}"] = label
-            where = " AND ".join([f"d.label = :f{index}", *lying, *legs])
-            yield f"SELECT {column} AS k, d.number AS n FROM event_label d WHERE {where}"
-
-
-_KEY = {"start": "lo", "end": "hi", "updated": "updated_at"}
-
-
-def _of_event(query: Query, part: Part, params: Params) -> list[str]:
-    """The bounds of an event, checked on its own row."""
-    where = []
-    if len(part.shelves) < len(_ALL.shelves):
-        # The plus keeps the index of places out of a walk along another.
-        where.append(f"+d.shelf IN ({', '.join(map(str, part.shelves))})")
-    if query.after > FIRST:
-        where.append("d.hi > :after")
-        params["after"] = query.after
-    if query.before <= LAST:
-        where.append(f"(d.lo < :before OR d.shelf >= {OPEN_START})")
-        params["before"] = query.before
-    if query.begins > FIRST:
-        where.append(f"(d.lo >= :begins OR d.shelf >= {OPEN_START})")
-        params["begins"] = query.begins
-    if query.updated_since is not None:
-        where.append("d.updated_at >= :since")
-        params["since"] = query.updated_since
-    return where
-
-
-class _Page(msgspec.Struct, kw_only=True):
-    """A page being filled, from `begin` on until it has `until` items, each with its place in the order."""
-
-    begin: Position | None
-    until: int
-    items: list[Stored] = []
-    places: list[Position] = []
-
-
-def _fill(
-    c: Connection, page: _Page, statement: Statement, part: Part, *, right: Callable[[Stored], bool]
-) -> None:
-    """Reads candidates of one part until the page has enough of them, or there are no more."""
-    seen: set[int] = set()
-    size = page.until - len(page.items)
-    begin = page.begin if page.begin and page.begin.part == part.index else None
-    while len(page.items) < page.until:
-        before = len(page.items)
-        place = None if begin is None else (begin.key, begin.number)
-        rows = c.execute(_prepared(statement.sql), statement.bound(place, size)).all()
-        for key, number, *values in sorted(rows, key=lambda row: row[:2], reverse=statement.descending):
-            begin = Position(part.index, key, number)
-            # An event with two labels of one group comes twice.
-            if number not in seen and right(item := stored(values)):
-                page.items.append(item)
-                page.places.append(begin)
-            seen.add(number)
-        if len(rows) < size:
-            return
-        size = _next_size(page.until - len(page.items), found=len(page.items) - before, read=size)
-
-
-def _next_size(missing: int, *, found: int, read: int) -> int:
-    """As many as should hold what is missing, if they are like those read before; never many times more."""
-    likely = missing * read // found + missing // 2 + 1 if found else 2 * read
-    return min(max(likely, 1), 4 * read, MOST_AT_ONCE)
-
-
-# Compiled once for a shape of question; a page asks for two of them.
+_union = " UNION ALL ".join
+# Statements are compiled once for each combination of filters.
 _prepared: Callable[[str], TextClause] = functools.lru_cache(maxsize=1000)(text)
 
 
-def _judge(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
-    """The exact test of what the index tells roughly: the phase at this instant, and words as a whole."""
-    sought = search_terms.undecided(filters.q) if filters.q else ()
-
-    def right(item: Stored) -> bool:
-        return (not filters.phase or item.phase(now) in filters.phase) and (
-            not sought or search_terms.stand_in(sought, _texts(item.document))
-        )
-
-    return right
+def _of_event(column: str) -> str:
+    return f"(SELECT e.{column} FROM event e WHERE e.number = d.number)"
 
 
-class _Texts(msgspec.Struct, frozen=True):
-    """As much of a document as a search looks into."""
+def _matches(
+    c: Connection,
+    query: _Query,
+    path: _AccessPath,
+    part: _Part,
+    accepts: Callable[[Stored], bool],
+    *,
+    after: Position | None,
+    wanted: int,
+) -> Iterator[tuple[Position, Stored]]:
+    """Yields the accepted events of a part in order; reads on while more of the `wanted` are missing."""
+    begin = (after.key, after.number) if after is not None and after.part == part.index else None
+    seen: set[int] = set()
+    size = missing = wanted
+    while True:
+        statement = _Statement(query, path)
+        sql = statement.page(part, begin=begin, size=size, postgresql=c.dialect.name == "postgresql")
+        rows = c.execute(_prepared(sql), statement.params).all()
+        matched = 0
+        for key, number, *values in sorted(rows, key=lambda row: row[:2], reverse=path.descending):
+            begin = key, number
+            # An event that has two labels of the driver comes twice.
+            if number not in seen and accepts(item := stored(values)):
+                matched += 1
+                yield Position(part.index, key, number), item
+            seen.add(number)
+        if len(rows) < size:
+            return
+        missing -= matched
+        # As many as should hold what is missing, if they are like the last; never many times more.
+        likely = missing * size // matched + missing // 2 + 1 if matched else 2 * size
+        size = min(max(likely, 1), 4 * size, _MOST_AT_ONCE)
+
+
+def _accepts(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
+    """Returns the exact test of what the index knows roughly: the phase at this instant, and long words."""
+    words = search_terms.undecided(filters.q) if filters.q else ()
+
+    def accepts(item: Stored) -> bool:
+        if filters.phase and item.phase(now) not in filters.phase:
+            return False
+        if not words:
+            return True
+        fields = _SEARCHED.decode(item.document)
+        return search_terms.stand_in(words, search_terms.searched(fields.name, fields.summary))
+
+    return accepts
+
+
+class _SearchedFields(msgspec.Struct, frozen=True):
+    """The fields of a document that a search looks into."""
 
     name: Text
     summary: Text | None
 
 
-_TEXTS = msgspec.json.Decoder(_Texts)
-
-
-def _texts(document: bytes) -> tuple[str, ...]:
-    found = _TEXTS.decode(document)
-    return search_terms.searched(found.name, found.summary)
+_SEARCHED = msgspec.json.Decoder(_SearchedFields)

@@ -70,11 +70,11 @@ def is_undated(item: Stored) -> bool:
     return span.earliest is None and span.latest is None
 
 
-def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, enough: int) -> list[str]:
+def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, few: int) -> list[str]:
     ids: list[str] = []
     after = None
     while True:
-        page = events.listed(c, asked, now=NOW, sort=sort, limit=limit, after=after, enough=enough)
+        page = events.listed(c, asked, now=NOW, sort=sort, limit=limit, after=after, few=few)
         assert len(page.items) == limit or page.next is None
         ids += [item.id for item in page.items]
         if page.next is None:
@@ -82,12 +82,12 @@ def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, e
         after = page.next
 
 
-def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, limit: int, enough: int) -> None:
+def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, limit: int, few: int) -> None:
     def example(c: Connection) -> None:
         saved = fill(c, catalogue)
         for one in asked:
             for sort in SORTS:
-                found = read_through(c, one, sort, limit=limit, enough=enough)
+                found = read_through(c, one, sort, limit=limit, few=few)
                 assert found == expected(saved, one, sort), (one, sort)
             newest = [item for item in expected(saved, one, "-start") if is_undated(saved[item])]
             undated = events.undated(c, one, now=NOW, limit=limit)
@@ -103,7 +103,7 @@ EXAMPLES = {
     "catalogue": catalogues(),
     "asked": st.lists(filters(), min_size=6, max_size=6),
     "limit": st.sampled_from((1, 3, 7, 200)),
-    "enough": st.sampled_from((0, 4, 1000)),
+    "few": st.sampled_from((0, 4, 1000)),
 }
 
 
@@ -134,13 +134,13 @@ def test_an_event_without_an_end_is_ongoing_until_its_day_is_over(store: Store) 
     store.write(lambda c: events.put(c, morning, now=WRITES[0], cause="test"))
     for sort in SORTS:
         page = store.read(
-            lambda c, s=sort: events.listed(c, EventFilter(phase=("ongoing",)), now=NOW, sort=s, enough=0)
+            lambda c, s=sort: events.listed(c, EventFilter(phase=("ongoing",)), now=NOW, sort=s, few=0)
         )
         assert [item.id for item in page.items] == ["morning"]
 
 
-@pytest.mark.parametrize("enough", [0, 1000])
-def test_a_window_is_listed_as_open_at_the_very_instant_by_which_it_closes(store: Store, enough: int) -> None:
+@pytest.mark.parametrize("few", [0, 1000])
+def test_a_window_is_listed_as_open_at_the_very_instant_by_which_it_closes(store: Store, few: int) -> None:
     call = Event(
         id="call",
         kind="application_window",
@@ -154,7 +154,7 @@ def test_a_window_is_listed_as_open_at_the_very_instant_by_which_it_closes(store
     late = NOW + timedelta(milliseconds=1)
     for sort in SORTS:
         at, after = (
-            store.read(lambda c, n=now, s=sort: events.listed(c, asked, now=n, sort=s, enough=enough))
+            store.read(lambda c, n=now, s=sort: events.listed(c, asked, now=n, sort=s, few=few))
             for now in (NOW, late)
         )
         assert ([item.id for item in at.items], after.items) == (["call"], ())

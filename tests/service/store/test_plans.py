@@ -124,8 +124,8 @@ def whole_tables(c: Connection, statement: str, parameters: Any) -> list[str]:
 def works() -> Iterator[Callable[[Connection], Any]]:
     for filters in FILTERS:
         for sort in SORTS:
-            for enough in (0, 1000):
-                yield lambda c, f=filters, s=sort, e=enough: events.listed(c, f, now=NOW, sort=s, enough=e)  # type: ignore[misc]
+            for few in (0, 1000):
+                yield lambda c, f=filters, s=sort, e=few: events.listed(c, f, now=NOW, sort=s, few=e)  # type: ignore[misc]
     yield lambda c: events.get(c, "e7")
     yield lambda c: events.anchored(c, "start", after=NOW, until=NOW + timedelta(hours=1))
     yield lambda c: events.anchored(c, "end", after=NOW, until=NOW + timedelta(hours=1))
