@@ -26,10 +26,10 @@ from service.api import (
 )
 from service.api.feeds import Feeds
 from service.api.json_body import BATCH_LIMIT
-from service.api.middleware import Access, Door, Rates
+from service.api.middleware import AccessMiddleware, HttpMiddleware, RateLimiter
 from service.api.request import Call
 from service.api.signing_keys import PublicKeys
-from service.api.tokens import Box, Cursors
+from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service as Service
 from service.bootstrap import open_service as open_service
 from service.clock import Clock
@@ -71,10 +71,11 @@ def build(service: Service) -> Litestar:
     settings, clock = service.settings, service.clock
     base_url = settings.base_url
     feeds = FeedCache(service.store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
+    rates = RateLimiter(settings.rate_limit)
     app = Litestar(
         route_handlers=list(HANDLERS),
         request_class=Call,
-        middleware=[DefineMiddleware(Access, service=service, rates=Rates(service.settings.rate_limit))],
+        middleware=[DefineMiddleware(AccessMiddleware, service=service, rates=rates)],
         exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
         state=_state(service, feeds),
@@ -84,9 +85,9 @@ def build(service: Service) -> Litestar:
         logging_config=None,
         request_max_body_size=BATCH_LIMIT,
     )
-    door = Door(app.asgi_handler, app, https=base_url.startswith("https:"))
+    inner = HttpMiddleware(app.asgi_handler, app, https=base_url.startswith("https:"))
     addresses = Addresses(service.store, clock=clock)
-    app.asgi_handler = Feeds(door, feeds, addresses, clock=clock, base_url=base_url)
+    app.asgi_handler = Feeds(inner, feeds, addresses, clock=clock, base_url=base_url)
     return app
 
 
@@ -96,7 +97,7 @@ def _state(service: Service, feeds: FeedCache) -> State:
         {
             "service": service,
             "cursors": Cursors(service.secret),
-            "box": Box(service.secret),
+            "cipher": ResponseCipher(service.secret),
             "feeds": feeds,
             "public_keys": PublicKeys(service.masters),
             "pages": Copies(),

@@ -107,7 +107,9 @@ CLIENTS: dict[Client, _ClientEntry] = {
         ),
     ),
     "outlook": _ClientEntry(
-        name=LocalizedText(ko="아웃룩", en="Outlook"), link=_microsoft("outlook.live.com"), sentence=_MICROSOFT
+        name=LocalizedText(ko="아웃룩", en="Outlook"),
+        link=_microsoft("outlook.live.com"),
+        sentence=_MICROSOFT,
     ),
     "microsoft365": _ClientEntry(
         name=LocalizedText(ko="아웃룩(마이크로소프트 365)", en="Outlook (Microsoft 365)"),

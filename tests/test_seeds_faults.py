@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalogue import seeds
-from service.catalogue.seed_yaml import Fault
+from service.catalogue.seed_yaml import SeedFault
 
 SOURCE = """\
 id: paper
@@ -61,7 +61,7 @@ def test_sound_seeds_have_no_faults() -> None:
 
 
 def test_a_fault_reads_as_editors_jump_to_it() -> None:
-    assert str(Fault(path="events/fair.yaml", line=7, detail="no")) == "events/fair.yaml:7: no"
+    assert str(SeedFault(path="events/fair.yaml", line=7, detail="no")) == "events/fair.yaml:7: no"
 
 
 # What is replaced in the sound event, by what, the line of the fault and what it says.

@@ -10,7 +10,6 @@ from service import seed_loader
 from service.catalogue import seeds
 from service.catalogue.validation import Invalid
 from service.seed_loader import LoadReport, load, read_folder
-from service.settings import BUNDLED_SEEDS
 from service.store import events, revisions
 from service.store.engine import Store
 from tests.support.bundled_seeds import FILES, SEEDS

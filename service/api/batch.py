@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from service.api import event_edits, json_body, responses
 from service.api.json_body import BATCH_LIMIT
-from service.api.operations import CAUSE_PARAMETER, operation
+from service.api.operations import CAUSE_PARAMETER, route
 from service.api.request import Call
-from service.api.responses import Answer
+from service.api.responses import ApiResponse
 from service.api.shapes import EventBody
 from service.catalogue import validation
 from service.catalogue.event import Event, Slug
@@ -34,7 +34,7 @@ RESERVED = "batch"
 class BatchStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One of the two: an event to put, with its id, or the id of one to delete."""
 
-    put: EventBody | UnsetType = UNSET  # type: ignore[valid-type]
+    put: EventBody | UnsetType = UNSET
     delete: Slug | UnsetType = UNSET
 
 
@@ -65,8 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 @post(
     "/v1/events/batch",
-    status_code=200,
-    opt=operation(
+    **route(
         "Write many events",
         tag="Events",
         scope="catalogue",
@@ -121,7 +120,7 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
     return Put(event=event, prefix=f"/{index}/put")
 
 
-def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> Answer:
+def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> ApiResponse:
     locks.catalogue(c)
     stored = events.get_many(c, [step.id for step in plan.operations])
     results = events.apply(c, _judged(plan, stored, now=now), now=now, cause=cause)

@@ -9,9 +9,9 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.api import queries, responses, tokens
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.api.operations import LIMIT_PARAMETER, PAGING_PARAMETERS, Parameter, route
 from service.api.request import Call
-from service.api.responses import Answer, Page
+from service.api.responses import ApiResponse, Page
 from service.catalogue import view, windows
 from service.catalogue.view import View
 from service.errors import NotFound, TokenExpired
@@ -68,7 +68,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @get(
     "/v1/changes",
-    opt=operation(
+    **route(
         "Follow the catalogue",
         tag=TAG,
         parameters=(SINCE_PARAMETER, LIMIT_PARAMETER),
@@ -81,18 +81,15 @@ async def follow(request: Call) -> Response[bytes]:
     """Every change of an event since the token, oldest first. Keep `token` and ask again with it."""
     since, limit, now = queries.value(request.pairs, "since"), request.limit, request.now
     instance = request.service.store.instance
-    answer = await request.service.store.aread(
-        lambda c: _stretch(c, since, instance=instance, limit=limit, now=now)
-    )
-    return request.shown(answer)
+    return await request.read(lambda c: _stretch(c, since, instance=instance, limit=limit, now=now))
 
 
 @get(
     "/v1/events/{event_id:str}/revisions",
-    opt=operation(
+    **route(
         "History of an event",
         tag=TAG,
-        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        parameters=PAGING_PARAMETERS,
         answers={200: Page[EventRevision]},
         cached=True,
     ),
@@ -100,17 +97,17 @@ async def follow(request: Call) -> Response[bytes]:
 async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """What changed, from what to what, when and why, oldest first; also of an event that was deleted."""
     limit, after = request.paging(int)
-    found = await request.service.store.aread(
-        lambda c: revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
-    )
-    if not found and after is None:
-        raise NotFound("event", event_id)
-    shown = found[:limit]
-    following = shown[-1].seq if len(found) > limit else None
-    return request.shown(responses.page(map(_revision, shown), request.cursor(following)))
+
+    def work(c: Connection) -> ApiResponse:
+        rows = revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
+        if not rows and after is None:
+            raise NotFound("event", event_id)
+        return request.page(rows, _revision, position=lambda row: row.seq)
+
+    return await request.read(work)
 
 
-def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> Answer:
+def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> ApiResponse:
     after, head = 0, revisions.head(c)
     if since is not None:
         after = tokens.change_seq(since, instance=instance, head=head)
@@ -150,14 +147,12 @@ def _as_of(row: Revision, latest: Stored | None, *, now: datetime) -> bytes | No
     return view.with_phase(row.document, windows.phase_at(steps, now))
 
 
-def _revision(row: Revision) -> bytes:
+def _revision(row: Revision) -> EventRevision:
     changes = tuple(
         FieldChange(field=change.field, before=change.before, after=change.after) for change in row.changes
     )
-    return msgspec.json.encode(
-        EventRevision(
-            seq=row.seq, revision=row.revision, op=row.op, changes=changes, cause=row.cause, at=row.at
-        )
+    return EventRevision(
+        seq=row.seq, revision=row.revision, op=row.op, changes=changes, cause=row.cause, at=row.at
     )
 
 

@@ -11,9 +11,9 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from service.api import queries, responses
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, route
 from service.api.request import Call
-from service.api.responses import Answer, Page
+from service.api.responses import ApiResponse, Page
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
 from service.delivery.prepare import MADE_ANEW, is_told
 from service.errors import At, BadParameters, Conflict, Unprocessable
@@ -25,6 +25,7 @@ from service.store.deliveries import Attempt, Delivery, State, Why
 
 TAG = "Webhooks"
 Instant = Annotated[datetime, Meta(tz=True)]
+Again = Literal["dead", "expired", "succeeded"]
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +59,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     attempts: tuple[AttemptView, ...]
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryPosition(msgspec.Struct, frozen=True, kw_only=True):
     """Where a list of deliveries goes on."""
 
     due_at: datetime
@@ -84,7 +85,7 @@ PARAMETERS = (
 
 @get(
     "/v1/webhooks/{webhook_id:str}/deliveries",
-    opt=operation(
+    **route(
         "List deliveries",
         tag=TAG,
         scope="webhooks",
@@ -99,39 +100,36 @@ async def listed(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
         lambda: _chosen(request, "state", get_args(State)),
         lambda: _chosen(request, "type", get_args(MessageType)),
         lambda: _since(request),
-        lambda: request.paging(Place),
+        lambda: request.paging(DeliveryPosition),
     )
 
-    def work(c: Connection) -> tuple[DeliveryView, ...]:
-        webhooks.get(c, webhook_id, owner=owner(request))
-        place = (after.due_at, after.id) if after else None
-        found = deliveries.listed(
+    place = (after.due_at, after.id) if after else None
+
+    def work(c: Connection) -> ApiResponse:
+        webhooks.get(c, webhook_id, owner=request.owner)
+        rows = deliveries.listed(
             c, webhook_id, states=states, types=types, since=since, limit=limit + 1, after=place
         )
-        tried = deliveries.attempts(c, [each.id for each in found])
-        return tuple(view(each, tried.get(each.id, ())) for each in found)
+        attempts = deliveries.attempts(c, [row.id for row in rows])
+        return request.page(
+            rows,
+            lambda row: view(row, attempts.get(row.id, ())),
+            position=lambda row: DeliveryPosition(due_at=row.due_at, id=row.id),
+        )
 
-    found = await request.service.store.aread(work)
-    last = found[limit - 1] if len(found) > limit else None
-    following = request.cursor(Place(due_at=last.due_at, id=last.id) if last else None)
-    return request.shown(responses.page(map(msgspec.json.encode, found[:limit]), following))
+    return await request.read(work)
 
 
 @get(
     "/v1/deliveries/{delivery_id:str}",
-    opt=operation("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}, cached=True),
+    **route("Show a delivery", tag=TAG, scope="webhooks", answers={200: DeliveryView}, cached=True),
 )
 async def show(request: Call, delivery_id: FromPath[str]) -> Response[bytes]:
     """One delivery with every attempt."""
     found, attempts = await request.service.store.aread(
-        lambda c: deliveries.get(c, delivery_id, owner=owner(request))
+        lambda c: deliveries.get(c, delivery_id, owner=request.owner)
     )
     return request.shown(responses.tagged(msgspec.json.encode(view(found, attempts))))
-
-
-def owner(request: Call) -> str | None:
-    """Whose webhooks this key may see; None for the operator, who sees all."""
-    return None if "admin" in request.key.scopes else request.key.id
 
 
 def _chosen(request: Call, name: str, allowed: Sequence[str]) -> tuple[str, ...]:
@@ -168,10 +166,6 @@ def _attempt(attempt: Attempt) -> AttemptView:
     return AttemptView(**{name: getattr(attempt, name) for name in AttemptView.__struct_fields__})
 
 
-# FOLDED service/api/redelivery.py: Sending again what is finished: one delivery, or all of a stretch of time.
-Again = Literal["dead", "expired", "succeeded"]
-
-
 class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which deliveries to send again: those that fell due in [since, until), in these states."""
 
@@ -192,7 +186,7 @@ class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @post(
     "/v1/deliveries/{delivery_id:str}/redeliver",
-    opt=operation(
+    **route(
         "Send a delivery again",
         tag=TAG,
         scope="webhooks",
@@ -208,21 +202,21 @@ async def redeliver(request: Call, delivery_id: FromPath[str]) -> Response[bytes
     It is a 409 while its webhook is paused or disabled, as nothing would be sent; also where no message was
     made of it then, and its event is gone or internal by now.
     """
-    await request.read_if_sent(Nothing)
+    await request.optional_body_as(Nothing)
 
-    def work(c: Connection) -> Answer:
-        found, _ = deliveries.get(c, delivery_id, owner=owner(request))
-        _refuse_unless_active(webhooks.get(c, found.webhook, owner=owner(request)))
+    def work(c: Connection) -> ApiResponse:
+        found, _ = deliveries.get(c, delivery_id, owner=request.owner)
+        _refuse_unless_active(webhooks.get(c, found.webhook, owner=request.owner))
         _refuse_untold(c, found)
-        results.redeliver(c, delivery_id, owner=owner(request), now=request.now)
-        return responses.value(view(*deliveries.get(c, delivery_id, owner=owner(request))), status=202)
+        results.redeliver(c, delivery_id, owner=request.owner, now=request.now)
+        return responses.value(view(*deliveries.get(c, delivery_id, owner=request.owner)), status=202)
 
     return await request.write(work)
 
 
 @post(
     "/v1/webhooks/{webhook_id:str}/redeliver",
-    opt=operation(
+    **route(
         "Send many deliveries again",
         tag=TAG,
         scope="webhooks",
@@ -238,12 +232,12 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
     The webhook must be active: to one that is paused or disabled nothing is sent, and it is a 409. What can
     no longer be told, as its event is gone or internal by now, becomes `superseded`.
     """
-    span, now = await request.read_if_sent(Span), request.now
+    span, now = await request.optional_body_as(Span), request.now
     if span.until is not None and span.until < span.since:
         raise Unprocessable(errors=[At(detail="It must not be before `since`.", pointer="/until")])
 
-    def work(c: Connection) -> Answer:
-        _refuse_unless_active(webhooks.get(c, webhook_id, owner=owner(request)))
+    def work(c: Connection) -> ApiResponse:
+        _refuse_unless_active(webhooks.get(c, webhook_id, owner=request.owner))
         until = span.until or now + timedelta(seconds=1)
         within = {"since": span.since, "until": until}
         count = results.redeliver_many(c, webhook_id, **within, states=span.states, now=now)

@@ -8,11 +8,10 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.api import event_edits, json_body, responses
-from service.api.etags import Version
-from service.api.event_edits import Edit, Kept, named
-from service.api.operations import CAUSE_PARAMETER, CURSOR_PARAMETER, LIMIT_PARAMETER, operation
+from service.api.event_edits import Edit, StoredFields, named
+from service.api.operations import CAUSE_PARAMETER, PAGING_PARAMETERS, route
 from service.api.request import Call
-from service.api.responses import Answer
+from service.api.responses import ApiResponse, StoredVersion
 from service.api.shapes import BODIES, VIEWS, page_of
 from service.catalogue import validation
 from service.errors import Conflict
@@ -40,10 +39,10 @@ ROOMS = (
 def _list(room: Room) -> Any:
     @get(
         room.path,
-        opt=operation(
+        **route(
             f"List {room.tag.lower()}",
             tag=room.tag,
-            parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+            parameters=PAGING_PARAMETERS,
             answers={200: page_of(VIEWS[room.kind])},
             cached=True,
         ),
@@ -64,7 +63,7 @@ def _list(room: Room) -> Any:
 def _show(room: Room) -> Any:
     @get(
         f"{room.path}/{{noun_id:str}}",
-        opt=operation(f"Show {room.one}", tag=room.tag, answers={200: VIEWS[room.kind]}, cached=True),
+        **route(f"Show {room.one}", tag=room.tag, answers={200: VIEWS[room.kind]}, cached=True),
     )
     async def show(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """One of them, as it was written, with its revision."""
@@ -78,7 +77,7 @@ def _show(room: Room) -> Any:
 def _replace(room: Room) -> Any:
     @put(
         f"{room.path}/{{noun_id:str}}",
-        opt=operation(
+        **route(
             f"Create or replace {room.one}",
             tag=room.tag,
             scope="catalogue",
@@ -90,7 +89,7 @@ def _replace(room: Room) -> Any:
     )
     async def replace(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """Create (201) or replace (200) it. A write that changes nothing makes no revision."""
-        written = event_edits.taken_apart(await request.json(), Kept)
+        written = event_edits.taken_apart(await request.json(), StoredFields)
         edit = request.edit(noun_id, written.derived)
         noun = validation.check_noun(json_body.convert(named(written.fields, noun_id), TYPES[room.kind]))
         return await request.write(lambda c: _save(c, edit, room, noun))
@@ -101,8 +100,7 @@ def _replace(room: Room) -> Any:
 def _remove(room: Room) -> Any:
     @delete(
         f"{room.path}/{{noun_id:str}}",
-        status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
-        opt=operation(
+        **route(
             f"Delete {room.one}",
             tag=room.tag,
             scope="catalogue",
@@ -120,7 +118,7 @@ def _remove(room: Room) -> Any:
     return remove
 
 
-def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
+def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> ApiResponse:
     current = _current(c, edit, room)
     event_edits.check_noun(edit.derived, sent=current.body() if current else None)
     saved = entities.put(c, noun, now=edit.now, cause=edit.cause)
@@ -129,21 +127,23 @@ def _save(c: Connection, edit: Edit, room: Room, noun: Noun) -> Answer:
     return _shown(saved.stored)
 
 
-def _delete(c: Connection, edit: Edit, room: Room) -> Answer:
+def _delete(c: Connection, edit: Edit, room: Room) -> ApiResponse:
     _current(c, edit, room)
     entities.delete(c, room.kind, edit.id, now=edit.now, cause=edit.cause)
-    return responses.NOTHING
+    return responses.NO_CONTENT
 
 
 def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
     locks.catalogue(c)
     current = entities.find(c, room.kind, edit.id)
-    edit.precondition.check(Version(revision=current.revision, seq=current.seq) if current else None)
+    edit.precondition.check(StoredVersion(revision=current.revision, seq=current.seq) if current else None)
     return current
 
 
-def _shown(stored: StoredNoun, *, status: int = 200) -> Answer:
-    return responses.item(stored.body(), Version(revision=stored.revision, seq=stored.seq), status=status)
+def _shown(stored: StoredNoun, *, status: int = 200) -> ApiResponse:
+    return responses.item(
+        stored.body(), StoredVersion(revision=stored.revision, seq=stored.seq), status=status
+    )
 
 
 HANDLERS = tuple(make(room) for room in ROOMS for make in (_list, _show, _replace, _remove))

@@ -10,8 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
 
 from service.api import json_body, responses
-from service.api.etags import Precondition, Version
-from service.api.responses import Answer
+from service.api.responses import ApiResponse, Precondition, StoredVersion
 from service.catalogue import evidence, validation, view, windows
 from service.catalogue.event import Event, Language
 from service.catalogue.view import When
@@ -40,12 +39,12 @@ def named(fields: Any, identifier: str) -> Any:
     return {"id": identifier, **fields}
 
 
-def save(c: Connection, edit: Edit, event: Event) -> Answer:
+def save(c: Connection, edit: Edit, event: Event) -> ApiResponse:
     """Create the event or put it in the place of the stored one."""
     return _store(c, edit, event, current=_current(c, edit))
 
 
-def apply(c: Connection, edit: Edit, patch: Any) -> Answer:
+def apply(c: Connection, edit: Edit, patch: Any) -> ApiResponse:
     """Merge a patch into the stored event; what comes out is held to the same rules as any other."""
     current = _current(c, edit)
     if current is None:
@@ -58,16 +57,16 @@ def apply(c: Connection, edit: Edit, patch: Any) -> Answer:
     return _store(c, edit, event, current=current)
 
 
-def remove(c: Connection, edit: Edit) -> Answer:
+def remove(c: Connection, edit: Edit) -> ApiResponse:
     """Delete the event."""
     _current(c, edit)
     events.delete(c, edit.id, now=edit.now, cause=edit.cause)
-    return responses.NOTHING
+    return responses.NO_CONTENT
 
 
-def shown(stored: Stored, *, now: datetime, lang: Language | None = None, status: int = 200) -> Answer:
+def shown(stored: Stored, *, now: datetime, lang: Language | None = None, status: int = 200) -> ApiResponse:
     """The event as an answer, with its tag."""
-    version = Version(revision=stored.revision, seq=stored.seq)
+    version = StoredVersion(revision=stored.revision, seq=stored.seq)
     return responses.item(stored.body(now), version, status=status, lang=lang)
 
 
@@ -79,11 +78,11 @@ def _current(c: Connection, edit: Edit) -> Stored | None:
     except NotFound:
         edit.precondition.check(None)
         return None
-    edit.precondition.check(Version(revision=current.revision, seq=current.seq))
+    edit.precondition.check(StoredVersion(revision=current.revision, seq=current.seq))
     return current
 
 
-def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -> Answer:
+def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -> ApiResponse:
     checked = validation.check(event)
     sent = current.body(edit.now) if current else None
     check(edit.derived, checked, sent=sent, now=edit.now)
@@ -106,12 +105,9 @@ def _without_previous_dates(event: Event) -> Event:
     return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
 
 
-# FOLDED service/api/echo.py: Derived fields on input: a GET can be PUT back, but nobody sets what only follows.
-# FOLDED service/api/echo.py:
-# FOLDED service/api/echo.py: `when`, `phase`, `disputed`, `revision`, `seq`, `created_at` and `updated_at` are ignored if they are what the
-# FOLDED service/api/echo.py: service sends for the stored event, or what follows from the new one; anything else is a 422.
-class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The derived fields of every noun, as they may come along."""
+class StoredFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields that the service derives for everything it stores. A GET can be PUT back: they are ignored in
+    a body if they are what the service sends, or what follows from the body; anything else is a 422."""
 
     revision: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
@@ -119,15 +115,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     updated_at: datetime | UnsetType = UNSET
 
 
-class Derived(Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Those of an event."""
+class DerivedFields(StoredFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The derived fields of an event."""
 
     when: When | UnsetType = UNSET
     phase: Phase | UnsetType = UNSET
     disputed: bool | UnsetType = UNSET
-
-
-DERIVED = Derived.__struct_fields__
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +130,7 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     derived: Mapping[str, Any]
 
 
-def taken_apart(body: Any, kind: type[Kept] = Derived, *, below: str = "") -> Written:
+def taken_apart(body: Any, kind: type[StoredFields] = DerivedFields, *, below: str = "") -> Written:
     """A body that is not an object is left to the decoder, which says so."""
     if not isinstance(body, dict):
         return Written(fields=body, derived={})
@@ -194,9 +187,9 @@ def _as_follows(event: Event, now: datetime) -> dict[str, Any]:
     }
 
 
-# FOLDED service/api/merge.py: JSON Merge Patch (RFC 7396): null removes, an object merges, anything else replaces.
 def merged(target: Any, patch: Any) -> Any:
-    """`target` with `patch` applied; neither is changed."""
+    """Returns `target` with a JSON Merge Patch (RFC 7396) applied: null removes, an object merges, anything else
+    replaces. Neither argument is changed."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -218,7 +211,6 @@ def whole(patch: dict[str, Any], current: msgspec.Struct, names: tuple[str, ...]
     return found
 
 
-# FOLDED service/api/identifiers.py: Names for things their maker did not name.
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 

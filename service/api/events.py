@@ -7,7 +7,7 @@ from litestar.params import FromPath
 
 from service.api import event_edits, json_body, queries, responses
 from service.api.event_edits import named, new_event_id
-from service.api.operations import CAUSE_PARAMETER, LANG_PARAMETER, operation
+from service.api.operations import CAUSE_PARAMETER, LANG_PARAMETER, route
 from service.api.queries import LIST_PARAMETERS, filters_of, sort_of
 from service.api.request import Call
 from service.api.responses import Page
@@ -29,7 +29,7 @@ WRITE: dict[str, Any] = {
 
 @get(
     "/v1/events",
-    opt=operation("List events", parameters=LIST_PARAMETERS, answers={200: Page[View]}, **READ),
+    **route("List events", parameters=LIST_PARAMETERS, answers={200: Page[View]}, **READ),
 )
 async def listed(request: Call) -> Response[bytes]:
     """Events that match every filter, in order, one page at a time."""
@@ -49,7 +49,7 @@ async def listed(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/events/{event_id:str}",
-    opt=operation("Show an event", parameters=(LANG_PARAMETER,), answers={200: View}, **READ),
+    **route("Show an event", parameters=(LANG_PARAMETER,), answers={200: View}, **READ),
 )
 async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """One event with its evidence and everything that follows from it."""
@@ -60,7 +60,7 @@ async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 
 @post(
     "/v1/events",
-    opt=operation("Make an event", body=NewEvent, answers={201: View}, once=True, **WRITE),
+    **route("Make an event", body=NewEvent, answers={201: View}, once=True, **WRITE),
 )
 async def create(request: Call) -> Response[bytes]:
     """Make an event under an id of our making. To choose the id, PUT the event to it."""
@@ -75,7 +75,7 @@ async def create(request: Call) -> Response[bytes]:
 
 @put(
     "/v1/events/{event_id:str}",
-    opt=operation(
+    **route(
         "Create or replace an event", body=EventBody, answers={200: View, 201: View}, guarded=True, **WRITE
     ),
 )
@@ -89,7 +89,7 @@ async def replace(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 
 @patch(
     "/v1/events/{event_id:str}",
-    opt=operation("Change an event", body=EventPatch, answers={200: View}, guarded=True, **WRITE),
+    **route("Change an event", body=EventPatch, answers={200: View}, guarded=True, **WRITE),
 )
 async def change(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """A JSON Merge Patch (RFC 7396): null takes a field away, objects merge, lists are replaced whole."""
@@ -101,8 +101,7 @@ async def change(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 
 @delete(
     "/v1/events/{event_id:str}",
-    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
-    opt=operation("Delete an event", answers={204: None}, guarded=True, **WRITE),
+    **route("Delete an event", answers={204: None}, guarded=True, **WRITE),
 )
 async def remove(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """Delete the event. `/v1/changes` and the event's revisions keep saying that it was there."""

@@ -7,7 +7,7 @@ from litestar import Response, get
 
 from service import calendar_clients
 from service.api import queries, responses
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter, operation
+from service.api.operations import PAGING_PARAMETERS, Parameter, route
 from service.api.request import Call
 from service.api.shapes import page_of
 from service.calendar_clients import Subscription
@@ -60,10 +60,10 @@ class FeedListPosition(msgspec.Struct, frozen=True, array_like=True, order=True)
 
 @get(
     "/v1/feeds",
-    opt=operation(
+    **route(
         "List feeds",
         tag="Feeds",
-        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER, LANG),
+        parameters=(*PAGING_PARAMETERS, LANG),
         answers={200: page_of(FeedView)},
         cached=True,
     ),

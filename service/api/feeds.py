@@ -1,6 +1,6 @@
 """Serves feeds over HTTP, in front of everything else: most requests for them end here, before any routing.
 
-`Feeds` wraps the app as `Door` does. Headers and tags are prepared once an address and content.
+`Feeds` wraps the app as `HttpMiddleware` does. Headers and tags are prepared once an address and content.
 """
 
 import logging

@@ -8,7 +8,7 @@ import msgspec
 from litestar import Litestar, Response, get
 
 from service.api import docs, feed_operations, openapi, responses
-from service.api.operations import Media, operation
+from service.api.operations import Media, route
 from service.api.request import Call
 from service.delivery import planner
 from service.errors import Unavailable
@@ -32,13 +32,13 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     reasons: tuple[str, ...] = ()
 
 
-@get("/healthz", opt=operation("Is it alive", tag=TAG, answers={200: Health}, limited=False))
+@get("/healthz", **route("Is it alive", tag=TAG, answers={200: Health}, limited=False))
 async def alive() -> Response[bytes]:
     """200 as long as the process can answer at all."""
     return responses.sent(responses.value(Health()))
 
 
-@get("/readyz", opt=operation("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
+@get("/readyz", **route("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
 async def ready(request: Call) -> Response[bytes]:
     """200 when the store can be reached and reminders are planned in time (less than 30 s behind).
 
@@ -59,7 +59,7 @@ def _readiness(jump: timedelta | None) -> Readiness:
 
 @get(
     "/v1/openapi.json",
-    opt=operation(
+    **route(
         "This contract",
         tag=TAG,
         answers={200: Media(type="application/json", schema={"type": "object"})},
@@ -71,14 +71,14 @@ async def contract(request: Call) -> Response[bytes]:
     return request.shown(responses.tagged(_contract(request.app).json))
 
 
-@get("/docs", opt=operation("This contract, to read", tag=TAG, answers={200: HTML}))
+@get("/docs", **route("This contract, to read", tag=TAG, answers={200: HTML}))
 async def reading(request: Call) -> Response[str]:
     """The same as a page, without script and without anything from elsewhere."""
     page = _contract(request.app).page
     return Response(page, media_type="text/html", headers={"content-security-policy": docs.CSP})
 
 
-@get("/docs/style.css", opt=operation("Style of the pages", tag=TAG, answers={200: Media(type="text/css")}))
+@get("/docs/style.css", **route("Style of the pages", tag=TAG, answers={200: Media(type="text/css")}))
 async def style() -> Response[str]:
     """The style sheet of `/docs` and `/problems`."""
     return Response(docs.STYLE, media_type="text/css", headers={"cache-control": "max-age=3600"})
@@ -106,10 +106,7 @@ def document(app: Litestar) -> dict[str, Any]:
     return openapi.document(app.routes, version=version("dday"), url=url, beside=feed_operations.paths())
 
 
-# FOLDED service/api/metrics.py: What Prometheus collects.
-@get(
-    "/metrics", opt=operation("Metrics", tag="About", answers={200: Media(type="text/plain")}, limited=False)
-)
+@get("/metrics", **route("Metrics", tag="About", answers={200: Media(type="text/plain")}, limited=False))
 async def metrics(request: Call) -> Response[bytes]:
     """Counters and gauges for Prometheus: queue, lag, attempts by outcome. No names, no secrets."""
     return Response(request.service.metrics.shown(), headers={"content-type": CONTENT_TYPE})

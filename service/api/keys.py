@@ -10,9 +10,9 @@ from msgspec import Meta
 from sqlalchemy import Connection
 
 from service.api import responses
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Scope, operation
+from service.api.operations import PAGING_PARAMETERS, Scope, route
 from service.api.request import Call
-from service.api.responses import Answer, Page
+from service.api.responses import ApiResponse, Page
 from service.catalogue.event import Line
 from service.delivery.worker import log_switched_off
 from service.errors import At, NotFound, Unprocessable
@@ -50,14 +50,14 @@ class CreatedKey(KeyView, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 @post(
     "/v1/keys",
-    opt=operation("Make a key", tag=TAG, scope="admin", body=NewKey, answers={201: CreatedKey}, once=True),
+    **route("Make a key", tag=TAG, scope="admin", body=NewKey, answers={201: CreatedKey}, once=True),
 )
 async def create(request: Call) -> Response[bytes]:
     """Make a key with these scopes. The answer is the only place that ever shows it."""
-    wanted, now = await request.read(NewKey), request.now
+    wanted, now = await request.body_as(NewKey), request.now
     _check(wanted, now=now)
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> ApiResponse:
         key, plaintext = api_keys.create(
             c, wanted.name, scopes=wanted.scopes, now=now, expires_at=wanted.expires_at
         )
@@ -69,11 +69,11 @@ async def create(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/keys",
-    opt=operation(
+    **route(
         "List keys",
         tag=TAG,
         scope="admin",
-        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        parameters=PAGING_PARAMETERS,
         answers={200: Page[KeyView]},
         cached=True,
     ),
@@ -90,7 +90,7 @@ async def listed(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/keys/{key_id:str}",
-    opt=operation("Show a key", tag=TAG, scope="admin", answers={200: KeyView}, cached=True),
+    **route("Show a key", tag=TAG, scope="admin", answers={200: KeyView}, cached=True),
 )
 async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     """One key, without the key itself."""
@@ -103,8 +103,7 @@ async def show(request: Call, key_id: FromPath[str]) -> Response[bytes]:
 
 @delete(
     "/v1/keys/{key_id:str}",
-    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
-    opt=operation("Revoke a key", tag=TAG, scope="admin", answers={204: None}),
+    **route("Revoke a key", tag=TAG, scope="admin", answers={204: None}),
 )
 async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     """Make a key invalid for good, from the next request on.
@@ -117,7 +116,7 @@ async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
     metrics.superseded.inc(done.superseded)
     metrics.disabled.inc(len(done.webhooks))
     log_switched_off(done.webhooks)
-    return responses.sent(responses.NOTHING)
+    return responses.sent(responses.NO_CONTENT)
 
 
 def _check(wanted: NewKey, *, now: datetime) -> None:

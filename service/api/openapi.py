@@ -16,6 +16,8 @@ from service.catalogue.view import View
 from service.reminders.messages.standard import DisabledData, Reminder, TestData
 from service.reminders.plan import Notice
 
+# The classes were renamed after the contract had been published.
+_PUBLISHED_NAMES = {"DateLabel": "Label", "LocalizedText": "Words"}
 REF = "#/components/schemas/{name}"
 _PATH_PARAMETER = re.compile(r"\{(\w+)(?::\w+)?\}")
 _READS = "Reads need no key. Writes and webhooks take `Authorization: Bearer dday_…`."
@@ -85,12 +87,20 @@ class _Schemas:
         for promised in operations:
             kinds += [k for k in (promised.body, *promised.answers.values()) if _has_schema(k)]
         unique = [kind for i, kind in enumerate(kinds) if kind not in kinds[:i]]
-        found, components = msgspec.json.schema_components(unique, ref_template=REF)
+        found, components = _published_names(msgspec.json.schema_components(unique, ref_template=REF))
         self._known = list(zip(unique, found, strict=True))
         self.components = {name: _closed(schema) for name, schema in components.items()}
 
     def of(self, kind: Any) -> Mapping[str, Any]:
         return next(schema for known, schema in self._known if known == kind)
+
+
+def _published_names(schemas: Any) -> Any:
+    """Returns the schemas under the names that generated clients know."""
+    encoded = msgspec.json.encode(schemas).decode()
+    for ours, published in _PUBLISHED_NAMES.items():
+        encoded = encoded.replace(f'{ours}"', f'{published}"')
+    return msgspec.json.decode(encoded)
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def _operation(path: str, method: str, promised: Operation, *, schemas: _Schemas
 
 
 def _may_be_empty(kind: Any) -> bool:
-    """A POST whose every field has a default can do without a body (`Call.read_if_sent`)."""
+    """A POST whose every field has a default can do without a body (`Call.optional_body_as`)."""
     try:
         msgspec.convert({}, kind)
     except msgspec.ValidationError:
@@ -248,9 +258,6 @@ def problem(status: int, kinds: Sequence[type[errors.Problem]]) -> dict[str, Any
     return answer
 
 
-# FOLDED service/api/messages.py: What receivers are sent in the format `standard`, for the `webhooks` of the OpenAPI document.
-# FOLDED service/api/messages.py:
-# FOLDED service/api/messages.py: `service.reminders.messages.standard` makes the bodies; a test holds them to these schemas.
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """`timestamp`: when it was due, or when what it tells of happened."""
 

@@ -1,15 +1,14 @@
 """What each route promises, declared beside its handler: one value that the middleware enforces (scope, known
 parameters, body size) and `service.api.openapi` publishes."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
 from service.api.json_body import LIMIT
 from service.errors import Problem
 
-T = TypeVar("T", bound=type)
 Scope = Literal["catalogue", "webhooks", "feeds", "admin"]
 
 # What may stand for an id in a path: slugs, `whk_…`, `dlv_…`.
@@ -71,16 +70,6 @@ def route(summary: str, **promises: Any) -> dict[str, Any]:
     The status is the response's own: Litestar takes no response beside the 204 it assumes for DELETE.
     """
     return {"opt": operation(summary, **promises), "status_code": 200}
-
-
-def published_as(name: str) -> Callable[[T], T]:
-    """Gives a type another name in the OpenAPI document than its class has here."""
-
-    def renamed(kind: T) -> T:
-        kind.__name__ = name
-        return kind
-
-    return renamed
 
 
 LIMIT_PARAMETER = Parameter(

@@ -20,9 +20,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 def of_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     body = errors.document(problem)
-    return Response(
-        body, status_code=problem.status, headers=problem.headers, media_type=errors.MEDIA_TYPE
-    )
+    return Response(body, status_code=problem.status, headers=problem.headers, media_type=errors.MEDIA_TYPE)
 
 
 def of_invalid(request: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:

@@ -34,6 +34,17 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
+class CreatedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a list in order of creation goes on."""
+
+    created_at: datetime
+    id: str
+
+    @classmethod
+    def of(cls, row: Any) -> "CreatedPosition":
+        return cls(created_at=row.created_at, id=row.id)
+
+
 class IdempotentPost(msgspec.Struct, frozen=True, kw_only=True):
     """A POST and its repetitions, which have one effect and one response. `fingerprint` is that of the request."""
 

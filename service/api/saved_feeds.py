@@ -16,32 +16,34 @@ from sqlalchemy import Connection
 
 from service import calendar_clients
 from service.api import json_body, responses
-from service.api.deliveries import owner
-from service.api.etags import Precondition, Version
 from service.api.event_edits import whole
 from service.api.feed_list import Formats
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Media, operation
-from service.api.request import Call
-from service.api.responses import Answer, Page
+from service.api.operations import PAGING_PARAMETERS, Media, route
+from service.api.request import Call, CreatedPosition
+from service.api.responses import ApiResponse, Page, StoredVersion
 from service.api.shapes import SavedFeedPatch
 from service.calendar_clients import Subscription
 from service.catalogue.event import Language, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
 from service.catalogue.vocabulary import pick
-from service.errors import At, Conflict, Unprocessable
+from service.errors import Conflict
 from service.feedcache import saved
 from service.feedcache.builder import FeedCopy
 from service.feedcache.cache import FeedCache
 from service.feedcache.request import FeedRequest
 from service.feedcache.selection import OutOfDate
-from service.reminders import offsets
 from service.store import saved_feeds
 from service.store.saved_feeds import Address, StoredFeed
 
 TAG = "Saved feeds"
 # Each is a feed to render; one key must not make work for all.
 MOST = 1000
+# Each replaced address shows another end, and so is a feed of its own to render.
+MOST_ADDRESSES = 10
+LONGEST_OVERLAP = timedelta(days=180)
+JSON_FEED = "application/feed+json"
+_OVERLAP_FORM = f"use an ISO 8601 duration from PT0S to P{LONGEST_OVERLAP.days}D, such as P90D"
 
 
 class AddressView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,16 +73,9 @@ class SavedFeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     subscribe: tuple[Subscription, ...] | UnsetType = UNSET
 
 
-class After(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a list of saved feeds goes on."""
-
-    created_at: datetime
-    id: str
-
-
 @post(
     "/v1/saved-feeds",
-    opt=operation(
+    **route(
         "Make a saved feed",
         tag=TAG,
         scope="feeds",
@@ -95,10 +90,10 @@ async def create(request: Call) -> Response[bytes]:
 
     Whoever has the address reads the feed: give it to those who are to follow, and rotate it when it leaked.
     """
-    wanted, now = await request.read(NewSavedFeed), request.now
+    wanted, now = await request.body_as(NewSavedFeed), request.now
     made = saved.created(wanted, feed_id=f"fed_{token_hex(12)}", owner=request.key.id, now=now)
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> ApiResponse:
         if saved_feeds.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} saved feeds, which is the most there can be.")
         kept = saved_feeds.create(c, made)
@@ -111,11 +106,11 @@ async def create(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/saved-feeds",
-    opt=operation(
+    **route(
         "List saved feeds",
         tag=TAG,
         scope="feeds",
-        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        parameters=PAGING_PARAMETERS,
         answers={200: Page[SavedFeedView]},
         cached=True,
     ),
@@ -125,36 +120,34 @@ async def listed(request: Call) -> Response[bytes]:
 
     The public feeds are listed at `/v1/feeds`.
     """
-    (limit, after), now = request.paging(After), request.now
+    (limit, after), now = request.paging(CreatedPosition), request.now
 
-    def work(c: Connection) -> tuple[tuple[SavedFeed, ...], dict[str, tuple[Address, ...]]]:
-        place = (after.created_at, after.id) if after else None
-        found = saved_feeds.listed(c, owner=owner(request), limit=limit + 1, after=place)
-        return found, saved_feeds.live_addresses(c, [feed.id for feed in found], now=now)
+    place = (after.created_at, after.id) if after else None
 
-    found, addresses = await request.service.store.aread(work)
-    last = found[limit - 1] if len(found) > limit else None
-    following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
-    bodies = (msgspec.json.encode(view(feed, addresses[feed.id])) for feed in found[:limit])
-    return request.shown(responses.page(bodies, following))
+    def work(c: Connection) -> ApiResponse:
+        rows = saved_feeds.listed(c, owner=request.owner, limit=limit + 1, after=place)
+        addresses = saved_feeds.live_addresses(c, [feed.id for feed in rows], now=now)
+        return request.page(rows, lambda feed: view(feed, addresses[feed.id]), position=CreatedPosition.of)
+
+    return await request.read(work)
 
 
 @get(
     "/v1/saved-feeds/{feed_id:str}",
-    opt=operation("Show a saved feed", tag=TAG, scope="feeds", answers={200: SavedFeedView}, cached=True),
+    **route("Show a saved feed", tag=TAG, scope="feeds", answers={200: SavedFeedView}, cached=True),
 )
 async def show(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     """One saved feed: its selection and which addresses lead to it, without the addresses themselves."""
 
-    def work(c: Connection) -> Answer:
-        return _shown(c, saved_feeds.get(c, feed_id, owner=owner(request)), now=request.now)
+    def work(c: Connection) -> ApiResponse:
+        return _shown(c, saved_feeds.get(c, feed_id, owner=request.owner), now=request.now)
 
-    return request.shown(await request.service.store.aread(work))
+    return await request.read(work)
 
 
 @patch(
     "/v1/saved-feeds/{feed_id:str}",
-    opt=operation(
+    **route(
         "Change a saved feed",
         tag=TAG,
         scope="feeds",
@@ -171,9 +164,9 @@ async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     patch = await request.json()
     json_body.convert(patch, SavedFeedPatch)
 
-    def work(c: Connection) -> Answer:
-        kept = saved_feeds.get(c, feed_id, owner=owner(request), locked=True)
-        precondition(request).check(version_of(kept))
+    def work(c: Connection) -> ApiResponse:
+        kept = saved_feeds.get(c, feed_id, owner=request.owner, locked=True)
+        request.precondition.check(version_of(kept))
         news = json_body.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
         after = saved.patched(kept.feed, news, now=request.now)
         if after is not kept.feed:
@@ -185,17 +178,16 @@ async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
 @delete(
     "/v1/saved-feeds/{feed_id:str}",
-    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
-    opt=operation("Delete a saved feed", tag=TAG, scope="feeds", answers={204: None}, guarded=True),
+    **route("Delete a saved feed", tag=TAG, scope="feeds", answers={204: None}, guarded=True),
 )
 async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
     """Delete it. Each of its addresses answers 410 from now on, for good."""
 
-    def work(c: Connection) -> Answer:
-        kept = saved_feeds.get(c, feed_id, owner=owner(request), locked=True)
-        precondition(request).check(version_of(kept))
+    def work(c: Connection) -> ApiResponse:
+        kept = saved_feeds.get(c, feed_id, owner=request.owner, locked=True)
+        request.precondition.check(version_of(kept))
         saved_feeds.remove(c, feed_id, now=request.now)
-        return responses.NOTHING
+        return responses.NO_CONTENT
 
     return await request.write(work)
 
@@ -219,18 +211,13 @@ def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
     return SavedFeedView(**shown, addresses=tuple(map(_address, addresses)))
 
 
-def version_of(kept: StoredFeed) -> Version:
-    return Version(revision=kept.version, seq=0)
-
-
-def precondition(request: Call) -> Precondition:
-    headers = request.headers
-    return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+def version_of(kept: StoredFeed) -> StoredVersion:
+    return StoredVersion(revision=kept.version)
 
 
 def _shown(
     c: Connection, kept: StoredFeed, *, now: datetime, urls: Formats | None = None, status: int = 200
-) -> Answer:
+) -> ApiResponse:
     feed = kept.feed
     shown = view(feed, saved_feeds.live_addresses(c, [feed.id], now=now)[feed.id])
     if urls is not None:
@@ -240,13 +227,6 @@ def _shown(
 
 def _address(address: Address) -> AddressView:
     return AddressView(**{name: getattr(address, name) for name in AddressView.__struct_fields__})
-
-
-# FOLDED service/api/saved_feed_address.py: What a saved feed contains, and another address for it.
-LONGEST_OVERLAP = timedelta(days=180)
-# Each that was replaced shows another end and so is a feed of its own to render.
-MOST_ADDRESSES = 10
-JSON_FEED = "application/feed+json"
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -265,8 +245,7 @@ class MovedFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 @post(
     "/v1/saved-feeds/{feed_id:str}/rotate",
-    status_code=200,
-    opt=operation(
+    **route(
         "Give a saved feed another address",
         tag=TAG,
         scope="feeds",
@@ -281,16 +260,18 @@ async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
     It does not tell the new address. After the overlap it answers 410 for good, which makes programs give up.
     """
-    overlap, now = _overlap(await request.read_if_sent(Move)), request.now
+    wanted, now = await request.optional_body_as(Move), request.now
+    overlap = json_body.overlap(
+        wanted.overlap, longest=LONGEST_OVERLAP, too_long=_OVERLAP_FORM, unreadable=_OVERLAP_FORM
+    )
 
-    def work(c: Connection) -> Answer:
-        feed = saved_feeds.get(c, feed_id, owner=owner(request), locked=True).feed
+    def work(c: Connection) -> ApiResponse:
+        feed = saved_feeds.get(c, feed_id, owner=request.owner, locked=True).feed
         saved_feeds.end_addresses(c, feed_id, now=now, at=now + overlap)
         if len(saved_feeds.live_addresses(c, [feed_id], now=now)[feed_id]) >= MOST_ADDRESSES:
-            detail = (
+            raise Conflict(
                 f"{MOST_ADDRESSES} addresses lead to this feed. Rotate with overlap PT0S to end them all."
             )
-            raise Conflict(detail)
         shown = urls(request, feed, saved_feeds.create_address(c, feed_id, now=now))
         ways = subscriptions(feed, shown)
         return responses.value(MovedFeed(urls=shown, subscribe=ways, previous_until=now + overlap))
@@ -300,7 +281,7 @@ async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
 @get(
     "/v1/saved-feeds/{feed_id:str}/contents",
-    opt=operation(
+    **route(
         "See what a saved feed contains",
         tag=TAG,
         scope="feeds",
@@ -326,20 +307,9 @@ async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> FeedCopy:
 
 
 async def _asked(request: Call, feed_id: str) -> FeedRequest:
-    kept = await request.service.store.aread(lambda c: saved_feeds.get(c, feed_id, owner=owner(request)))
+    kept = await request.service.store.aread(lambda c: saved_feeds.get(c, feed_id, owner=request.owner))
     document = msgspec.json.encode(kept.feed)
     return saved.feed_request(document, "json", feed=feed_id, version=kept.version, moved=None)
-
-
-def _overlap(wanted: Move) -> timedelta:
-    try:
-        overlap = offsets.parse(wanted.overlap).longest
-    except offsets.OffsetError:
-        overlap = None
-    if overlap is None or overlap > LONGEST_OVERLAP:
-        detail = f"use an ISO 8601 duration from PT0S to P{LONGEST_OVERLAP.days}D, such as P90D"
-        raise Unprocessable(errors=[At(detail=detail, pointer="/overlap")])
-    return overlap
 
 
 HANDLERS = (

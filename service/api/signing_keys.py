@@ -1,4 +1,4 @@
-"""Signing secrets, changed without a gap. The public halves of `v1a` are in `public_keys`."""
+"""Signing secrets: rotated without a gap; and the public keys of `v1a`, for everybody."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,15 @@ from litestar.params import FromPath
 from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import Connection
 
-from service.api import queries, responses
-from service.api.deliveries import TAG, owner
-from service.api.operations import Parameter, operation
+from service.api import json_body, queries, responses
+from service.api.deliveries import TAG
+from service.api.operations import Parameter, route
 from service.api.request import Call
-from service.api.responses import Answer
+from service.api.responses import ApiResponse
 from service.api.webhooks import sealed
 from service.delivery.prepare import Subscribers
-from service.errors import At, Conflict, Unprocessable
-from service.reminders import offsets, signing
+from service.errors import Conflict
+from service.reminders import signing
 from service.reminders.signing import SigningKey
 from service.store import webhook_secrets as kept
 from service.store import webhooks
@@ -30,6 +30,8 @@ from service.store.webhook_secrets import Secret
 LONGEST_OVERLAP = timedelta(days=7)
 # Each signs, so each makes the header longer; receivers take 8 KiB of one.
 MOST = 10
+# How long the list of all public keys is answered from memory: opening every secret takes long.
+KEPT = timedelta(seconds=5)
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,8 +50,7 @@ class Rotated(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 @post(
     "/v1/webhooks/{webhook_id:str}/rotate-secret",
-    status_code=200,
-    opt=operation(
+    **route(
         "Change a webhook's secret",
         tag=TAG,
         scope="webhooks",
@@ -65,10 +66,13 @@ async def rotate(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     Both old and new sign until the overlap is over. Where ten sign already it is a 409: wait until one has
     ended, or end all of them with the overlap `PT0S`.
     """
-    overlap, now = _overlap(await request.read_if_sent(Rotation)), request.now
+    wanted, now = await request.optional_body_as(Rotation), request.now
+    overlap = json_body.overlap(
+        wanted.overlap, longest=LONGEST_OVERLAP, too_long="It is at most seven days, P7D."
+    )
 
-    def work(c: Connection) -> Answer:
-        webhook = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
+    def work(c: Connection) -> ApiResponse:
+        webhook = webhooks.get(c, webhook_id, owner=request.owner, locked=True)
         if overlap:
             _refuse_an_eleventh(kept.of(c, [webhook_id]), now=now)
         fresh = tuple(signing.generate(version, randomness=token_bytes) for version in webhook.signing)
@@ -88,16 +92,6 @@ def _refuse_an_eleventh(there: Sequence[Secret], *, now: datetime) -> None:
         )
 
 
-def _overlap(wanted: Rotation) -> timedelta:
-    try:
-        overlap = offsets.parse(wanted.overlap).longest
-    except offsets.OffsetError as error:
-        raise Unprocessable(errors=[At(detail=str(error), pointer="/overlap")]) from None
-    if overlap > LONGEST_OVERLAP:
-        raise Unprocessable(errors=[At(detail="It is at most seven days, P7D.", pointer="/overlap")])
-    return overlap
-
-
 def _rotated(fresh: Sequence[SigningKey], *, previous_until: datetime) -> Rotated:
     by_version = {key.version: key for key in fresh}
     pair = by_version.get("v1a")
@@ -108,11 +102,6 @@ def _rotated(fresh: Sequence[SigningKey], *, previous_until: datetime) -> Rotate
     )
 
 
-# FOLDED service/api/public_keys.py: The public halves of `v1a`, for everybody who asks.
-# FOLDED service/api/public_keys.py:
-# FOLDED service/api/public_keys.py: Whoever asks must not make us open every secret each time: an opened one is kept while its webhook does not
-# FOLDED service/api/public_keys.py: change, and what is said of all of them for a moment.
-KEPT = timedelta(seconds=5)
 WEBHOOK_PARAMETER = Parameter(
     name="webhook",
     description="Only the keys of this webhook. Verify with these: with all, anybody's message is ours.",
@@ -163,7 +152,7 @@ class PublicKeys:
 
 @get(
     "/.well-known/jwks.json",
-    opt=operation(
+    **route(
         "Public signing keys",
         tag=TAG,
         parameters=(WEBHOOK_PARAMETER,),

@@ -10,10 +10,10 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.api import queries, responses
-from service.api.deliveries import TAG, AttemptView, owner
-from service.api.operations import Parameter, operation
+from service.api.deliveries import TAG, AttemptView
+from service.api.operations import Parameter, route
 from service.api.request import Call
-from service.api.responses import Answer
+from service.api.responses import ApiResponse
 from service.catalogue.event import Slug
 from service.delivery import send_now
 from service.delivery.prepare import Outbound
@@ -48,7 +48,7 @@ class Tried(AttemptView, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @get(
     "/v1/webhooks/{webhook_id:str}/upcoming",
-    opt=operation(
+    **route(
         "Preview a webhook",
         tag=TAG,
         scope="webhooks",
@@ -63,12 +63,12 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     `not_planned` names what a rule asks for near these days and will not be sent: only a month is known, the
     event is cancelled, the filter does not take it, it was already past, …
     """
-    days = queries.whole(request.pairs, "days", default=30, most=MOST_DAYS)
+    days = queries.whole(request.pairs, DAYS_PARAMETER)
     now = request.now
     until = now + timedelta(days=days)
 
     def work(c: Connection) -> Upcoming:
-        webhook = webhooks.get(c, webhook_id, owner=owner(request))
+        webhook = webhooks.get(c, webhook_id, owner=request.owner)
         return upcoming(_around(c, webhook, now, until), webhook, now=now, until=until)
 
     found = await request.service.store.aread(work)
@@ -77,8 +77,7 @@ async def preview(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
 @post(
     "/v1/webhooks/{webhook_id:str}/test",
-    status_code=200,
-    opt=operation(
+    **route(
         "Try a webhook",
         tag=TAG,
         scope="webhooks",
@@ -93,9 +92,9 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
     It is a message like any other: a 410 switches the webhook off.
     """
-    wanted, service = await request.read_if_sent(Trial), request.service
+    wanted, service = await request.optional_body_as(Trial), request.service
     begun = await service.store.awrite(lambda c: _begun(c, request, webhook_id, wanted))
-    if isinstance(begun, Answer):
+    if isinstance(begun, ApiResponse):
         return responses.sent(begun)
     delivery = begun.claimed.planned.id
     answer = await send_now.send(
@@ -109,23 +108,23 @@ async def test(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     return responses.sent(answer)
 
 
-def _begun(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> Outbound | Answer:
+def _begun(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> Outbound | ApiResponse:
     """The message, about to be sent; or what became of it, where this is a repetition."""
-    repeats, service = request.repeats, request.service
-    before = repeats.begin(c) if repeats else None
-    if isinstance(before, Answer):
+    post_once, service = request.idempotent_post, request.service
+    before = post_once.begin(c) if post_once else None
+    if isinstance(before, ApiResponse):
         return before
     if before is not None:
         return _answered(c, request, before.note)
     planned, body = _trial(c, request, webhook_id, wanted)
-    if repeats:
-        repeats.note(c, planned.id)
+    if post_once:
+        post_once.note(c, planned.id)
     return send_now.place(c, planned, body, now=request.now, masters=service.masters)
 
 
 def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tuple[Planned, bytes]:
     now, nonce = request.now, token_hex(8)
-    webhook = webhooks.get(c, webhook_id, owner=owner(request))
+    webhook = webhooks.get(c, webhook_id, owner=request.owner)
     if wanted.event is None:
         planned = sample.unplanned_message(webhook, "webhook.test", nonce=nonce, now=now)
         return planned, formats.test(webhook, now=now)
@@ -138,15 +137,15 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
     return chosen, formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)
 
 
-def _answered(c: Connection, request: Call, delivery_id: str) -> Answer:
+def _answered(c: Connection, request: Call, delivery_id: str) -> ApiResponse:
     """How it went. Kept for repetitions; a first request that died is answered for by one of them."""
     first, *_ = deliveries.attempts(c, [delivery_id])[delivery_id]
     if first.finished_at is None:
         raise KeyInUse
     shown = {name: getattr(first, name) for name in AttemptView.__struct_fields__}
     answer = responses.value(Tried(delivery=delivery_id, **shown))
-    if repeats := request.repeats:
-        repeats.keep(c, answer)
+    if post_once := request.idempotent_post:
+        post_once.finish(c, answer)
     return answer
 
 

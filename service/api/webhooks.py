@@ -4,7 +4,6 @@ Made, seen, changed, deleted. A key sees its own; another's are answered like on
 """
 
 from collections.abc import Iterable
-from datetime import datetime
 from secrets import token_bytes, token_hex
 from typing import Any
 
@@ -14,12 +13,11 @@ from litestar.params import FromPath
 from sqlalchemy import Connection
 
 from service.api import json_body, responses
-from service.api.deliveries import TAG, owner
-from service.api.etags import Precondition, Version
+from service.api.deliveries import TAG
 from service.api.event_edits import whole
-from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, operation
-from service.api.request import Call
-from service.api.responses import Answer, Page
+from service.api.operations import PAGING_PARAMETERS, route
+from service.api.request import Call, CreatedPosition
+from service.api.responses import ApiResponse, Page, StoredVersion
 from service.api.shapes import WebhookPatch
 from service.bootstrap import Service
 from service.egress.policy import DestinationNotAllowed
@@ -35,16 +33,9 @@ from service.store import webhook_secrets as kept
 MOST = 1000
 
 
-class After(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a list of webhooks goes on."""
-
-    created_at: datetime
-    id: str
-
-
 @post(
     "/v1/webhooks",
-    opt=operation(
+    **route(
         "Make a webhook",
         tag=TAG,
         scope="webhooks",
@@ -60,18 +51,18 @@ async def create(request: Call) -> Response[bytes]:
     Without `reminders` and `changes` nothing is sent but tests. What was already past at this moment follows
     `late`: `skip` (the default) or `send_now`.
     """
-    wanted, service = await request.read(NewWebhook), request.service
+    wanted, service = await request.body_as(NewWebhook), request.service
     check_url(service, wanted.url)
     made = rules.created(wanted, webhook_id=f"whk_{token_hex(12)}", owner=request.key.id, now=request.now)
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> ApiResponse:
         api_keys.hold(c, request.key.id)
         if webhooks.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
         fresh = tuple(signing.generate(version, randomness=token_bytes) for version in made.signing)
         webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
         body = msgspec.json.encode(with_secrets(rules.view(made), fresh))
-        answer = responses.item(body, Version(revision=1, seq=0), status=201)
+        answer = responses.item(body, StoredVersion(revision=1), status=201)
         return responses.located(answer, f"/v1/webhooks/{made.id}")
 
     return await request.write(work)
@@ -79,45 +70,43 @@ async def create(request: Call) -> Response[bytes]:
 
 @get(
     "/v1/webhooks",
-    opt=operation(
+    **route(
         "List webhooks",
         tag=TAG,
         scope="webhooks",
-        parameters=(LIMIT_PARAMETER, CURSOR_PARAMETER),
+        parameters=PAGING_PARAMETERS,
         answers={200: Page[WebhookView]},
         cached=True,
     ),
 )
 async def listed(request: Call) -> Response[bytes]:
     """The webhooks of this key, oldest first; with scope `admin` everybody's."""
-    limit, after = request.paging(After)
-    found = await request.service.store.aread(
-        lambda c: webhooks.listed(
-            c, owner=owner(request), limit=limit + 1, after=(after.created_at, after.id) if after else None
-        )
-    )
-    last = found[limit - 1] if len(found) > limit else None
-    following = request.cursor(After(created_at=last.created_at, id=last.id) if last else None)
-    bodies = (msgspec.json.encode(rules.view(each)) for each in found[:limit])
-    return request.shown(responses.page(bodies, following))
+    limit, after = request.paging(CreatedPosition)
+    place = (after.created_at, after.id) if after else None
+
+    def work(c: Connection) -> ApiResponse:
+        rows = webhooks.listed(c, owner=request.owner, limit=limit + 1, after=place)
+        return request.page(rows, rules.view, position=CreatedPosition.of)
+
+    return await request.read(work)
 
 
 @get(
     "/v1/webhooks/{webhook_id:str}",
-    opt=operation("Show a webhook", tag=TAG, scope="webhooks", answers={200: WebhookView}, cached=True),
+    **route("Show a webhook", tag=TAG, scope="webhooks", answers={200: WebhookView}, cached=True),
 )
 async def show(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """One webhook, without its secret."""
 
-    def work(c: Connection) -> Answer:
-        return _shown(c, webhooks.get(c, webhook_id, owner=owner(request)))
+    def work(c: Connection) -> ApiResponse:
+        return _shown(c, webhooks.get(c, webhook_id, owner=request.owner))
 
-    return request.shown(await request.service.store.aread(work))
+    return await request.read(work)
 
 
 @patch(
     "/v1/webhooks/{webhook_id:str}",
-    opt=operation(
+    **route(
         "Change a webhook",
         tag=TAG,
         scope="webhooks",
@@ -138,10 +127,10 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     if isinstance(wanted.url, str):
         check_url(service, wanted.url)
 
-    def work(c: Connection) -> Answer:
+    def work(c: Connection) -> ApiResponse:
         api_keys.hold(c, request.key.id)
-        current = webhooks.get(c, webhook_id, owner=owner(request), locked=True)
-        precondition(request).check(_version(c, webhook_id))
+        current = webhooks.get(c, webhook_id, owner=request.owner, locked=True)
+        request.precondition.check(_version(c, webhook_id))
         news = json_body.convert(whole(patch, current, ("filter",)), PatchWebhook)
         after = rules.patched(current, news, now=request.now)
         if after is current:
@@ -157,20 +146,19 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
 
 @delete(
     "/v1/webhooks/{webhook_id:str}",
-    status_code=200,  # the answer itself says 204; Litestar takes no Response beside that
-    opt=operation("Delete a webhook", tag=TAG, scope="webhooks", answers={204: None}, guarded=True),
+    **route("Delete a webhook", tag=TAG, scope="webhooks", answers={204: None}, guarded=True),
 )
 async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Delete it with its secrets. What it still waited for is not sent."""
 
     def work(c: Connection) -> int:
-        webhooks.get(c, webhook_id, owner=owner(request), locked=True)
-        precondition(request).check(_version(c, webhook_id))
-        return webhooks.remove(c, webhook_id, owner=owner(request), now=request.now)
+        webhooks.get(c, webhook_id, owner=request.owner, locked=True)
+        request.precondition.check(_version(c, webhook_id))
+        return webhooks.remove(c, webhook_id, owner=request.owner, now=request.now)
 
     superseded = await request.service.store.awrite(work)
     request.service.metrics.superseded.inc(superseded)
-    return responses.sent(responses.NOTHING)
+    return responses.sent(responses.NO_CONTENT)
 
 
 def check_url(service: Service, url: str) -> None:
@@ -199,11 +187,6 @@ def with_secrets(view: WebhookView, fresh: Iterable[SigningKey]) -> WebhookView:
     return view
 
 
-def precondition(request: Call) -> Precondition:
-    headers = request.headers
-    return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
-
-
 def _is_another_try(before: Webhook, after: Webhook) -> bool:
     """Resumed, or sent elsewhere: only then do earlier failures say nothing of what is to come."""
     return before.state != "active" == after.state or before.url != after.url
@@ -215,13 +198,13 @@ def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:
     return tuple(signing.generate(version, randomness=token_bytes) for version in missing)
 
 
-def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> Answer:
+def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> ApiResponse:
     body = msgspec.json.encode(with_secrets(rules.view(webhook), fresh))
     return responses.item(body, _version(c, webhook.id))
 
 
-def _version(c: Connection, webhook_id: str) -> Version:
-    return Version(revision=webhooks.versions(c, [webhook_id])[webhook_id], seq=0)
+def _version(c: Connection, webhook_id: str) -> StoredVersion:
+    return StoredVersion(revision=webhooks.versions(c, [webhook_id])[webhook_id])
 
 
 HANDLERS = (create, listed, show, change, remove)

@@ -11,7 +11,7 @@ KEPT = 50
 FIELDS = msgspec.structs.fields(Event)
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class FieldDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One field of an event before and after; `before` of a new event is the field's default, else null."""
 
     field: str
@@ -19,7 +19,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: object
 
 
-def changed(old: Event | None, new: Event) -> tuple[Change, ...]:
+def changed(old: Event | None, new: Event) -> tuple[FieldDifference, ...]:
     """The fields that differ, in the order of the event; for a new event those that say something.
 
     `previous_dates` counts only where the new event carries them.
@@ -31,7 +31,7 @@ def changed(old: Event | None, new: Event) -> tuple[Change, ...]:
         if field.name == "previous_dates":
             before, after = before or (), before or () if after is UNSET else after
         if before != after:
-            changes.append(Change(field=field.name, before=before, after=after))
+            changes.append(FieldDifference(field=field.name, before=before, after=after))
     return tuple(changes)
 
 

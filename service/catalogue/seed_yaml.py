@@ -34,7 +34,7 @@ _MOST_FAULTS = 50
 _DEEPEST = 20
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class SeedFault(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What is wrong, and where a curator finds it."""
 
     path: str
@@ -53,14 +53,14 @@ class SeedFile(msgspec.Struct, frozen=True, kw_only=True):
     noun: Noun
     lines: Mapping[str, int]
 
-    def fault(self, pointer: str, detail: str) -> Fault:
-        return Fault(path=self.path, line=line_at(self.lines, pointer), detail=detail)
+    def fault(self, pointer: str, detail: str) -> SeedFault:
+        return SeedFault(path=self.path, line=line_at(self.lines, pointer), detail=detail)
 
 
 class Unreadable(Exception):
     """The file is not a seed; `faults` are all that was found."""
 
-    def __init__(self, *faults: Fault) -> None:
+    def __init__(self, *faults: SeedFault) -> None:
         super().__init__("; ".join(map(str, faults)))
         self.faults = faults
 
@@ -71,7 +71,7 @@ def read(path: str, text: str) -> SeedFile:
     if folder not in FOLDERS or not name.endswith(".yaml"):
         known = ", ".join(FOLDERS)
         raise Unreadable(
-            Fault(path=path, line=1, detail=f"a seed is <folder>/<id>.yaml, folder one of {known}")
+            SeedFault(path=path, line=1, detail=f"a seed is <folder>/<id>.yaml, folder one of {known}")
         )
     data, lines = _Tree(path).read(_compose(path, text))
     noun = _convert(path, data, lines=lines, into=FOLDERS[folder])
@@ -96,16 +96,16 @@ def _compose(path: str, text: str) -> yaml.Node:
         node = yaml.compose(text, Loader=_LOADER)
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        raise Unreadable(Fault(path=path, line=line, detail="this is not UTF-8 text")) from error
+        raise Unreadable(SeedFault(path=path, line=line, detail="this is not UTF-8 text")) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         detail = f"not YAML: {error.problem or error.context}"
-        raise Unreadable(Fault(path=path, line=mark.line + 1 if mark else 1, detail=detail)) from error
+        raise Unreadable(SeedFault(path=path, line=mark.line + 1 if mark else 1, detail=detail)) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Unreadable(Fault(path=path, line=line, detail=f"not YAML: {error.reason}")) from error
+        raise Unreadable(SeedFault(path=path, line=line, detail=f"not YAML: {error.reason}")) from error
     if not isinstance(node, yaml.MappingNode):
-        raise Unreadable(Fault(path=path, line=1, detail="a seed is a mapping of fields to values"))
+        raise Unreadable(SeedFault(path=path, line=1, detail="a seed is a mapping of fields to values"))
     return node
 
 
@@ -116,9 +116,9 @@ def _walk(path: str, text: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark else 1
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise Unreadable(Fault(path=path, line=line, detail="nested too deep"))
+            raise Unreadable(SeedFault(path=path, line=line, detail="nested too deep"))
         if isinstance(event, yaml.AliasEvent):
-            raise Unreadable(Fault(path=path, line=line, detail="an alias: write the value itself"))
+            raise Unreadable(SeedFault(path=path, line=line, detail="an alias: write the value itself"))
 
 
 class _Tree:
@@ -127,7 +127,7 @@ class _Tree:
     def __init__(self, path: str) -> None:
         self.path = path
         self.lines: dict[str, int] = {}
-        self.faults: list[Fault] = []
+        self.faults: list[SeedFault] = []
 
     def read(self, root: yaml.Node) -> tuple[Any, dict[str, int]]:
         self.lines[""] = root.start_mark.line + 1
@@ -170,12 +170,12 @@ class _Tree:
         return values
 
     def _fault(self, node: yaml.Node, detail: str) -> None:
-        self.faults.append(Fault(path=self.path, line=node.start_mark.line + 1, detail=detail))
+        self.faults.append(SeedFault(path=self.path, line=node.start_mark.line + 1, detail=detail))
 
 
 def _convert(path: str, data: Any, *, lines: Mapping[str, int], into: type[Noun]) -> Noun:
     """msgspec names one fault a time: note it, cut the offending value out, look again."""
-    faults: list[Fault] = []
+    faults: list[SeedFault] = []
     pruned = _Pruned(data)
     while len(faults) < _MOST_FAULTS:
         try:
@@ -185,7 +185,7 @@ def _convert(path: str, data: Any, *, lines: Mapping[str, int], into: type[Noun]
             pointer = pruned.pointer(steps)
             at = f"{pointer}/{lacking}" if lacking else pointer
             if at not in pruned.cut:
-                faults.append(Fault(path=path, line=line_at(lines, at), detail=detail))
+                faults.append(SeedFault(path=path, line=line_at(lines, at), detail=detail))
             if not pruned.remove(steps):
                 break
         else:

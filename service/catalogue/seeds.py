@@ -11,7 +11,7 @@ import msgspec
 
 from service.catalogue import dates, validation
 from service.catalogue.event import Event, Evidence, Organization, Participation, Program, Series, Source
-from service.catalogue.seed_yaml import FOLDERS, Fault, Noun, SeedFile, Unreadable, read
+from service.catalogue.seed_yaml import FOLDERS, Noun, SeedFault, SeedFile, Unreadable, read
 
 Name = tuple[str, str]  # folder and id
 WITH_FEEDS = ("series", "programs", "organizations")
@@ -24,14 +24,14 @@ def evidence_of(noun: Noun) -> tuple[Evidence, ...]:
 
 def quote_faults(
     seed: SeedFile, sources: Mapping[str, Source], articles: Mapping[str, str] | None
-) -> Iterator[Fault]:
+) -> Iterator[SeedFault]:
     yield from _unsupported(seed)
     yield from _misquoted(seed, sources, articles)
     if isinstance(seed.noun, Source):
         yield from _lost_article(seed, seed.noun, articles)
 
 
-def _unsupported(seed: SeedFile) -> Iterator[Fault]:
+def _unsupported(seed: SeedFile) -> Iterator[SeedFault]:
     if not isinstance(seed.noun, Event):
         return
     event = seed.noun
@@ -63,7 +63,7 @@ def supports(claim: str | None, date: str, event: Event) -> bool:
 
 def _misquoted(
     seed: SeedFile, sources: Mapping[str, Source], articles: Mapping[str, str] | None
-) -> Iterator[Fault]:
+) -> Iterator[SeedFault]:
     for index, item in enumerate(evidence_of(seed.noun)):
         source = sources.get(item.source)
         if item.quote is None or source is None:
@@ -75,7 +75,7 @@ def _misquoted(
             yield seed.fault(pointer, f"these words are not in {source.article}")
 
 
-def _lost_article(seed: SeedFile, source: Source, articles: Mapping[str, str] | None) -> Iterator[Fault]:
+def _lost_article(seed: SeedFile, source: Source, articles: Mapping[str, str] | None) -> Iterator[SeedFault]:
     if articles is not None and source.article is not None and source.article not in articles:
         yield seed.fault("/article", f"there is no article {source.article}")
 
@@ -91,7 +91,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    faults: tuple[Fault, ...]
+    faults: tuple[SeedFault, ...]
     counts: Counts
 
 
@@ -108,7 +108,7 @@ class Seeds(msgspec.Struct, frozen=True, kw_only=True):
 class BadSeeds(Exception):
     """The seeds have faults; `faults` are all of them."""
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
+    def __init__(self, faults: tuple[SeedFault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
 
@@ -138,9 +138,9 @@ def parse(files: Mapping[str, str]) -> Seeds:
     )
 
 
-def _read(files: Mapping[str, str]) -> tuple[dict[Name, SeedFile], list[Fault]]:
+def _read(files: Mapping[str, str]) -> tuple[dict[Name, SeedFile], list[SeedFault]]:
     seeds: dict[Name, SeedFile] = {}
-    faults: list[Fault] = []
+    faults: list[SeedFault] = []
     for path, text in sorted(files.items()):
         try:
             seed = read(path, text)
@@ -153,7 +153,7 @@ def _read(files: Mapping[str, str]) -> tuple[dict[Name, SeedFile], list[Fault]]:
     return seeds, faults
 
 
-def _by_the_rules(seed: SeedFile) -> tuple[Noun, list[Fault]]:
+def _by_the_rules(seed: SeedFile) -> tuple[Noun, list[SeedFault]]:
     """The noun as the store would keep it, or as it is with the rules it breaks."""
     try:
         return _checked(seed.noun), []
@@ -185,7 +185,7 @@ def references(noun: Noun) -> Iterator[tuple[str, Name]]:
             yield "/part_of", (folder, noun.part_of)
 
 
-def _dangling(seeds: Mapping[Name, SeedFile], files: Mapping[str, str]) -> Iterator[Fault]:
+def _dangling(seeds: Mapping[Name, SeedFile], files: Mapping[str, str]) -> Iterator[SeedFault]:
     """Names of files that do not exist; one that exists and cannot be read has its own fault."""
     for seed in seeds.values():
         for pointer, (folder, wanted) in references(seed.noun):
@@ -201,7 +201,7 @@ def _wholes(seeds: Mapping[Name, SeedFile]) -> dict[Name, set[Name]]:
     }
 
 
-def _circles(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+def _circles(seeds: Mapping[Name, SeedFile]) -> Iterator[SeedFault]:
     """Nothing may be part of itself by way of others; one fault for each circle."""
     wholes = _wholes(seeds)
     while True:
@@ -217,7 +217,7 @@ def _circles(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
             return
 
 
-def _namesakes(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+def _namesakes(seeds: Mapping[Name, SeedFile]) -> Iterator[SeedFault]:
     """A feed has one name: of two seeds with the same, one would have none that can be reached."""
     for first, second in combinations(WITH_FEEDS, 2):
         for folder, name in seeds:
@@ -231,7 +231,7 @@ def _cited(seed: SeedFile, seeds: Mapping[Name, SeedFile]) -> dict[str, Source]:
     return {cited.noun.id: cited.noun for cited in named if cited and isinstance(cited.noun, Source)}
 
 
-def _uninvited(seeds: Mapping[Name, SeedFile]) -> Iterator[Fault]:
+def _uninvited(seeds: Mapping[Name, SeedFile]) -> Iterator[SeedFault]:
     """A program chosen by nomination has no call, so a window of it is somebody's guess."""
     for seed in seeds.values():
         if isinstance(seed.noun, Event) and seed.noun.is_window and seed.noun.program:

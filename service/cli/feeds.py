@@ -24,7 +24,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     previous_until: datetime | None = None
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class FeedRow(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a feed that a table shows."""
 
     id: str
@@ -45,7 +45,7 @@ def list_(api: Api, as_json: bool) -> None:
     if as_json:
         show_json(api.every(ROUTE, msgspec.Raw))
         return
-    rows = [(f.id, f.lang, _called(f), len(f.addresses)) for f in api.every(ROUTE, Listed)]
+    rows = [(f.id, f.lang, _called(f), len(f.addresses)) for f in api.every(ROUTE, FeedRow)]
     show_table(("id", "lang", "name", "addresses"), rows, empty="This key has no saved feeds yet.")
 
 
@@ -106,5 +106,5 @@ def _option(text: str) -> tuple[str, object]:
     return name, {"true": True, "false": False}.get(value, value)
 
 
-def _called(feed: Listed) -> object:
+def _called(feed: FeedRow) -> object:
     return feed.name.get(feed.lang) or next(iter(feed.name.values()), "")

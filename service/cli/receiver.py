@@ -139,15 +139,15 @@ class Receiver:
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-class Label(msgspec.Struct, frozen=True, kw_only=True):
+class ShownLabel(msgspec.Struct, frozen=True, kw_only=True):
     label: Text = Text()
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ShownEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of an event that fit on a line."""
 
     name: Text = Text()
-    when: Label = Label()
+    when: ShownLabel = ShownLabel()
 
 
 class Countdown(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,12 +157,12 @@ class Countdown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    event: Shown | None = None
+    event: ShownEvent | None = None
     reminder: Countdown | None = None
     changed: tuple[str, ...] = ()
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     timestamp: datetime
     data: Data = Data()
@@ -198,7 +198,7 @@ def line(arrival: Arrival) -> str:
     """As rich markup: sent when, verified or why not, which day it is, of what."""
     seal = "[green]✔ verified[/]" if arrival.fault is None else f"[red]✘ {escape(arrival.fault)}[/]"
     try:
-        message = msgspec.json.decode(arrival.body, type=Message)
+        message = msgspec.json.decode(arrival.body, type=ReceivedMessage)
     except UNREADABLE:
         return f"{seal}  {escape(arrival.body[:200].decode(errors='replace'))}"
     sent = _sent(arrival)
@@ -212,8 +212,8 @@ def _sent(arrival: Arrival) -> datetime | None:
     return datetime.fromtimestamp(int(stamp), UTC) if re.fullmatch(r"[0-9]{1,11}", stamp) else None
 
 
-def _what(message: Message) -> str:
-    event = message.data.event or Shown()
+def _what(message: ReceivedMessage) -> str:
+    event = message.data.event or ShownEvent()
     name = escape(event.name.ko or event.name.en or "")
     when = escape(event.when.label.ko or "")
     reminder = message.data.reminder

@@ -24,7 +24,7 @@ from service.reminders.preview import Upcoming
 from service.reminders.webhook import Change, Format, Signing, WebhookView
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of an attempt that a table shows."""
 
     outcome: str | None = None
@@ -32,7 +32,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int | None = None
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a delivery that a table shows."""
 
     id: str
@@ -41,10 +41,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     event: str | None = None
     due_at: datetime | None = None
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[AttemptRow, ...] = ()
 
 
-class Requeued(msgspec.Struct, frozen=True, kw_only=True):
+class RedeliverAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a redelivery; that of a single one has no number."""
 
     redelivered: int | None = None
@@ -134,7 +134,7 @@ def test(api: Api, as_json: bool, webhook: str, event: str | None) -> None:
     answer = api.call(
         "POST", path_of("/v1/webhooks", webhook, "/test"), body={"event": event} if event else {}
     )
-    attempt = msgspec.json.decode(answer, type=Attempt)
+    attempt = msgspec.json.decode(answer, type=AttemptRow)
     if as_json:
         show_json(msgspec.Raw(answer))
     else:
@@ -181,7 +181,7 @@ def deliveries(
     if as_json:
         show_json(api.every(path, msgspec.Raw, state=state, type=kind, since=since))
         return
-    found = api.every(path, Delivery, state=state, type=kind, since=since)
+    found = api.every(path, DeliveryRow, state=state, type=kind, since=since)
     rows = [(d.id, _state(d), d.type, d.event, korean_time(d.due_at), _last(d)) for d in found]
     show_table(("id", "state", "type", "event", "due (KST)", "last attempt"), rows, empty="Nothing yet.")
 
@@ -212,15 +212,15 @@ def redeliver(
 
 def _again(answer: bytes) -> str:
     """What a redelivery comes to: of a span of time, how many."""
-    count = msgspec.json.decode(answer, type=Requeued).redelivered
+    count = msgspec.json.decode(answer, type=RedeliverAnswer).redelivered
     return "It will be sent again." if count is None else f"To be sent again: {count}."
 
 
-def _state(delivery: Delivery) -> str:
+def _state(delivery: DeliveryRow) -> str:
     return f"{delivery.state} ({delivery.reason})" if delivery.reason else delivery.state
 
 
-def _last(delivery: Delivery) -> str:
+def _last(delivery: DeliveryRow) -> str:
     if not delivery.attempts:
         return ""
     attempt = delivery.attempts[-1]

@@ -67,7 +67,7 @@ class Egress:
     async def post(self, request: Request) -> Answer:
         """Exactly one HTTP request. The deadline covers DNS, connecting, TLS, headers and body together."""
         started = time.monotonic()
-        seen = Seen()
+        seen = Received()
         try:
             destination = self._known(request.url)
             async with asyncio.timeout(self.deadline):
@@ -76,7 +76,7 @@ class Egress:
             seen.error = error
         return seen.answer(milliseconds=round((time.monotonic() - started) * 1000))
 
-    async def _exchange(self, destination: Destination, request: Request, seen: "Seen") -> None:
+    async def _exchange(self, destination: Destination, request: Request, seen: "Received") -> None:
         transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
         response = await transport.handle_async_request(_message(destination, request))
         stream = cast(httpx.AsyncByteStream, response.stream)
@@ -126,7 +126,7 @@ def bundled_roots() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
-class Seen:
+class Received:
     """What came back so far: a receiver may fail after its status, and the status still counts."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from sqlalchemy import Connection
 
-from service.api import etags, problems
+from service.api import problems, responses
 from service.catalogue.event import Language
 from service.catalogue.windows import TICK
 from service.errors import MethodNotAllowed, NoRoute, NotFound, Problem
@@ -45,14 +45,14 @@ def language(path: str) -> Language:
 def shown(body: bytes, *, lang: Language, held: str | None) -> Response[bytes]:
     """The page; 304 without a body for a caller who holds it. Phases turn at any minute, so it is asked for
     again each time."""
-    etag = etags.of_bytes(body)
+    etag = responses.etag_of(body)
     headers = {
         "etag": etag,
         "cache-control": "no-cache",
         "content-language": lang,
         "content-security-policy": CSP,
     }
-    if etags.none_match(held, etag):
+    if responses.holds(held, etag):
         return Response(b"", status_code=304, headers=headers, media_type=HTML)
     return Response(body, headers=headers, media_type=HTML)
 

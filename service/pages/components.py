@@ -102,7 +102,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     news: str = ""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
+class PhasedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event with the phase it is in at the instant of the page."""
 
     document: Document
@@ -147,7 +147,7 @@ def outside(url: str | None) -> str | None:
     return plain.link(url)
 
 
-def line(seen: Seen, *, now: datetime, lang: Language, news: str = "") -> Line:
+def line(seen: PhasedEvent, *, now: datetime, lang: Language, news: str = "") -> Line:
     document, place = seen.document, seen.document.place
     return Line(
         said=said(document.name, lang),

@@ -13,7 +13,18 @@ from service.catalogue.filters import EventFilter
 from service.catalogue.vocabulary import ROLES, pick
 from service.errors import NotFound
 from service.pages import phrases, queries
-from service.pages.components import Frame, Link, Noun, Said, Seen, feed_box, line, link, outside, said
+from service.pages.components import (
+    Frame,
+    Link,
+    Noun,
+    PhasedEvent,
+    Said,
+    feed_box,
+    line,
+    link,
+    outside,
+    said,
+)
 from service.pages.components import found as text_of
 from service.pages.components import words as ours
 from service.pages.event_page import Fact, Ties
@@ -28,7 +39,7 @@ class GroupMaterial(msgspec.Struct, frozen=True, kw_only=True):
     kind: Kind
     noun: Series | Program | Organization
     has_feed: bool
-    seen: tuple[Seen, ...]
+    seen: tuple[PhasedEvent, ...]
     organizations: dict[str, Organization]
     above: Program | Organization | None
     below: tuple[tuple[Noun, str, Series | Program | Organization], ...]
@@ -154,7 +165,7 @@ def _actions(url: str | None, frame: Frame) -> Iterator[Link]:
 PAST = ("ended", "closed")
 
 
-def _groups(seen: tuple[Seen, ...], frame: Frame, now: datetime) -> Iterator[Ties]:
+def _groups(seen: tuple[PhasedEvent, ...], frame: Frame, now: datetime) -> Iterator[Ties]:
     """What is to come in order of time, undated last; then what is past, the latest first."""
     ahead = [one for one in reversed(seen) if one.phase not in PAST]
     ahead.sort(key=lambda one: one.document.when.earliest is None)

@@ -10,7 +10,7 @@ from service.catalogue.event import Kind, Language, Organization, Program, Serie
 from service.catalogue.filters import EventFilter
 from service.catalogue.windows import Phase
 from service.pages import queries
-from service.pages.components import Frame, Line, Link, Noun, Seen, feed_box, line, link
+from service.pages.components import Frame, Line, Link, Noun, PhasedEvent, feed_box, line, link
 from service.pages.phrases import PHRASES
 from service.store import entities, revisions
 from service.store.listing import Sort
@@ -39,12 +39,12 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HomeMaterial(msgspec.Struct, frozen=True, kw_only=True):
-    closing: tuple[Seen, ...]
-    open: tuple[Seen, ...]
-    opening: tuple[Seen, ...]
-    upcoming: tuple[Seen, ...]
-    past: tuple[Seen, ...]
-    changed: tuple[tuple[Revision, Seen], ...]
+    closing: tuple[PhasedEvent, ...]
+    open: tuple[PhasedEvent, ...]
+    opening: tuple[PhasedEvent, ...]
+    upcoming: tuple[PhasedEvent, ...]
+    past: tuple[PhasedEvent, ...]
+    changed: tuple[tuple[Revision, PhasedEvent], ...]
     shelves: tuple[tuple[Noun, tuple[Series | Program | Organization, ...]], ...]
 
 
@@ -58,7 +58,7 @@ class HomePage(msgspec.Struct, frozen=True, kw_only=True):
 def read(c: Connection, *, now: datetime) -> HomeMaterial:
     def listed(
         phases: tuple[Phase, ...], kinds: tuple[Kind, ...], sort: Sort, limit: int
-    ) -> tuple[Seen, ...]:
+    ) -> tuple[PhasedEvent, ...]:
         return queries.listed(c, EventFilter(phase=phases, kind=kinds), now=now, sort=sort, limit=limit)
 
     return HomeMaterial(
@@ -76,7 +76,7 @@ def read(c: Connection, *, now: datetime) -> HomeMaterial:
     )
 
 
-def _outermost(found: tuple[Seen, ...]) -> tuple[Seen, ...]:
+def _outermost(found: tuple[PhasedEvent, ...]) -> tuple[PhasedEvent, ...]:
     """The first of them without the calls, and without what is part of another, whose page lists it.
 
     To ask the store for every kind but one would take it fifty times as long.
@@ -86,7 +86,7 @@ def _outermost(found: tuple[Seen, ...]) -> tuple[Seen, ...]:
     return tuple(one for one in events if one.document.part_of not in shown)[:LONG]
 
 
-def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, Seen], ...]:
+def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, PhasedEvent], ...]:
     """The newest change of each event written last. That a past one was added is no news."""
     log = revisions.since(c, max(0, revisions.head(c) - LOG), LOG)
     newest: dict[str, Revision] = {}
@@ -106,7 +106,7 @@ def _all(c: Connection, kind: entities.NounKind) -> tuple[Series | Program | Org
 def page(found: HomeMaterial, *, now: datetime, lang: Language, base_url: str) -> HomePage:
     say = PHRASES[lang]
 
-    def lines(seen: Iterable[Seen]) -> tuple[Line, ...]:
+    def lines(seen: Iterable[PhasedEvent]) -> tuple[Line, ...]:
         return tuple(line(one, now=now, lang=lang) for one in seen)
 
     changed = tuple(line(one, now=now, lang=lang, news=_news(log, lang)) for log, one in found.changed)

@@ -11,7 +11,7 @@ from service.catalogue.event import Organization, Program, Relation, Series, Sou
 from service.catalogue.filters import EventFilter
 from service.catalogue.view import Document
 from service.errors import NotFound
-from service.pages.components import Seen
+from service.pages.components import PhasedEvent
 from service.store import entities, entity_names, events, references
 from service.store.listing import Sort
 from service.store.stored_event import Stored
@@ -24,24 +24,24 @@ class Tie(msgspec.Struct, frozen=True, kw_only=True):
     """A related event; `backward` when it is the other that names this one."""
 
     relation: Relation
-    seen: Seen
+    seen: PhasedEvent
     backward: bool
 
 
 class EventMaterial(msgspec.Struct, frozen=True, kw_only=True):
     """An event and everything its page says around it."""
 
-    seen: Seen
+    seen: PhasedEvent
     uid: str
     around: Around
     series: Series | None
     program: Program | None
-    parent: Seen | None
+    parent: PhasedEvent | None
     organizations: Mapping[str, Organization]
     sources: Mapping[str, Source]
-    children: tuple[Seen, ...]
-    editions: tuple[Seen, ...]
-    calls: tuple[Seen, ...]
+    children: tuple[PhasedEvent, ...]
+    editions: tuple[PhasedEvent, ...]
+    calls: tuple[PhasedEvent, ...]
     ties: tuple[Tie, ...]
 
 
@@ -77,12 +77,12 @@ def event(c: Connection, event_id: str, *, now: datetime, uid_domain: str) -> Ev
 
 def listed(
     c: Connection, filters: EventFilter, *, now: datetime, sort: Sort = "start", limit: int = MOST
-) -> tuple[Seen, ...]:
+) -> tuple[PhasedEvent, ...]:
     """The public events among the first that match."""
     return _public(events.listed(c, filters, now=now, sort=sort, limit=limit).items, now)
 
 
-def many(c: Connection, event_ids: Sequence[str], *, now: datetime) -> dict[str, Seen]:
+def many(c: Connection, event_ids: Sequence[str], *, now: datetime) -> dict[str, PhasedEvent]:
     """The public ones of these events."""
     return {one.document.id: one for one in _public(events.get_many(c, event_ids).values(), now)}
 
@@ -92,25 +92,25 @@ def organizations(c: Connection, identifiers: Sequence[str]) -> dict[str, Organi
     return {name: one.noun for name, one in found.items() if isinstance(one.noun, Organization)}
 
 
-def _seen(stored: Stored, now: datetime) -> Seen:
-    return Seen(document=_DOCUMENTS.decode(stored.document), phase=stored.phase(now))
+def _seen(stored: Stored, now: datetime) -> PhasedEvent:
+    return PhasedEvent(document=_DOCUMENTS.decode(stored.document), phase=stored.phase(now))
 
 
-def _public(stored: Iterable[Stored], now: datetime) -> tuple[Seen, ...]:
+def _public(stored: Iterable[Stored], now: datetime) -> tuple[PhasedEvent, ...]:
     seen = (_seen(one, now) for one in stored)
     return tuple(one for one in seen if one.document.visibility == "public")
 
 
-def _whole(editions: Sequence[Seen]) -> tuple[Seen, ...]:
+def _whole(editions: Sequence[PhasedEvent]) -> tuple[PhasedEvent, ...]:
     """Editions themselves, without what happens within one of them."""
     return tuple(one for one in editions if one.document.part_of is None)
 
 
-def _others(found: Sequence[Seen], without: set[str]) -> tuple[Seen, ...]:
+def _others(found: Sequence[PhasedEvent], without: set[str]) -> tuple[PhasedEvent, ...]:
     return tuple(one for one in found if one.document.id not in without)
 
 
-def _calls(c: Connection, document: Document, *, now: datetime, without: set[str]) -> tuple[Seen, ...]:
+def _calls(c: Connection, document: Document, *, now: datetime, without: set[str]) -> tuple[PhasedEvent, ...]:
     """The windows of the same program, the newest first."""
     if document.program is None:
         return ()

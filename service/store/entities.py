@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy import delete as remove
 
 from service.catalogue.event import Organization, Program, Series, Source
-from service.catalogue.revisions import Change
+from service.catalogue.revisions import FieldDifference
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import entity_names, event_writes, locks, references, revisions
@@ -172,15 +172,17 @@ def _check_revision(
         raise PreconditionFailed(f"The {kind} {identifier!r} {at}, not at {if_revision}.")
 
 
-def _changes(current: StoredNoun | None, new: Noun) -> tuple[Change, ...]:
+def _changes(current: StoredNoun | None, new: Noun) -> tuple[FieldDifference, ...]:
     old = current.noun if current else None
     pairs = ((name, getattr(old, name, None), getattr(new, name)) for name in new.__struct_fields__)
     return tuple(
-        Change(field=name, before=before, after=after) for name, before, after in pairs if before != after
+        FieldDifference(field=name, before=before, after=after)
+        for name, before, after in pairs
+        if before != after
     )
 
 
-def _entry(kept: StoredNoun, changes: tuple[Change, ...], cause: str) -> Revision:
+def _entry(kept: StoredNoun, changes: tuple[FieldDifference, ...], cause: str) -> Revision:
     return Revision(
         seq=kept.seq,
         noun=kept.kind,

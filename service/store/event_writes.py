@@ -14,7 +14,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, sel
 
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event, Source
-from service.catalogue.revisions import Change, changed, with_previous_dates
+from service.catalogue.revisions import FieldDifference, changed, with_previous_dates
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.reminders import moments
@@ -91,7 +91,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     current: Current | None
     event: Event | None
-    changes: tuple[Change, ...]
+    changes: tuple[FieldDifference, ...]
     revision: int
 
 

@@ -14,7 +14,7 @@ from service.store.event_writes import Delete as Delete
 from service.store.event_writes import Operation as Operation
 from service.store.event_writes import Put as Put
 from service.store.listing import SORTS as SORTS
-from service.store.listing import Listed as Listed
+from service.store.listing import ListedPage as ListedPage
 from service.store.listing import Position as Position
 from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed

@@ -30,7 +30,7 @@ from service.catalogue import search_terms
 from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
 from service.store import search_index
-from service.store.search_index import LABELLED_PHASES, LONGEST, OPEN_START, SPANS, UNDATED, Label
+from service.store.search_index import LABELLED_PHASES, LONGEST, OPEN_START, SPANS, UNDATED, IndexedLabel
 from service.store.stored_event import COLUMNS, Stored, stored
 from service.store.timestamps import FIRST, LAST, millis, millis_or
 
@@ -66,7 +66,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     number: int
 
 
-class Listed(msgspec.Struct, frozen=True, kw_only=True):
+class ListedPage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of events, and the position to continue after; None on the last page."""
 
     items: tuple[Stored, ...]
@@ -82,14 +82,14 @@ def listed(
     limit: int = 50,
     after: Position | None = None,
     few: int = _FEW,
-) -> Listed:
+) -> ListedPage:
     """Returns the events that `service.catalogue.filters.matches` accepts, in order, after a position.
 
     Fewer than `few` candidates are gathered; that changes the way, never the answer.
     """
     query = _query(c, filters, now=now)
     if query is None:
-        return Listed(items=(), next=None)
+        return ListedPage(items=(), next=None)
     path = _access_path(c, query, sort, few=few)
     matches = (
         _matches(c, query, path, part, _accepts(filters, now), after=after, wanted=limit + 1)
@@ -99,7 +99,9 @@ def listed(
     # One more than a page tells that there is a next one.
     page = list(islice(chain.from_iterable(matches), limit + 1))
     more = len(page) > limit
-    return Listed(items=tuple(item for _, item in page[:limit]), next=page[limit - 1][0] if more else None)
+    return ListedPage(
+        items=tuple(item for _, item in page[:limit]), next=page[limit - 1][0] if more else None
+    )
 
 
 def undated(c: Connection, filters: EventFilter, *, now: datetime, limit: int) -> tuple[Stored, ...]:
@@ -108,7 +110,7 @@ def undated(c: Connection, filters: EventFilter, *, now: datetime, limit: int) -
     if query is None or filters.from_ or filters.to:
         return ()
     path = _AccessPath(kind="merge", key="lo", descending=True, driver=query.rarest)
-    part = _Part(shelves=(UNDATED,))
+    part = _Stretch(shelves=(UNDATED,))
     matches = _matches(c, query, path, part, _accepts(filters, now), after=None, wanted=limit)
     return tuple(item for _, item in islice(matches, limit))
 
@@ -185,7 +187,7 @@ def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
     return [*facets, *((f"q:{token}",) for token in sorted(search_terms.query_tokens(filters.q or "")))]
 
 
-def _group(names: Sequence[str], labels: dict[str, Label], filters: EventFilter) -> _Group:
+def _group(names: Sequence[str], labels: dict[str, IndexedLabel], filters: EventFilter) -> _Group:
     known = [name for name in names if name in labels]
     facet = names[0].partition(":")[0]
     size = sum(labels[name].size for name in known)
@@ -198,7 +200,7 @@ def _group(names: Sequence[str], labels: dict[str, Label], filters: EventFilter)
     )
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
+class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
     """A stretch of an order: the events of these shelves whose keys lie in `low` to `high`."""
 
     index: int = 0
@@ -207,16 +209,16 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     high: int = LAST
 
 
-def _parts(sort: Sort, filters: EventFilter) -> tuple[_Part, ...]:
+def _parts(sort: Sort, filters: EventFilter) -> tuple[_Stretch, ...]:
     """Returns the parts of an order, one after another: known instants come first in either direction."""
     # An event without any known bound is in no range.
     unknown = (OPEN_START,) if filters.from_ or filters.to else (OPEN_START, UNDATED)
     every = (*_DATED, *unknown)
     if sort in ("start", "-start"):
-        return _Part(shelves=_DATED), _Part(index=1, shelves=unknown)
+        return _Stretch(shelves=_DATED), _Stretch(index=1, shelves=unknown)
     if sort == "-end":
-        return _Part(shelves=every, high=LAST - 1), _Part(index=1, shelves=every, low=LAST)
-    return (_Part(shelves=every),)
+        return _Stretch(shelves=every, high=LAST - 1), _Stretch(index=1, shelves=every, low=LAST)
+    return (_Stretch(shelves=every),)
 
 
 class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +259,7 @@ def _are_few(c: Connection, query: _Query, path: _AccessPath, few: int) -> bool:
         since = statement.bind("since", query.updated_since)
         candidates = f"SELECT 1 FROM event d WHERE d.updated_at >= {since}"
     else:
-        candidates = _union(statement.of_shelves(_Part(), key="number", checked=False))
+        candidates = _union(statement.of_shelves(_Stretch(), key="number", checked=False))
     counting = f"SELECT count(*) FROM (SELECT 1 FROM ({candidates}) l LIMIT {statement.bind('few', few)}) n"
     return int(c.execute(_prepared(counting), statement.params).scalar_one()) < few
 
@@ -275,7 +277,7 @@ class _Statement:
         self.params[name] = value
         return f":{name}"
 
-    def page(self, part: _Part, *, begin: tuple[int, int] | None, size: int, postgresql: bool) -> str:
+    def page(self, part: _Stretch, *, begin: tuple[int, int] | None, size: int, postgresql: bool) -> str:
         """Returns the SELECT of up to `size` candidates of a part after `begin`: key, number, event."""
         query, path = self._query, self._path
         direction = " DESC" if path.descending else ""
@@ -295,7 +297,7 @@ class _Statement:
         return f"SELECT p.k, p.n, {_EVENT} FROM ({candidates} {order}) p JOIN event e ON e.number = p.n"
 
     def of_shelves(
-        self, part: _Part, *, key: str = "", begin: tuple[int, int] | None = None, checked: bool = True
+        self, part: _Stretch, *, key: str = "", begin: tuple[int, int] | None = None, checked: bool = True
     ) -> list[str]:
         """Returns a SELECT of key and number for each shelf, and each label of the driver.
 
@@ -313,7 +315,7 @@ class _Statement:
             branches += [f"{source} WHERE {is_driver}{where}" for is_driver in drivers or [""]]
         return branches
 
-    def of_events(self, part: _Part) -> str:
+    def of_events(self, part: _Stretch) -> str:
         """Returns the SELECT of key and number of the events of a part."""
         # A plus keeps an index from being used: that of shelves, and for recent changes that of the order.
         shelves = f"+d.shelf IN ({', '.join(map(str, part.shelves))})"
@@ -393,7 +395,7 @@ def _matches(
     c: Connection,
     query: _Query,
     path: _AccessPath,
-    part: _Part,
+    part: _Stretch,
     accepts: Callable[[Stored], bool],
     *,
     after: Position | None,

@@ -173,11 +173,11 @@ def parents(c: Connection, owner: Event, *, depth: int) -> tuple[str, ...]:
     while nearest is not None and nearest not in above and len(above) < depth:
         above.append(nearest)
         document = c.execute(_DOCUMENT, {"id": nearest}).scalar_one_or_none()
-        nearest = None if document is None else msgspec.json.decode(document, type=_Part).part_of
+        nearest = None if document is None else msgspec.json.decode(document, type=_PartOf).part_of
     return tuple(above)
 
 
-class _Part(msgspec.Struct, frozen=True):
+class _PartOf(msgspec.Struct, frozen=True):
     """As much of an event's document as says what it is part of."""
 
     part_of: str | None

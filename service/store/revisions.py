@@ -10,12 +10,12 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from service.catalogue.revisions import Change
+from service.catalogue.revisions import FieldDifference
 from service.store.references import Noun
 from service.store.tables import counter, revision
 from service.store.timestamps import instant, millis
 
-_CHANGES = msgspec.json.Decoder(tuple[Change, ...])
+_CHANGES = msgspec.json.Decoder(tuple[FieldDifference, ...])
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +27,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     op: Literal["put", "delete"]
     revision: int
     uid: str | None
-    changes: tuple[Change, ...]
+    changes: tuple[FieldDifference, ...]
     document: bytes | None
     cause: str
     at: datetime

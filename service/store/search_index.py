@@ -64,7 +64,7 @@ class Entry(NamedTuple):
     signature: int
 
 
-class Label(NamedTuple):
+class IndexedLabel(NamedTuple):
     """The number of a label in the index, and how many rows it has."""
 
     id: int
@@ -121,9 +121,9 @@ def _shelf(length: int) -> int:
 _KNOWN = select(label).where(among(label.c.name))
 
 
-def known(c: Connection, names: Iterable[str]) -> dict[str, Label]:
+def known(c: Connection, names: Iterable[str]) -> dict[str, IndexedLabel]:
     """Returns those of these labels that some event has or had."""
-    return {row.name: Label(row.id, row.size) for row in rows_among(c, _KNOWN, names)}
+    return {row.name: IndexedLabel(row.id, row.size) for row in rows_among(c, _KNOWN, names)}
 
 
 _KEY = ("label", "shelf", "lo", "number")

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from service.api.etags import Precondition, Version
 
 from service.api import etags, queries, tokens
-from service.api.etags import Precondition, Version
 from service.api.event_edits import merged
 from service.api.middleware import Rates
 from service.api.tokens import Box, Cursors

@@ -212,5 +212,8 @@ def test_one_date_prints_exactly_the_units_of_its_text(text):
         edtf = dates.parse(text)
     except EdtfError:
         assume(False)
-    for printed, patterns in ((date_labels.date_label(edtf, "ko"), KO), (date_labels.date_label(edtf, "en"), EN)):
+    for printed, patterns in (
+        (date_labels.date_label(edtf, "ko"), KO),
+        (date_labels.date_label(edtf, "en"), EN),
+    ):
         assert {unit for unit, pattern in patterns.items() if re.search(pattern, printed)} == units(edtf)

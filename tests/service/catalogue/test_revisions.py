@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from service.catalogue import revisions
 from service.catalogue.event import Event, PreviousDates, Text
-from service.catalogue.revisions import Change
+from service.catalogue.revisions import FieldDifference
 
 OLD = Event(id="e", kind="summit", name=Text(en="e"), start="2025-09-04", end="2025-09-05")
 LEFT = PreviousDates(start="2025-09-04", end="2025-09-05", until_revision=3)
@@ -19,8 +19,8 @@ def new(**fields) -> Event:
 
 def test_a_change_names_its_field_and_both_values():
     assert revisions.changed(OLD, new(start="2025-09-05", tags=("ai",))) == (
-        Change(field="start", before="2025-09-04", after="2025-09-05"),
-        Change(field="tags", before=(), after=("ai",)),
+        FieldDifference(field="start", before="2025-09-04", after="2025-09-05"),
+        FieldDifference(field="tags", before=(), after=("ai",)),
     )
 
 
@@ -32,11 +32,11 @@ def test_nothing_changes_to_the_same():
 
 def test_a_new_event_changes_what_it_says():
     assert [change.field for change in revisions.changed(None, OLD)] == ["id", "kind", "name", "start", "end"]
-    assert revisions.changed(None, OLD)[0] == Change(field="id", before=None, after="e")
+    assert revisions.changed(None, OLD)[0] == FieldDifference(field="id", before=None, after="e")
 
 
 def test_previous_dates_are_a_field_like_any_other():
-    change = Change(field="previous_dates", before=(), after=(LEFT,))
+    change = FieldDifference(field="previous_dates", before=(), after=(LEFT,))
     assert revisions.changed(OLD, new(previous_dates=(LEFT,))) == (change,)
 
 

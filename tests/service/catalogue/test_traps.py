@@ -12,7 +12,7 @@ from feeds.entry import Entry
 from service.catalogue import dates, entries, evidence, search_terms, seeds, validation, view, windows
 from service.catalogue.entries import Style
 from service.catalogue.event import Event, Evidence, EvidenceField, Source, Text
-from service.catalogue.seed_yaml import Fault
+from service.catalogue.seed_yaml import SeedFault
 from tests.support.bundled_seeds import FILES, SEEDS
 
 EVENTS = {event.id: event for event in SEEDS.events}
@@ -322,7 +322,7 @@ def test_c17_giving_it_twice_is_refused() -> None:
     )
     report = seeds.check({**FILES, "events/korea-vietnam-bilateral-2025.yaml": twice}, None)
     assert [(type(fault), fault.path) for fault in report.faults] == [
-        (Fault, "events/korea-vietnam-bilateral-2025.yaml")
+        (SeedFault, "events/korea-vietnam-bilateral-2025.yaml")
     ]
 
 

@@ -26,7 +26,7 @@ from service.catalogue.event import (
     Text,
 )
 from service.pages import event_page, group_page, home_page
-from service.pages.components import Seen
+from service.pages.components import PhasedEvent
 from service.pages.group_page import GroupMaterial
 from service.pages.home_page import HomeMaterial
 from service.pages.queries import EventMaterial, Tie
@@ -143,10 +143,10 @@ def event(payload: str, identifier: str = "x", **more: Any) -> Event:
     return Event(**written)
 
 
-def seen(of: Event) -> Seen:
+def seen(of: Event) -> PhasedEvent:
     bytes_ = view.document(of, previous_dates=(), revision=1, seq=1, created_at=NOW, updated_at=NOW)
     phase = windows.phase_at(windows.phase_steps(of, seen=None), NOW)
-    return Seen(document=msgspec.json.decode(bytes_, type=view.Document), phase=phase)
+    return PhasedEvent(document=msgspec.json.decode(bytes_, type=view.Document), phase=phase)
 
 
 def material(payload: str) -> EventMaterial:
