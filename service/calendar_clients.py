@@ -1,7 +1,7 @@
 """Links that subscribe a feed in each calendar program, with a sentence on how soon that shows changes.
 
-The sentences say what users and server logs report (`docs/subscribe-a-calendar.md`), since the programs do not
-say themselves how slow they are.
+The sentences say what users and server logs report (`docs/subscribe-a-calendar.md`), since the programs do
+not say themselves how slow they are.
 """
 
 from collections.abc import Callable

@@ -35,13 +35,10 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-# FOLDED service/timekeeping.py: Which time to go by when a clock jumps. PURE: readings of a source in, a belief out.
-# FOLDED service/timekeeping.py:
-# FOLDED service/timekeeping.py: A machine knows two times: what its source says (its wall clock, or on PostgreSQL the database's), and how
-# FOLDED service/timekeeping.py: long it has been running. Both run on alike; a source that suddenly says otherwise may be right or wrong, and
-# FOLDED service/timekeeping.py: what was done by a wrong one (reminders sent, leases taken, old rows forgotten) cannot be undone. So a jump is
-# FOLDED service/timekeeping.py: believed only when it has stood for two minutes; until then time goes on as it did.
-# Less than this is followed at once: clocks are put right by seconds every day.
+# A wall clock (PostgreSQL's is the database's) and the time since the machine started run on alike. Where
+# the wall clock suddenly differs, either may be wrong, and what a wrong one did (reminders sent, leases
+# taken, old rows forgotten) cannot be undone. So a jump is believed once it has stood for two minutes;
+# until then time goes on. Less than this is followed at once: clocks are put right by seconds every day.
 JUMP = timedelta(seconds=5)
 # Longer than any lease by default, so that none is outstanding when another time begins.
 HOLD = timedelta(seconds=120)

@@ -141,7 +141,6 @@ def _announcing(app: Application, ready: Callable[[], None]) -> Any:
     return announced
 
 
-# FOLDED service/heap.py: What the garbage collector need not look at: what a process has when it begins to work stays with it.
 # Objects more than were freed since the last look. Python's 700 are a few pages of events, and all but a few
 # of those go by themselves.
 EACH = 10_000

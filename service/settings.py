@@ -23,7 +23,7 @@ BUNDLED_SEEDS = Path(__file__).resolve().parent.parent / "seeds"
 SECRETS = ("admin_key", "secret_key", "database_url")
 
 
-# FOLDED service/spellings.py: How each setting is written. Parsers raise ValueError with words that complete "DDAY_X must be ...".
+# Parsers raise ValueError with words that complete "DDAY_X must be ...".
 Network = IPv4Network | IPv6Network
 LogLevel = Literal["debug", "info", "warning", "error"]
 

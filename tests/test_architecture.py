@@ -45,13 +45,8 @@ SQL = {"sqlalchemy", "sqlite3", "psycopg", "alembic"}
 # Each exception says why. A new one needs a reason as good.
 MAY_OPEN_CONNECTIONS = {
     "service/egress/client.py",  # the only way out
-    "service/egress/resolver.py",  # the gates it goes through
-    "service/egress/resolver.py",  # asks the system's resolver for them
-    "service/carrier/child.py",  # a pair of sockets with its own child
-    "service/carrier/program.py",  # the child's end of that pair
-    "service/offspring.py",  # passes a child its end of a pair
+    "service/egress/resolver.py",  # asks the system's resolver
     "service/delivery/supervisor.py",  # a pair of sockets with its own child
-    "service/sender/program.py",  # the child's end of that pair
     "service/server.py",  # asks whether the port is free; listens, dials nobody
     "service/cli/remote.py",  # the client of our own API, at the address the operator gives
     "service/cli/listen.py",  # --forward-to, at the address the developer gives

@@ -106,8 +106,11 @@ def _without_previous_dates(event: Event) -> Event:
 
 
 class StoredFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields that the service derives for everything it stores. A GET can be PUT back: they are ignored in
-    a body if they are what the service sends, or what follows from the body; anything else is a 422."""
+    """The fields that the service derives for everything it stores.
+
+    A GET can be PUT back: in a body they are ignored if they are what the service sends, or what follows from
+    the body; anything else is a 422.
+    """
 
     revision: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
     seq: Annotated[int, Meta(ge=1)] | UnsetType = UNSET
@@ -188,8 +191,8 @@ def _as_follows(event: Event, now: datetime) -> dict[str, Any]:
 
 
 def merged(target: Any, patch: Any) -> Any:
-    """Returns `target` with a JSON Merge Patch (RFC 7396) applied: null removes, an object merges, anything else
-    replaces. Neither argument is changed."""
+    """Returns `target` with a JSON Merge Patch (RFC 7396) applied: null removes, an object merges, anything
+    else replaces. Neither argument is changed."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}

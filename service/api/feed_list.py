@@ -51,7 +51,7 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FeedListPosition(msgspec.Struct, frozen=True, array_like=True, order=True):
-    """The last feed of a page: numbers in LANGUAGES and FEED_NAMES (one more for all others), and the name."""
+    """The last feed of a page: its places in LANGUAGES and FEED_NAMES (all others last), and its name."""
 
     lang: int
     rank: int

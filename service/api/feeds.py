@@ -50,8 +50,7 @@ _log = logging.getLogger(__name__)
 
 
 class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """The headers of one kind of feed: those of every 200 and 304, those of a 200 besides, of a problem and of
-    OPTIONS."""
+    """The headers of one kind of feed: of 200 and 304, of 200 alone, of a problem and of OPTIONS."""
 
     every: Headers
     ok: Headers

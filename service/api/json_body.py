@@ -108,7 +108,7 @@ def overlap(text: str, *, longest: timedelta, too_long: str, unreadable: str | N
 
 
 def escaped(step: str) -> str:
-    """Returns one step of a JSON pointer (RFC 6901 section 3). A lone surrogate in a key cannot be sent back."""
+    """Returns one step of a JSON pointer (RFC 6901 section 3). A lone surrogate cannot be sent back."""
     return step.replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 
 
@@ -123,7 +123,7 @@ def _refuse_controls(value: Any) -> None:
 
 
 def _forbidden(value: Any) -> Iterator[tuple[Trail, str]]:
-    """Uses a stack of its own, as a body may be 1,000 deep; trails share beginnings, as it may be wide too."""
+    """Uses its own stack, as a body may be 1,000 deep; trails share beginnings, as it may be wide too."""
     pending: list[tuple[Trail, Any]] = [(None, value)]
     while pending:
         trail, node = pending.pop()
@@ -164,7 +164,7 @@ def _refuse_surrogates(raw: bytes) -> None:
 
 
 def _located(message: str, value: Any, kind: Any) -> tuple[str, str]:
-    """Returns msgspec's message as a sentence and a JSON pointer: `$.evidence[0].value` is `/evidence/0/value`."""
+    """Returns msgspec's message as a sentence and a JSON pointer: `$.a[0].b` is `/a/0/b`."""
     found = _MESSAGE.match(message)
     if found is None:  # pragma: no cover - the pattern takes every text
         return message, ""

@@ -40,7 +40,7 @@ _CALLERS = 10_000
 
 
 class HttpMiddleware:
-    """Wraps the whole app: HEAD wherever GET, complete OPTIONS, CORS on public reads, safe headers everywhere.
+    """Wraps the whole app: HEAD wherever GET, full OPTIONS, CORS on public reads, safe headers everywhere.
 
     It stands in front of Litestar's router because a 404 and a 405 are responses too.
     """
@@ -79,7 +79,7 @@ class HttpMiddleware:
         return headers
 
     def _options(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        """Returns what may be asked of this address. Litestar knows only the methods of one of its handlers."""
+        """Returns what may be asked of this address; Litestar knows the methods of one handler only."""
         template = scope.get("path_template")
         routes = (route for route in self._app.routes if route.path_format == template)
         handlers = [handler for route in routes for handler in getattr(route, "route_handlers", ())]

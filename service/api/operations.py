@@ -34,9 +34,9 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path. `answers` maps a status to the type of its body, None for no body.
 
-    `parameters=None` takes any query. `cached` answers carry an ETag and honour If-None-Match, `guarded` writes
-    honour If-Match, `once` honours Idempotency-Key, `limited` counts against the caller's rate, `published`
-    operations are in the document. `single` and `many` are the names of the parameters.
+    `parameters=None` takes any query. `cached` answers carry an ETag and honour If-None-Match, `guarded`
+    writes honour If-Match, `once` honours Idempotency-Key, `limited` counts against the caller's rate,
+    `published` operations are in the document. `single` and `many` are the names of the parameters.
     """
 
     summary: str
@@ -65,7 +65,7 @@ def operation(summary: str, **promises: Any) -> dict[str, Any]:
 
 
 def route(summary: str, **promises: Any) -> dict[str, Any]:
-    """Returns all options of a route: `@get("/v1/events", **route("List events", tag="Events", answers={…}))`.
+    """Returns the options of a route: `@get("/v1/feeds", **route("List feeds", tag="Feeds", answers={…}))`.
 
     The status is the response's own: Litestar takes no response beside the 204 it assumes for DELETE.
     """

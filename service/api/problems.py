@@ -24,7 +24,7 @@ def of_problem(_: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
 
 
 def of_invalid(request: Request[Any, Any, Any], invalid: Invalid) -> Response[bytes]:
-    """Answers faults in a body; those in a query are BadParameters where it is read (`service.api.queries`)."""
+    """Answers faults in a body; a query with faults is refused as it is read (`service.api.queries`)."""
     return of_problem(request, errors.Unprocessable(errors=invalid.faults))
 
 

@@ -1,4 +1,4 @@
-"""The request as handlers see it: its instant, key, query, body and page, and one effect for an Idempotency-Key."""
+"""The request as handlers see it: its instant, key, query, body and page, and its Idempotency-Key."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ class CreatedPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdempotentPost(msgspec.Struct, frozen=True, kw_only=True):
-    """A POST and its repetitions, which have one effect and one response. `fingerprint` is that of the request."""
+    """A POST and its repetitions, with one effect and one response. `fingerprint` tells it from others."""
 
     owner: str
     key: str
@@ -167,7 +167,7 @@ class Call(Request[None, Key, State]):
         return None if cursor is None else self._cursors.read(cursor, kind, bound_to=self._list)
 
     def cursor(self, position: object | None) -> str | None:
-        """Returns the cursor for the page that begins after this position; None where there is no such page."""
+        """Returns the cursor for the page after this position; None where there is no such page."""
         return None if position is None else self._cursors.write(position, bound_to=self._list)
 
     def page(
@@ -234,13 +234,13 @@ class Call(Request[None, Key, State]):
         return self.shown(await self.service.store.aread(work))
 
     async def write(self, work: Work[ApiResponse]) -> Response[bytes]:
-        """Does `work` in one transaction; for a POST with an Idempotency-Key, once for all its repetitions."""
+        """Does `work` in one transaction; with an Idempotency-Key, once for all its repetitions."""
         post = self.idempotent_post
         return responses.sent(await self.service.store.awrite(post.once(work) if post else work))
 
     @property
     def idempotent_post(self) -> IdempotentPost | None:
-        """This request and its repetitions; None without an Idempotency-Key. The body has been read before."""
+        """This request and its repetitions; None without an Idempotency-Key. Read the body first."""
         key = self.headers.get("idempotency-key")
         if key is None or self.method != "POST":
             return None

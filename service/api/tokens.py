@@ -1,4 +1,4 @@
-"""Opaque texts that callers keep for the service: list cursors and change tokens; and stored responses, encrypted."""
+"""Opaque texts that callers hold: list cursors and change tokens; and the encryption of stored responses."""
 
 import base64
 import hmac
@@ -69,7 +69,7 @@ def change_token(instance: str, seq: int) -> str:
 
 
 def change_seq(token: str, *, instance: str, head: int) -> int:
-    """Returns the place a token stands for. Raises TokenExpired for another database's, and one beyond `head`."""
+    """Returns the place a token stands for. Raises TokenExpired: another database's, or beyond `head`."""
     found = re.fullmatch(
         r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{8})", _decoded(token).decode("latin-1")
     )

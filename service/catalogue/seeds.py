@@ -17,7 +17,6 @@ Name = tuple[str, str]  # folder and id
 WITH_FEEDS = ("series", "programs", "organizations")
 
 
-# FOLDED service/catalogue/seedproof.py: What a seed's evidence must do: carry every date it gives, and quote its article to the letter.
 def evidence_of(noun: Noun) -> tuple[Evidence, ...]:
     return noun.evidence if isinstance(noun, Event | Program) else ()
 

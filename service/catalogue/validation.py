@@ -71,7 +71,6 @@ def normalise(event: Event) -> Event:
     return event
 
 
-# FOLDED service/catalogue/faults.py: What was wrong with what somebody sent: one value for all faults, so that a person fixes them in one go.
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing wrong: where (a JSON pointer into the body, or a query parameter) and what."""
 
@@ -184,10 +183,8 @@ def _source(source: Source) -> Iterator[Fault]:
             yield Fault(pointer="/retrieved", detail="write the day we looked as YYYY-MM-DD")
 
 
-# FOLDED service/catalogue/texts.py: Characters: the normal form of every text we keep, and those no text may hold.
-# FOLDED service/catalogue/texts.py:
-# FOLDED service/catalogue/texts.py: Control characters break iCalendar lines, XML and PostgreSQL alike, so they stop at the door. Bidirectional
-# FOLDED service/catalogue/texts.py: controls stay: right-to-left names need them.
+# Control characters break iCalendar lines, XML and PostgreSQL alike, so they are refused. Bidirectional
+# controls stay: right-to-left names need them.
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 # C0 and C1 but tab and line feed, DEL, halves of surrogate pairs, and the two code points XML forbids.

@@ -134,7 +134,6 @@ class Receiver:
         return Handler
 
 
-# FOLDED service/cli/arrivals.py: What a person sees of a message that arrived (one line), and what a machine does (one object).
 # What a body can be that is no message: not JSON or another JSON, not UTF-8, nested without end.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 

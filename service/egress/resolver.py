@@ -38,10 +38,8 @@ class Gate:
         return made
 
 
-# FOLDED service/lookups.py: Names to addresses, by the system's resolver, which nobody can tell to stop.
-# FOLDED service/lookups.py:
-# FOLDED service/lookups.py: A name whose servers do not answer keeps a look-up for as long as the system resolver tries, 10 s and more.
-# FOLDED service/lookups.py: So nothing waits for another name's thread: each look-up has its own, and loses its asker after DNS_SECONDS.
+# The system's resolver cannot be stopped, and a name whose servers do not answer keeps it for 10 s and
+# more. So each look-up has its own thread, and nobody waits for it longer than DNS_SECONDS.
 DNS_SECONDS = 3.0
 # 32 requests at a time to names that are dead and always new have 107 look-ups under way where the resolver
 # tries for 10 s, and reach this where it tries for 48 s. One costs 24 KiB and an open file, of mostly 1024.

@@ -1,4 +1,4 @@
-"""Builds copies of feeds: reads and renders what changed since the previous copy, joins all, dates the result."""
+"""Builds copies of feeds: reads and renders what changed since the previous copy, and joins and dates all."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -85,7 +85,7 @@ class FeedBuilder:
         now: datetime,
         shortened: bool = False,
     ) -> list[RenderedEntry]:
-        """Returns the entries in their order: those kept of events that were not touched, and the new ones."""
+        """Returns the entries in order: those kept of events that were not touched, and the new ones."""
         style = rendering.style_of(request, base_url=self._base_url, shortened=shortened)
         today, touched = today_begins(now), selected.touched or ()
         entries = [entry for entry in kept if entry.event_id not in touched]

@@ -80,7 +80,7 @@ def _matching(header: bytes, tags: tuple[bytes, bytes]) -> bytes | None:
 
 @lru_cache(maxsize=512)
 def _seconds(text: bytes) -> int | None:
-    """Returns an HTTP date in seconds since 1970; None for a bad one, which counts as none (RFC 9110 13.1.3)."""
+    """Returns an HTTP date in seconds since 1970; None for a bad one, which is ignored (RFC 9110 13.1.3)."""
     try:
         moment = parsedate_to_datetime(text.decode("ascii"))
     except (ValueError, TypeError, IndexError, OverflowError):

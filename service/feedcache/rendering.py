@@ -77,7 +77,7 @@ class RenderedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FragmentCache:
-    """Rendered events by style and revision, so that an event in ten feeds is rendered once. Not thread-safe."""
+    """Rendered events by style and revision, so an event in ten feeds is rendered once. Not thread-safe."""
 
     def __init__(self) -> None:
         self._by_style: dict[tuple[Style, Suffix, Profile], dict[tuple[str, int], RenderedEvent]] = {}

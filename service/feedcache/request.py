@@ -1,4 +1,4 @@
-"""Reads a feed's address and its options. A bad parameter never fails a fetch: programs would disable the feed."""
+"""Reads a feed's address and options. A bad parameter never fails a fetch: programs disable such feeds."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

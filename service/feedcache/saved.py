@@ -1,6 +1,6 @@
 """Saved feeds: validated strictly when one is made or changed, read leniently when it is fetched.
 
-Programs disable a calendar on a 4xx, so what a later version no longer knows is left out of the feed and named.
+Programs disable a calendar on a 4xx, so what a later version no longer knows is left out and named.
 """
 
 import re
@@ -41,7 +41,9 @@ UNNAMED = "calendar"
 FOLDER = "/feeds/p/"
 MOST_DEAD = 10_000
 
-_PATH = re.compile(rf"{FOLDER}(?P<token>{saved_feeds.TOKEN})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)")
+_PATH = re.compile(
+    rf"{FOLDER}(?P<token>{saved_feeds.ADDRESS_PATTERN})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)"
+)
 _PERIOD_WANTED = "use a period of whole years, months, weeks or days up to 20 years, such as P18M or P30D"
 _WANTED = {
     "alarms": "use a length of whole weeks, days, hours or minutes up to 90 days, such as P7D or PT2H",
@@ -92,8 +94,8 @@ def feed_request(
 ) -> FeedRequest:
     """Returns the feed that a stored document comes to with the options of an address.
 
-    Options of the address win: a program that hides cancelled events needs `cancelled=mark`, whoever chose the
-    selection. Filters of the address are ignored: the selection is the owner's.
+    Options of the address win: a program that hides cancelled events needs `cancelled=mark`, whoever chose
+    the selection. Filters of the address are ignored: the selection is the owner's.
     """
     stored = _LENIENT_FEEDS.decode(document)
     saved = parse_parameters((*_pairs(stored.filter), *_pairs(stored.options)))

@@ -120,7 +120,7 @@ def refuse_out_of_date(c: Connection, request: FeedRequest, *, now: datetime) ->
 
 
 def validity(filters: EventFilter, *, now: datetime) -> Validity:
-    """Returns the day; with a phase the minute, but for its first tick: "by 18:00" still holds at 18:00:00."""
+    """Returns the day; with a phase the minute, but for its first tick: "by 18:00" holds at 18:00:00."""
     if not filters.phase:
         return Validity(today_begins(now), dates.day_end(now.astimezone(HOME).date(), HOME))
     minute = now.replace(second=0, microsecond=0)
@@ -142,7 +142,7 @@ def shifted(day: date, reach: Reach, *, sign: int) -> date:
 
 
 def _group(c: Connection, name: str) -> tuple[Group | None, Text | None]:
-    """Returns the kind of thing that the feed is about, and what it is called; (None, None) for our own feeds."""
+    """Returns the kind of thing that the feed is about and its name; (None, None) for our own feeds."""
     if name in FEED_NAMES:
         return None, None
     if (group := entity_names.group(c, name)) is None:

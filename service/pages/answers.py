@@ -94,9 +94,8 @@ def no_such_address(request: Request[Any, Any, Any], error: HTTPException) -> Re
     return problems.of_framework(request, error)
 
 
-# FOLDED service/pages/copies.py: Pages kept in memory: one that was made is good until the catalogue changes or the minute turns.
-# FOLDED service/pages/copies.py:
-# FOLDED service/pages/copies.py: A first page takes some 30 ms to make, and everybody who looks at it in a minute may have the same bytes.
+# A page takes some 30 ms to make; everybody who asks within a minute gets the same bytes, unless the
+# catalogue changed.
 MOST = 500
 MINUTE = timedelta(minutes=1)
 

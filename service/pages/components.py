@@ -34,7 +34,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-# FOLDED service/pages/countdown.py: The badge of an event: D-7, D-DAY, or in honest words why there is no number.
 Tone = Literal["urgent", "soon", "open", "calm", "unsure", "over"]
 URGENT_DAYS = 3
 
@@ -165,7 +164,6 @@ def line(seen: PhasedEvent, *, now: datetime, lang: Language, news: str = "") ->
 AHEAD = ("upcoming", "open", "closing_soon")
 
 
-# FOLDED service/pages/frame.py: What surrounds the content of every page: language, addresses, feeds to discover, and how to subscribe.
 # The others stand below, as they take the plain address all the same.
 FIRST_CLIENTS: tuple[Client, ...] = ("google", "apple", "outlook")
 

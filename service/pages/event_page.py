@@ -258,9 +258,6 @@ def _relation(relation: str, backward: bool, lang: Language) -> str:
     return pick((phrases.RELATED_BY if backward else phrases.RELATIONS)[relation], lang)
 
 
-# FOLDED service/pages/linked_data.py: The schema.org node of an event page: the calendar entry, with nothing in it that nobody stated.
-# FOLDED service/pages/linked_data.py:
-# FOLDED service/pages/linked_data.py: A calendar shows a block where no end is known and a half hour for a deadline; a search engine must not.
 DAY = timedelta(days=1)
 
 

@@ -13,7 +13,7 @@ from service.pages.components import local
 HOMES: Mapping[Language, str] = {"ko": local("/", "ko"), "en": local("/", "en")}
 
 
-# FOLDED service/pages/assets.py: The style sheet and the icon, under names that change with their content, so that they keep for a year.
+# Assets have names that change with their content, so browsers may keep them for a year.
 FOLDER = Path(__file__).resolve().parent
 FOREVER = "public, max-age=31536000, immutable"
 

@@ -33,7 +33,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that this worker alone may send until the lease runs out; `body` is that of earlier attempts."""
+    """A delivery that this worker alone may send until the lease runs out, with the `body` sent before."""
 
     planned: Planned
     fence: int
@@ -194,10 +194,11 @@ _END = (
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
 # Two conditions, as `owner <> :worker` would walk over all that this worker holds.
 _HELD_BY_OTHERS = """EXISTS (
-    SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner < :worker) OR EXISTS (
+    SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner < :worker)
+    OR EXISTS (
     SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner > :worker)"""
 _FREE = text(
-    f"SELECT h.id FROM webhook h WHERE h.id IN :ids AND h.state = 'active' AND NOT ({_HELD_BY_OTHERS})"
+    f"SELECT h.id FROM webhook h WHERE h.id IN :ids AND h.state = 'active' AND NOT ({_HELD_BY_OTHERS})"  # noqa: S608 - made of constants
 ).bindparams(bindparam("ids", expanding=True))
 # The webhooks with something pending, found by jumping through the index from one to the next, and the first
 # due of each: a backlog of a hundred thousand costs no more than one of a handful.
@@ -211,7 +212,7 @@ WITH RECURSIVE queue(webhook_id) AS (
 ), open_queue AS (
     SELECT h.id AS webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
      WHERE h.id NOT IN :busy AND NOT ({_HELD_BY_OTHERS})
-)"""
+)"""  # noqa: S608 - made of constants
 _FIRST_OF_EACH = {
     "sqlite": """
 SELECT d.id, d.webhook_id FROM open_queue q JOIN delivery d ON d.rowid IN (

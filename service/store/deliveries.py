@@ -123,7 +123,6 @@ def withdraw(c: Connection, webhook_id: str, *, now: datetime) -> int:
     return count
 
 
-# FOLDED service/store/delivery_records.py: Deliveries and attempts as values, and how they are read from their rows.
 # Many reminders fall due at one instant, so most of theirs were made before.
 _shared = lru_cache(maxsize=1024)(instant)
 

@@ -51,7 +51,7 @@ class Store:
     """A database that is open. Every call may come from any thread, `aread` and `awrite` from the event loop.
 
     `instance` is the random name of this database; tokens carry it, so that a foreign one is noticed.
-    `commits` grows with every commit of this process: whoever has seen this number has nothing new to look for.
+    `commits` grows with every commit of this process: while it stands, there is nothing new to read.
     """
 
     def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:

@@ -71,7 +71,6 @@ def apply(
     )
 
 
-# FOLDED service/store/unit.py: What one unit of work has to say to each table: gathered change by change, written table by table.
 class Current(msgspec.Struct, frozen=True, kw_only=True):
     """An event as it stands before the unit."""
 

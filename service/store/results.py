@@ -1,4 +1,4 @@
-"""Records what came of attempts and frees what dead workers held: T3 to T6, T9 and T10 of docs/reliability.md."""
+"""Records attempts and frees what dead workers held: T3 to T6, T9 and T10 of docs/reliability.md."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -158,9 +158,9 @@ def recover(
 ) -> tuple[Recovered, ...]:
     """Frees what dead workers held to be claimed again (T3, T10).
 
-    That is every lease that ran out; with `everything`, for a worker that knows it is alone, every lease, but
-    for tests under way, which whoever waits for them sends. A begun delivery may be claimed again only after a
-    pause that doubles each time, and after POISON times not at all.
+    That is every lease that ran out; with `everything`, for a worker that knows it is alone, every lease but
+    those of tests under way. A begun delivery may be claimed again only after a pause that doubles each time,
+    and after POISON times not at all.
     """
     query = _HELD.where(_over(now, everything=everything))
     rows = c.execute(query if everything else query.limit(limit)).all()

@@ -20,7 +20,7 @@ from service.store.tables import feed_address, saved_feed
 from service.store.timestamps import instant, millis
 
 ALPHABET = string.ascii_lowercase + string.digits
-TOKEN = "[a-z0-9]{8}_[A-Za-z0-9_-]{43}"
+ADDRESS_PATTERN = "[a-z0-9]{8}_[A-Za-z0-9_-]{43}"
 
 _FEEDS = msgspec.json.Decoder(SavedFeed)
 

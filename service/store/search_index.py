@@ -3,9 +3,9 @@
 A label is a fact that a list may ask for, such as `tag:ai` or `q:서밋` (a search token). A row of
 `event_label` says that event `number` has it; the key is (label, shelf, lo, number). `lo` and `hi` are the
 bounds of `when` in milliseconds since 1970; an unknown `hi` is the last instant. A shelf holds the events of
-about one length: what overlaps an instant began at most that length before it, so a range of time is a bounded
-stretch of each shelf. Events without a known start have a shelf of their own, in order of their end; those
-without either have the last one.
+about one length: what overlaps an instant began at most that length before it, so a range of time is a
+bounded stretch of each shelf. Events without a known start have a shelf of their own, in order of their end;
+those without either have the last one.
 
 The row of a `phase:` label has the shelf of the phase's own length, as a call may be open for far longer, or
 shorter, than its dates say. `signature` is a Bloom filter of the event's labels: a cheap first test for

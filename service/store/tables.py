@@ -154,7 +154,7 @@ idempotency = Table(
 )
 
 
-# FOLDED service/store/reminder_tables.py: The tables of reminders: who wants them, what is to be sent, and what every single attempt came to.
+# Webhooks, deliveries and attempts.
 # Written out, never bound: SQLite uses a partial index only where the query repeats its condition.
 IS_PENDING = text("state = 'pending'")
 IS_LEASED = text("state = 'leased'")
@@ -286,7 +286,7 @@ cursor = Table(
 )
 
 
-# FOLDED service/store/feed_tables.py: The tables of feeds: when each last changed; what people keep as feeds of their own, and the addresses.
+# Feeds: when each last changed; saved feeds and their addresses.
 feed_state = Table(
     "feed_state",
     metadata,

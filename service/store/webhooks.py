@@ -205,10 +205,8 @@ def _kept(row: Row[Any], past: tuple[Former, ...] = ()) -> StoredWebhook:
 _VERSIONS = select(webhook.c.id, webhook.c.version).where(among(webhook.c.id))
 
 
-# FOLDED service/store/former_webhooks.py: Webhooks as they were before their last changes, kept until the planner has followed them.
-# FOLDED service/store/former_webhooks.py:
-# FOLDED service/store/former_webhooks.py: A change of a webhook holds from then on. What it asked for until then is owed, also where the planner has not
-# FOLDED service/store/former_webhooks.py: come that far: it may be down, or the clock in doubt.
+# A changed webhook is kept as it was until the planner has followed the change (it may be down, or the
+# clock in doubt): what the webhook asked for until then is still owed.
 _DECODER = msgspec.json.Decoder(Webhook)
 
 

@@ -77,7 +77,7 @@ def _server(folder: Path) -> Any:
 
 
 class Database:
-    """A database that one test after another has for itself, as it was at first: with or without our tables."""
+    """A database that one test after another has for itself, as it was at first, with or without tables."""
 
     def __init__(self, server: Server, name: str, *, template: str = TEMPLATE) -> None:
         self._server, self._name, self._template = server, name, template

@@ -1,4 +1,4 @@
-"""A database that an earlier version has filled is listed by today's index as if it had been written today."""
+"""A database filled by an earlier version is listed by today's index as if it had been written today."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
