@@ -30,10 +30,10 @@ from service.catalogue.filters import EventFilter
 from service.store import events as store_events
 from service.store import search_index
 from service.store.engine import Store
+from service.store.sql import millis
 from service.store.stored_event import encode_steps
 from service.store.tables import counter, label
 from service.store.tables import event as event_table
-from service.store.timestamps import millis
 
 NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
 FIRST_DAY, DAYS = date(2021, 1, 1), 6 * 365

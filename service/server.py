@@ -73,11 +73,11 @@ async def serve(
             loop.remove_signal_handler(number)
 
 
-def stop_by_signal(stop: Callable[[], None]) -> None:
-    """SIGTERM and Ctrl-C call `stop`, and the log says which it was: what follows may take a while."""
+def stop_by_signal(stop: Callable[[], None], *, program: str = "Dday") -> None:
+    """Lets SIGTERM and Ctrl-C call `stop`; the log says which it was, as what follows may take a while."""
 
     def told(number: signal.Signals) -> None:
-        log.info("Dday is stopping", extra={"signal": number.name})
+        log.info("%s is stopping", program, extra={"signal": number.name})
         stop()
 
     for number in STOPPED_BY:

@@ -12,10 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for room in ("feeds", "service") for path in (ROOT / room).rglob("*.py"))
 TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in SOURCES}
 
-MOST_LINES = 250
-LONGEST_FUNCTION = 30
-# The nouns and their vocabularies, a word a line: splitting them would only spread the definitions.
-LONG_VOCABULARY = {"service/catalogue/event.py": 280}
+MOST_LINES = 400
+LONGEST_FUNCTION = 40
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 
 ENVIRONMENT = {"os.environ", "os.getenv", "os.environb", "os.putenv"}
@@ -46,7 +44,6 @@ SQL = {"sqlalchemy", "sqlite3", "psycopg", "alembic"}
 MAY_OPEN_CONNECTIONS = {
     "service/egress/client.py",  # the only way out
     "service/egress/resolver.py",  # asks the system's resolver
-    "service/delivery/supervisor.py",  # a pair of sockets with its own child
     "service/server.py",  # asks whether the port is free; listens, dials nobody
     "service/cli/remote.py",  # the client of our own API, at the address the operator gives
     "service/cli/listen.py",  # --forward-to, at the address the developer gives
@@ -139,9 +136,20 @@ def test_names_say_what_is_inside():
 
 def test_a_module_fits_in_a_readers_head():
     lines = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in TREES}
+    long = {path for path, count in lines.items() if count > MOST_LINES}
     assert {
-        path: count for path, count in lines.items() if count > LONG_VOCABULARY.get(path, MOST_LINES)
-    } == {}
+        path for path in long if f"over {MOST_LINES} lines" not in (ast.get_docstring(TREES[path]) or "")
+    } == set()
+
+
+def test_a_class_name_stands_for_one_thing():
+    places: dict[str, list[str]] = {}
+    for path, tree in TREES.items():
+        if path.startswith("service/"):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ClassDef):
+                    places.setdefault(node.name, []).append(f"{path}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def lengths(tree: ast.AST) -> Iterator[tuple[str, int]]:

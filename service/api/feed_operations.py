@@ -53,7 +53,9 @@ def paths() -> dict[str, dict[str, Any]]:
     )
     event = _in_path("id", "The id of the event.", slug)
     token = _in_path(
-        "token", "The secret of the address, as it was shown once.", {"pattern": f"^{saved_feeds.TOKEN}$"}
+        "token",
+        "The secret of the address, as it was shown once.",
+        {"pattern": f"^{saved_feeds.ADDRESS_PATTERN}$"},
     )
     label = _in_path("name", "Any name; it is for people only.", {"pattern": "^[^/]{1,300}$"})
     return {

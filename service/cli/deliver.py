@@ -70,7 +70,7 @@ def _reading(text: str) -> Reading:
 
 async def _deliver(service: Service, *, metrics_file: Path | None, parent: int | None) -> None:
     stopped = asyncio.Event()
-    server.stop_by_signal(stopped.set)
+    server.stop_by_signal(stopped.set, program="The sender")
     watching = asyncio.create_task(supervisor.end_with(parent)) if parent is not None else None
     try:
         async with (

@@ -25,8 +25,8 @@ from service.reminders.webhook import Webhook
 from service.store import event_history, events, webhook_secrets, webhooks
 from service.store.claims import Attempted, Claimed, Ended
 from service.store.revisions import Revision
+from service.store.sql import millis
 from service.store.stored_event import Stored
-from service.store.timestamps import millis
 from service.store.webhook_secrets import Secret
 
 # Gives the address of an event's own page in a language, None where the service has none others can reach.

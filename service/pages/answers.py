@@ -27,7 +27,7 @@ CSP = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HTML = "text/html"
-_log = logging.getLogger("dday.pages")
+_log = logging.getLogger(__name__)
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,8 +11,8 @@ from datetime import datetime, time, timedelta
 from msgspec import Struct
 
 from service.catalogue import dates
-from service.reminders import moments, offsets
-from service.reminders.moments import Moment
+from service.reminders import due_times, offsets
+from service.reminders.due_times import Moment
 from service.reminders.plan import Candidate
 from service.reminders.webhook import Anchor, Webhook
 
@@ -86,20 +86,20 @@ def due_between(
 
 def is_of_use(candidate: Candidate, rule: DueRule, *, until: datetime, since: datetime) -> bool:
     """Whether a change made at `since` can matter for this rule: due by `until`, and not over at `since`."""
-    moment = moments.moment(candidate.event, rule.anchor)
+    moment = due_times.moment(candidate.event, rule.anchor)
     due = _due(candidate, rule)
     if not isinstance(moment, Moment) or due is None or due > until:
         return False
-    return moments.useful_until(moment, offsets.parse(rule.before)) > since
+    return due_times.useful_until(moment, offsets.parse(rule.before)) > since
 
 
 def _due(candidate: Candidate, rule: DueRule) -> datetime | None:
-    if rule.anchor not in moments.anchors(candidate.event):
+    if rule.anchor not in due_times.anchors(candidate.event):
         return None
-    moment = moments.moment(candidate.event, rule.anchor)
+    moment = due_times.moment(candidate.event, rule.anchor)
     if not isinstance(moment, Moment):
         return None
-    return moments.due(
+    return due_times.due(
         moment,
         offsets.parse(rule.before),
         remind_at=time.fromisoformat(rule.remind_at),

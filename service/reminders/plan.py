@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from service.catalogue import dates, filters
 from service.catalogue.event import Event
 from service.catalogue.windows import Step
-from service.reminders import delivery_id, moments
-from service.reminders.moments import Moment, Untimed
+from service.reminders import delivery_id, due_times
+from service.reminders.due_times import Moment, Untimed
 from service.reminders.webhook import Anchor, Rule, Webhook
 
 EVERYTHING = filters.EventFilter()
@@ -143,7 +143,7 @@ def reminders(
     """
     return tuple(
         answer
-        for anchor in moments.anchors(candidate.event)
+        for anchor in due_times.anchors(candidate.event)
         if (rules := _rules_of(webhook.reminders, anchor))
         for answer in _of_anchor(candidate, webhook, anchor, rules, (after, until), seen)
     )
@@ -162,7 +162,7 @@ def _of_anchor(
     asked_for: Stretch,
     seen: datetime,
 ) -> Iterable[Planned | NotPlanned]:
-    moment = moments.moment(candidate.event, anchor)
+    moment = due_times.moment(candidate.event, anchor)
     if not isinstance(moment, Moment):
         return [_not_planned(candidate, webhook, rule, moment) for rule in rules]
     dues = _dues(moment, rules, webhook.remind_at, webhook.timezone)
@@ -180,7 +180,7 @@ def _of_anchor(
         _planned(candidate, webhook, moment, rule, name=name, due=due, order=order)
         if reason is None
         else _not_planned(
-            candidate, webhook, rule, reason, due=due, over=moments.useful_until(moment, rule.offset)
+            candidate, webhook, rule, reason, due=due, over=due_times.useful_until(moment, rule.offset)
         )
         for rule, name, due, reason in zip(rules, names, dues, reasons, strict=True)
     ]
@@ -190,7 +190,7 @@ def _of_anchor(
 @lru_cache(maxsize=4096)
 def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: str) -> tuple[datetime, ...]:
     at, zone = time.fromisoformat(remind_at), dates.zone(zone_name)
-    return tuple(moments.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
+    return tuple(due_times.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
 
 
 def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
@@ -290,7 +290,7 @@ def _planned(
         before=rule.before,
         anchor_at=moment.at,
         due_at=due,
-        valid_until=moments.useful_until(moment, rule.offset),
+        valid_until=due_times.useful_until(moment, rule.offset),
         tighter_at=next((later for later in order if later > due), None),
         revision=candidate.revision,
         seq=candidate.seq,

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from service.catalogue.event import Kind
 from service.catalogue.filters import EventFilter
-from service.reminders import delivery_id, moments
-from service.reminders.moments import Moment
+from service.reminders import delivery_id, due_times
+from service.reminders.due_times import Moment
 from service.reminders.plan import (
     Candidate,
     MessageType,
@@ -160,7 +160,7 @@ def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: 
     It follows the first rule that fits the event, else "the day before".
     """
     known = {
-        anchor: found for anchor in moments.anchors(candidate.event) if (found := _known(candidate, anchor))
+        anchor: found for anchor in due_times.anchors(candidate.event) if (found := _known(candidate, anchor))
     }
     if not known or candidate.event.visibility == "internal":
         return None
@@ -184,5 +184,5 @@ def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: 
 
 
 def _known(candidate: Candidate, anchor: Anchor) -> Moment | None:
-    found = moments.moment(candidate.event, anchor)
+    found = due_times.moment(candidate.event, anchor)
     return found if isinstance(found, Moment) else None

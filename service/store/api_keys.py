@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from service.errors import NotFound, Unauthorized
 from service.store import webhooks
+from service.store.sql import instant, millis
 from service.store.tables import api_key
-from service.store.timestamps import instant, millis
 from service.store.webhooks import SwitchedOff
 
 ALPHABET = string.ascii_lowercase + string.digits

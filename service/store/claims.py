@@ -15,9 +15,8 @@ from sqlalchemy.dialects import postgresql
 
 from service.reminders.plan import Planned
 from service.store.deliveries import PLANNED, planned_of
-from service.store.sql import among, many
+from service.store.sql import among, many, millis
 from service.store.tables import IS_LEASED, IS_PENDING, attempt, delivery, delivery_body
-from service.store.timestamps import millis
 
 # Owners whose names begin with this send one message for a caller who waits for it (`delivery.send_now`).
 TESTING = "test-"

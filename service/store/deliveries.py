@@ -14,6 +14,7 @@ from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import Withdrawal
 from service.reminders.retry import Outcome
 from service.reminders.webhook import Anchor
+from service.store.sql import instant, millis
 from service.store.tables import (
     IS_FINISHED,
     IS_LEASED,
@@ -24,7 +25,6 @@ from service.store.tables import (
     delivery_body,
 )
 from service.store.tables import webhook as webhooks
-from service.store.timestamps import instant, millis
 
 CHUNK = 500
 # A notice tells of the past: no change of plan takes it back.

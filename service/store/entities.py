@@ -15,8 +15,8 @@ from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import entity_names, event_writes, locks, references, revisions
 from service.store.references import NOUNS
 from service.store.revisions import Revision
+from service.store.sql import instant, millis
 from service.store.tables import noun as nouns
-from service.store.timestamps import instant, millis
 
 NounKind = Literal["series", "program", "organization", "source"]
 Noun = Series | Program | Organization | Source

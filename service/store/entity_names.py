@@ -8,9 +8,8 @@ from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue.entries import Named, NounName
 from service.catalogue.event import Text
-from service.store.sql import among
+from service.store.sql import among, instant
 from service.store.tables import event, noun
-from service.store.timestamps import instant
 
 Group = Literal["series", "program", "organization"]
 GROUPS: tuple[Group, ...] = ("series", "program", "organization")

@@ -12,9 +12,9 @@ from service.reminders.plan import Candidate
 from service.reminders.replan import changed_candidates
 from service.store import event_writes, revisions
 from service.store.revisions import Revision
+from service.store.sql import millis
 from service.store.stored_event import Stored
 from service.store.tables import revision as log
-from service.store.timestamps import millis
 
 
 def candidate(stored: Stored) -> Candidate:

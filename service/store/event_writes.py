@@ -17,14 +17,14 @@ from service.catalogue.event import Event, Source
 from service.catalogue.revisions import FieldDifference, changed, with_previous_dates
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.reminders import moments
+from service.reminders import due_times
 from service.store import locks, references, revisions, search_index
 from service.store.revisions import Revision
 from service.store.search_index import Entry
+from service.store.sql import instant, millis
 from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, stored
 from service.store.tables import event as events
 from service.store.tables import noun
-from service.store.timestamps import instant, millis
 
 READ_AT_ONCE = 500
 DEPTH = 20
@@ -192,7 +192,7 @@ def _columns(kept: Stored) -> dict[str, Any]:
 
 def _index_columns(event: Event) -> dict[str, Any]:
     # Where reminders look for it: a deadline in dispute stands at the earliest of its dates.
-    close = moments.deadline(event) if event.is_window else event.end
+    close = due_times.deadline(event) if event.is_window else event.end
     bounds = windows.bounds(event if close == event.end else msgspec.structs.replace(event, end=close))
     return {
         **search_index.place(event)._asdict(),

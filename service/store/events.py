@@ -20,10 +20,9 @@ from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
 from service.store.listing import undated as undated
 from service.store.revisions import Revision
-from service.store.sql import among
+from service.store.sql import among, millis
 from service.store.stored_event import COLUMNS, Saved, Stored, stored
 from service.store.tables import event as events
-from service.store.timestamps import millis
 
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from service.store import locks
+from service.store.sql import millis
 from service.store.tables import counter, feed_state, reference, revision
-from service.store.timestamps import millis
 
 # Anybody can ask for any filter; the oldest are forgotten, and their newest date stays a lower bound for all.
 MOST_FEEDS = 10_000

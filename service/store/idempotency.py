@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from service.errors import KeyReused
+from service.store.sql import millis
 from service.store.tables import idempotency
-from service.store.timestamps import millis
 
 Headers = tuple[tuple[str, str], ...]
 

@@ -11,6 +11,8 @@ events that were read, and the page is filled up.
 
 Events without a known start come last in both orders of start, and those without a known end in both orders
 of end; events of one instant come in order of creation.
+
+It has over 400 lines, as the filters, the access path and the statement share a few private values.
 """
 
 # ruff: noqa: S608 - the SQL is made of words of this module, as text: to build and compile expressions for
@@ -31,8 +33,8 @@ from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
 from service.store import search_index
 from service.store.search_index import LABELLED_PHASES, LONGEST, OPEN_START, SPANS, UNDATED, IndexedLabel
+from service.store.sql import FIRST, LAST, millis, millis_or
 from service.store.stored_event import COLUMNS, Stored, stored
-from service.store.timestamps import FIRST, LAST, millis, millis_or
 
 Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
@@ -184,7 +186,8 @@ def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
     if filters.phase and OF_WINDOWS.issuperset(filters.phase):
         values["kind"] = filters.kind or ("application_window",)
     facets = [tuple(f"{name}:{value}" for value in some) for name, some in values.items() if some]
-    return [*facets, *((f"q:{token}",) for token in sorted(search_terms.query_tokens(filters.q or "")))]
+    words = search_terms.query_tokens(filters.q) if filters.q else ()
+    return [*facets, *((f"q:{token}",) for token in sorted(words))]
 
 
 def _group(names: Sequence[str], labels: dict[str, IndexedLabel], filters: EventFilter) -> _Group:

@@ -5,8 +5,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select, update
 
+from service.store.sql import instant, millis
 from service.store.tables import cursor
-from service.store.timestamps import instant, millis
 
 
 class PlannerOvertaken(Exception):

@@ -13,9 +13,8 @@ from service.reminders.retry import Answer, Verdict
 from service.store import deliveries
 from service.store.claims import MINE, TESTING, UNOWNED
 from service.store.deliveries import GIVEN_UP, Delivery, State
-from service.store.sql import among, many
+from service.store.sql import among, instant, many, millis
 from service.store.tables import IS_LEASED, attempt, delivery, webhook
-from service.store.timestamps import instant, millis
 
 # After this many lost attempts in a row a delivery is dead: it may be what kills its workers.
 POISON = 10

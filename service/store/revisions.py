@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from service.catalogue.revisions import FieldDifference
 from service.store.references import Noun
+from service.store.sql import instant, millis
 from service.store.tables import counter, revision
-from service.store.timestamps import instant, millis
 
 _CHANGES = msgspec.json.Decoder(tuple[FieldDifference, ...])
 

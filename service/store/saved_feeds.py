@@ -16,8 +16,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from service.catalogue.saved_feed import SavedFeed
 from service.errors import NotFound
+from service.store.sql import instant, millis
 from service.store.tables import feed_address, saved_feed
-from service.store.timestamps import instant, millis
 
 ALPHABET = string.ascii_lowercase + string.digits
 ADDRESS_PATTERN = "[a-z0-9]{8}_[A-Za-z0-9_-]{43}"

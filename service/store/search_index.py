@@ -25,10 +25,9 @@ from service.catalogue import evidence, search_terms, view, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Phase, Step
 from service.store import locks
-from service.store.sql import among, rows_among
+from service.store.sql import LAST, MILLISECOND, among, millis, millis_or, rows_among
 from service.store.stored_event import decode_steps
 from service.store.tables import event, event_label, label, meta
-from service.store.timestamps import LAST, MILLISECOND, millis, millis_or
 
 # Has to be raised with every change to what rows an event has; the next start rebuilds the index.
 VERSION = 2

@@ -1,6 +1,7 @@
-"""SQL that several modules of the store write alike."""
+"""SQL that several modules of the store write alike, and instants as it keeps them: whole ms since 1970."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -44,3 +45,23 @@ def _compiled(statement: Any, dialect: str) -> tuple[str, dict[str, Any]]:
     """Returns the text, and the parameters that are the same for all rows."""
     compiled = statement.compile(dialect=_DIALECTS[dialect])
     return str(compiled), dict(compiled.params)
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+# Before and after every instant an event may name (years 1 and 9999).
+FIRST = -(10**15)
+LAST = 10**15
+
+
+def millis(instant: datetime) -> int:
+    # Not timestamp() * 1000: a float loses the last digits far from 1970.
+    return (instant - EPOCH) // MILLISECOND
+
+
+def millis_or(instant: datetime | None, otherwise: int) -> int:
+    return otherwise if instant is None else millis(instant)
+
+
+def instant(value: int) -> datetime:
+    return EPOCH + value * MILLISECOND

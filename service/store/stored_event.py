@@ -9,7 +9,7 @@ import msgspec
 from service.catalogue import view, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Step
-from service.store.timestamps import instant
+from service.store.sql import instant
 
 COLUMNS = ("id", "uid", "document", "steps", "revision", "seq", "updated_at")
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])

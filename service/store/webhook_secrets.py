@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from service.reminders.signing import Sealed
+from service.store.sql import instant, millis
 from service.store.tables import webhook, webhook_secret
-from service.store.timestamps import instant, millis
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,9 +11,8 @@ from service.errors import NotFound
 from service.reminders.signing import Sealed
 from service.reminders.webhook import Former, Webhook
 from service.store import deliveries, planner_position, revisions, webhook_secrets
-from service.store.sql import among
+from service.store.sql import among, instant, millis
 from service.store.tables import TO_REPLAN, cursor, former_webhook, webhook
-from service.store.timestamps import instant, millis
 
 _WEBHOOK = msgspec.json.Decoder(Webhook)
 

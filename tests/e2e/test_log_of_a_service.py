@@ -25,7 +25,7 @@ def test_the_log_tells_start_seeds_a_lost_delivery_a_webhook_switched_off_and_th
     lines = [json.loads(line) for line in text.splitlines()]
     started, seeds, lost, off, stopping = (
         one(lines, words)
-        for words in ("Dday answers at", "seeds loaded", "delivery ", "was switched off", "stopping")
+        for words in ("Dday answers at", "seeds loaded", "delivery ", "was switched off", "Dday is stopping")
     )
     assert (started["url"], started["engine"], started["version"]) == (service.url, "sqlite", version("dday"))
     assert seeds["seeds"] > 100

@@ -15,7 +15,7 @@ from service.catalogue import countdown, date_labels, dates, evidence
 from service.catalogue.event import Event, Evidence, Kind, Language, Place, Status, Text
 from service.catalogue.view import When
 from service.catalogue.vocabulary import STATUSES, pick
-from service.reminders import moments, offsets
+from service.reminders import due_times, offsets
 from service.reminders.messages.phrases import (
     ANCHORS,
     DISABLED_REASONS,
@@ -103,7 +103,7 @@ class ChatEvent(Struct, frozen=True, kw_only=True):
         """The date that a reminder of this anchor is about, as it was written."""
         if anchor in ("start", "opens"):
             return self.start
-        return moments.deadline(self.event) if anchor == "closes" else self.end
+        return due_times.deadline(self.event) if anchor == "closes" else self.end
 
 
 _DECODER = msgspec.json.Decoder(ChatEvent)

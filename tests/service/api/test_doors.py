@@ -3,16 +3,17 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from service.api.etags import Precondition, Version
 
-from service.api import etags, queries, tokens
+from service.api import queries, responses, tokens
 from service.api.event_edits import merged
-from service.api.middleware import Rates
-from service.api.tokens import Box, Cursors
+from service.api.middleware import RateLimiter
+from service.api.operations import LIMIT_PARAMETER
+from service.api.responses import Precondition, StoredVersion
+from service.api.tokens import Cursors, ResponseCipher
 from service.errors import BadParameters, PreconditionFailed, TokenExpired
 
-THREE = Version(revision=3, seq=1041)
-TAG = etags.of_version(THREE, b"body")
+THREE = StoredVersion(revision=3, seq=1041)
+TAG = responses.etag_of_version(THREE, b"body")
 
 
 def faults(raw: bytes, **known: frozenset[str]) -> list[str | None]:
@@ -35,17 +36,17 @@ def test_a_query_that_cannot_be_read_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("text", ["0", "201", "-1", "1.0", "", "５", "1e2", "9" * 40])
 def test_a_limit_is_a_whole_number_within_bounds(text: str) -> None:
     with pytest.raises(BadParameters):
-        queries.whole((("limit", text),), "limit", default=50, most=200)
+        queries.whole((("limit", text),), LIMIT_PARAMETER)
 
 
 @pytest.mark.parametrize("held", [TAG, f"W/{TAG}", f'"x", {TAG}', "*", f' W/"y" ,W/{TAG}'])
 def test_a_copy_that_is_this_one_is_recognised(held: str) -> None:
-    assert etags.none_match(held, TAG)
+    assert responses.holds(held, TAG)
 
 
 @pytest.mark.parametrize("held", [None, "", '"x"', TAG.strip('"'), '"*"', 'W/"x", "y"', '"'])
 def test_another_copy_is_not(held: str | None) -> None:
-    assert not etags.none_match(held, TAG)
+    assert not responses.holds(held, TAG)
 
 
 @pytest.mark.parametrize("match", [TAG, "*", f'"x", {TAG}', '"3.1041.other-hash"'])
@@ -66,7 +67,9 @@ def test_a_write_that_names_the_stored_version_passes(match: str) -> None:
         (Precondition(none_match=f"W/{TAG}"), THREE),
     ],
 )
-def test_a_write_that_means_another_version_does_not(asked: Precondition, current: Version | None) -> None:
+def test_a_write_that_means_another_version_does_not(
+    asked: Precondition, current: StoredVersion | None
+) -> None:
     with pytest.raises(PreconditionFailed):
         asked.check(current)
 
@@ -120,23 +123,23 @@ def test_garbage_is_no_token(text: str) -> None:
 
 
 def test_a_sealed_answer_opens_only_with_its_key_and_for_its_owner() -> None:
-    box = Box(b"k" * 32)
-    sealed = box.seal(b"dday_secret", owner="me")
+    cipher = ResponseCipher(b"k" * 32)
+    sealed = cipher.encrypt(b"dday_secret", owner="me")
     assert b"secret" not in sealed
-    assert box.open(sealed, owner="me") == b"dday_secret"
-    assert box.open(sealed, owner="you") is None
-    assert Box(b"x" * 32).open(sealed, owner="me") is None
+    assert cipher.decrypt(sealed, owner="me") == b"dday_secret"
+    assert cipher.decrypt(sealed, owner="you") is None
+    assert ResponseCipher(b"x" * 32).decrypt(sealed, owner="me") is None
 
 
 def test_a_caller_may_use_up_a_minute_at_once_and_then_waits() -> None:
-    rates = Rates(2)
+    rates = RateLimiter(2)
     assert [rates.wait("a", now=0.0) for _ in range(3)] == [0, 0, 30]
     assert rates.wait("b", now=0.0) == 0
     assert [rates.wait("a", now=30.0), rates.wait("a", now=30.0)] == [0, 30]
 
 
 def test_no_rate_counts_nothing() -> None:
-    assert [Rates(0).wait("a", now=0.0) for _ in range(5)] == [0] * 5
+    assert [RateLimiter(0).wait("a", now=0.0) for _ in range(5)] == [0] * 5
 
 
 @pytest.mark.parametrize(

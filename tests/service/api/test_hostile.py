@@ -237,6 +237,6 @@ def test_a_forwarded_address_is_not_believed(shared: Client) -> None:
 
 
 def test_a_failure_nobody_foresaw_tells_nothing(client: Client) -> None:
-    client.app.state.service.store.close()
-    problem = check(client.get("/v1/changes"), 500)
+    client.app.state.cursors = None
+    problem = check(client.get("/v1/events?cursor=x"), 500)
     assert problem["type"] == "/problems/internal"

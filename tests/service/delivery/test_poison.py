@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from service.store import deliveries
 from service.store.engine import Store
 from service.store.results import POISON
+from service.store.sql import millis
 from service.store.tables import delivery
-from service.store.timestamps import millis
 from tests.killing import Campaign
 from tests.receiver import Receiver, Reply
 from tests.reminding import a_webhook, add, message

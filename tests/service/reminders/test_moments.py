@@ -6,14 +6,14 @@ import pytest
 
 from service.catalogue import dates
 from service.catalogue.event import Event, Evidence, Text
-from service.reminders import moments, offsets
-from service.reminders.moments import Moment
+from service.reminders import due_times, offsets
+from service.reminders.due_times import Moment
 from tests.service.reminders import oracle
 
 
 def moment(start: str, zone: str) -> Moment:
     event = Event(id="e", kind="conference", name=Text(ko="e"), start=start, timezone=zone)
-    found = moments.moment(event, "start")
+    found = due_times.moment(event, "start")
     assert isinstance(found, Moment)
     return found
 
@@ -22,7 +22,7 @@ def due(
     start: str, zone: str, before: str, *, remind_at: str = "09:00", subscriber: str = "Asia/Seoul"
 ) -> str:
     at, reader = time.fromisoformat(remind_at), dates.zone(subscriber)
-    instant = moments.due(moment(start, zone), offsets.parse(before), remind_at=at, zone=reader)
+    instant = due_times.due(moment(start, zone), offsets.parse(before), remind_at=at, zone=reader)
     return instant.strftime("%m-%d %H:%M")
 
 
@@ -139,10 +139,10 @@ def test_a_reminder_is_of_use_until_its_moment() -> None:
     timed, daily = moment("2025-09-05T14:00", "Asia/Seoul"), moment("2025-09-05", "Asia/Seoul")
     day_before, on_time = offsets.parse("P1D"), offsets.parse("PT0S")
     at = datetime(2025, 9, 5, 5, tzinfo=UTC)
-    assert moments.useful_until(timed, day_before) == at
-    assert moments.useful_until(timed, on_time) == at + timedelta(hours=1)
-    assert moments.useful_until(daily, day_before) == datetime(2025, 9, 4, 15, tzinfo=UTC)
-    assert moments.useful_until(daily, on_time) == datetime(2025, 9, 5, 15, tzinfo=UTC)
+    assert due_times.useful_until(timed, day_before) == at
+    assert due_times.useful_until(timed, on_time) == at + timedelta(hours=1)
+    assert due_times.useful_until(daily, day_before) == datetime(2025, 9, 4, 15, tzinfo=UTC)
+    assert due_times.useful_until(daily, on_time) == datetime(2025, 9, 5, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_reminder_is_of_use_until_its_moment() -> None:
 )
 def test_what_is_not_known_to_the_day_has_a_reason_and_no_moment(text: str | None, reason: str) -> None:
     event = Event(id="e", kind="conference", name=Text(ko="e"), start=text)
-    assert moments.moment(event, "start") == reason
+    assert due_times.moment(event, "start") == reason
 
 
 def test_an_uncertain_day_is_a_day() -> None:
@@ -185,13 +185,13 @@ def test_where_sources_disagree_about_a_deadline_the_earliest_day_counts(other: 
         close_rule="fixed",
         evidence=said,
     )
-    found = moments.moment(event, "closes")
+    found = due_times.moment(event, "closes")
     assert isinstance(found, Moment)
     assert found.day.day == day
 
 
 def test_an_end_at_24_00_is_the_next_midnight() -> None:
     event = Event(id="e", kind="application_window", name=Text(ko="e"), end="2026-03-27T24:00")
-    found = moments.moment(event, "closes")
+    found = due_times.moment(event, "closes")
     assert isinstance(found, Moment)
     assert found.at == datetime(2026, 3, 27, 15, tzinfo=UTC)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, updat
 from service.catalogue import view, windows
 from service.catalogue.event import Event
 from service.store.engine import Store
+from service.store.sql import millis, millis_or
 from service.store.stored_event import encode_steps
-from service.store.timestamps import millis, millis_or
 
 
 def earlier(c: Connection, subject: Event, *, number: int, now: datetime) -> None:

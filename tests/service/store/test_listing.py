@@ -16,9 +16,9 @@ from service.catalogue.filters import EventFilter, matches
 from service.store import entities, events
 from service.store.engine import Store
 from service.store.listing import SORTS, Sort
+from service.store.sql import LAST, millis, millis_or
 from service.store.stored_event import Stored
 from service.store.tables import metadata
-from service.store.timestamps import LAST, millis, millis_or
 from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.

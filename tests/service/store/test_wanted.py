@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from service.catalogue import windows
 from service.catalogue.event import Event
 from service.store.listing import ACCEPTING, LIVE, SLACK, STILL
-from service.store.timestamps import LAST, millis, millis_or
+from service.store.sql import LAST, millis, millis_or
 from tests.service.store.strategies import catalogues
 
 SEEN = st.sampled_from((None, date(2025, 3, 3), date(2025, 9, 3)))
