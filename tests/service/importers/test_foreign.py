@@ -122,6 +122,7 @@ def test_a_sealed_process_that_swells_gets_no_memory():
     assert done.stdout == "none\n"
 
 
+@pytest.mark.campaign
 def test_a_sealed_process_that_hangs_is_ended_by_its_seconds():
     before = spent()
     done = sealed("while True: pass")
