@@ -7,7 +7,6 @@ from typing import Any
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
-from litestar.middleware import DefineMiddleware
 
 from service.api import (
     batch,
@@ -32,7 +31,6 @@ from service.api.signing_keys import PublicKeys
 from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service as Service
 from service.bootstrap import open_service as open_service
-from service.clock import Clock
 from service.clock_sync import keeping
 from service.delivery.schedule import delivering
 from service.delivery.supervisor import supervised
@@ -41,7 +39,6 @@ from service.feedcache.saved import Addresses
 from service.pages import answers as page_answers
 from service.pages import routes as pages
 from service.pages.answers import Copies
-from service.settings import Settings
 
 HANDLERS: Sequence[Any] = (
     *events.HANDLERS,
@@ -61,41 +58,38 @@ HANDLERS: Sequence[Any] = (
 )
 
 
-def create_app(settings: Settings, *, clock: Clock) -> Litestar:
-    """The app over a store of its own, which it closes when it stops."""
-    return build(open_service(settings, clock=clock))
-
-
 def build(service: Service) -> Litestar:
-    """The app over a service that is open already."""
-    settings, clock = service.settings, service.clock
-    base_url = settings.base_url
-    feeds = FeedCache(service.store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
-    rates = RateLimiter(settings.rate_limit)
-    app = Litestar(
+    """Returns the app over a service, which it closes when it stops."""
+    app = routed()
+    attach(app, service)
+    return app
+
+
+def routed() -> Litestar:
+    """Returns the app without a service: it knows its routes and can answer nothing yet."""
+    return Litestar(
         route_handlers=list(HANDLERS),
         request_class=Call,
-        middleware=[DefineMiddleware(AccessMiddleware, service=service, rates=rates)],
+        middleware=[AccessMiddleware],
         exception_handlers={**problems.HANDLERS, NotFoundException: page_answers.no_such_address},
         lifespan=[_running],
-        state=_state(service, feeds),
         # Our own document says more than the generated one (service.api.openapi).
         openapi_config=None,
         # Failures are logged once, by service.api.problems; the process configures logging.
         logging_config=None,
         request_max_body_size=BATCH_LIMIT,
     )
-    inner = HttpMiddleware(app.asgi_handler, app, https=base_url.startswith("https:"))
-    addresses = Addresses(service.store, clock=clock)
-    app.asgi_handler = Feeds(inner, feeds, addresses, clock=clock, base_url=base_url)
-    return app
 
 
-def _state(service: Service, feeds: FeedCache) -> State:
-    """What handlers find beside their request."""
-    return State(
+def attach(app: Litestar, service: Service) -> None:
+    """Gives the app its service, and what handlers find in its state."""
+    settings, store, clock = service.settings, service.store, service.clock
+    base_url = settings.base_url
+    feeds = FeedCache(store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
+    app.state = State(
         {
             "service": service,
+            "rates": RateLimiter(settings.rate_limit),
             "cursors": Cursors(service.secret),
             "cipher": ResponseCipher(service.secret),
             "feeds": feeds,
@@ -103,6 +97,8 @@ def _state(service: Service, feeds: FeedCache) -> State:
             "pages": Copies(),
         }
     )
+    inner = HttpMiddleware(app.asgi_handler, app, https=base_url.startswith("https:"))
+    app.asgi_handler = Feeds(inner, feeds, Addresses(store, clock=clock), clock=clock, base_url=base_url)
 
 
 @asynccontextmanager

@@ -19,11 +19,11 @@ import msgspec
 import pytest
 
 from service import seed_loader
-from service.app import create_app
 from service.catalogue.seeds import parse
 from service.clock import SystemClock
 from service.settings import BUNDLED_SEEDS, Settings
 from service.store.engine import Store
+from tests.support.app import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = (f"{ROOT}/service/", f"{ROOT}/feeds/")

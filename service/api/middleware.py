@@ -123,17 +123,16 @@ class AccessMiddleware:
     A stack of guards would cost 17 µs each (notes/performance.md 2), a middleware 5.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, rates: RateLimiter) -> None:
-        # Litestar makes one for each route; the rates are those of all.
-        self._app, self._service, self._rates = app, service, rates
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation: Operation | None = scope["route_handler"].opt.get("operation")
         if operation is not None:
             _check_path(scope["path_params"], method=str(scope.get("method")))
-            key = await self._key(scope) if operation.scope else None
+            key = await _key(scope) if operation.scope else None
             if operation.limited:
-                self._count(scope, key)
+                _count(scope, key)
             if operation.scope:
                 _authorize(key, operation.scope)
             pairs = queries.pairs_of(scope["query_string"]) if operation.parameters is not None else ()
@@ -142,20 +141,6 @@ class AccessMiddleware:
             scope["auth"] = key
             scope["state"]["pairs"] = pairs
         await self._app(scope, receive, send)
-
-    async def _key(self, scope: Scope) -> Key | None:
-        scheme, _, token = _header(scope, b"authorization").strip().partition(" ")
-        if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
-            return None
-        now = self._service.clock.now()
-        return await self._service.store.aread(lambda c: api_keys.find(c, token.strip(), now=now))
-
-    def _count(self, scope: Scope, key: Key | None) -> None:
-        """Counts wrong keys against the address, so that guessing is slow whatever key is tried."""
-        client = scope.get("client")
-        caller = f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
-        if wait := self._rates.wait(caller, now=asyncio.get_running_loop().time()):
-            raise TooManyRequests(wait)
 
 
 def _is_public(handler: Any) -> bool:
@@ -166,6 +151,24 @@ def _is_public(handler: Any) -> bool:
 
 def _header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+async def _key(scope: Scope) -> Key | None:
+    scheme, _, token = _header(scope, b"authorization").strip().partition(" ")
+    if scheme.lower() != "bearer" or not 0 < len(token.strip()) <= 200:
+        return None
+    service: Service = scope["litestar_app"].state.service
+    now = service.clock.now()
+    return await service.store.aread(lambda c: api_keys.find(c, token.strip(), now=now))
+
+
+def _count(scope: Scope, key: Key | None) -> None:
+    """Counts wrong keys against the address, so that guessing is slow whatever key is tried."""
+    client = scope.get("client")
+    caller = f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
+    rates: RateLimiter = scope["litestar_app"].state.rates
+    if wait := rates.wait(caller, now=asyncio.get_running_loop().time()):
+        raise TooManyRequests(wait)
 
 
 def _authorize(key: Key | None, needed: str) -> None:

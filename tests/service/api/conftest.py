@@ -11,13 +11,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.settings import Settings
 from service.store.engine import Store
 from tests.reminding import LOOPBACK, TLS
+from tests.support.app import create_app
 
 NOW = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 ADMIN = "dday_admin000_" + "A" * 43

@@ -11,13 +11,13 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient, TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.delivery import planner
 from service.settings import Settings
 from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
 from tests.service.api.test_deliveries_api import a_dead_delivery
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 FORUM = {"kind": "forum", "name": {"ko": "서울 포럼"}, "start": "2026-04-01", "tags": ["ai"]}

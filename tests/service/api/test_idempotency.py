@@ -6,10 +6,10 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.testing import AsyncTestClient, TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.settings import Settings
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 FORUM = {"kind": "forum", "name": {"ko": "포럼"}, "start": "2026-04-01"}

@@ -12,12 +12,12 @@ from jsonschema import Draft202012Validator, ValidationError
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.delivery import planner
 from service.reminders.webhook import Change
 from tests.receiver import Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, send, settings_in
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 EVENT = {"id": "summit", "kind": "summit", "name": {"ko": "서밋"}, "start": "2026-03-12"}

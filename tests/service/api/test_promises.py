@@ -7,9 +7,9 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 READS = [

@@ -15,10 +15,10 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.api.signing_keys import KEPT, PublicKeys
-from service.app import create_app
 from service.clock import SimulatedClock
 from tests.receiver import Received, Receiver
 from tests.service.api.conftest import NOW, new_key, settings_in
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 JWKS = "/.well-known/jwks.json"

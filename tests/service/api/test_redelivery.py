@@ -10,12 +10,12 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.delivery import planner
 from service.store import webhooks
 from tests.receiver import Receiver
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, send, settings_in
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 DAY = timedelta(days=1)

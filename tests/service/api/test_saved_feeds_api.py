@@ -11,11 +11,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Connection
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.store import saved_feeds
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, settings_in
 from tests.service.api.feeds.world import SUMMIT, fetch, put
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 ROUTE = "/v1/saved-feeds"

@@ -15,12 +15,12 @@ from litestar.testing import TestClient
 from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.store import results, webhooks
 from service.store.engine import Store
 from tests.receiver import Received, Receiver, Reply
 from tests.service.api.conftest import ADMIN, bearer, new_key, settings_in
+from tests.support.app import create_app
 
 Client = TestClient[Litestar]
 EVENT = {"id": "summit", "kind": "summit", "name": {"ko": "서밋"}, "start": "2026-03-12"}

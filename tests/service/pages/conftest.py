@@ -10,9 +10,9 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from service import seed_loader
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.settings import Settings
+from tests.support.app import create_app
 from tests.support.bundled_seeds import SEEDS
 
 NOW = datetime(2025, 8, 20, 3, 0, tzinfo=UTC)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from litestar.testing import TestClient
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.settings import Settings
 from tests.service.api.feeds.world import ADMIN, CALL, MONTH, NOW, SUMMIT, Client, put
+from tests.support.app import create_app
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 from litestar.testing import TestClient
 from sqlalchemy import update
 
-from service.app import create_app
 from service.clock import SimulatedClock
 from service.logs import JsonLines
 from service.store.tables import saved_feed
 from tests.service.api.conftest import ADMIN, bearer, settings_in
 from tests.service.api.feeds.test_feeds_in_trouble import ruin
 from tests.service.api.feeds.world import NOW, PLAIN, SUMMIT, Client, fetch, put, titles
+from tests.support.app import create_app
 
 KEY = bearer(ADMIN)
 ROUTE = "/v1/saved-feeds"
