@@ -13,7 +13,10 @@ import pytest
 from tests.e2e.ports import free_port
 from tests.e2e.served import Served
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed"),
+]
 CALENDAR = "/feeds/ko/calendar.ics"
 EVENT = {"kind": "conference", "name": {"ko": "발표"}, "start": "2026-03-02"}
 

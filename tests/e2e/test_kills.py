@@ -68,10 +68,6 @@ def test_three_kills_on_sqlite_lose_nothing(sqlite_url, tmp_path):
     short(sqlite_url, tmp_path).run(partial(one_after_another, kills=3))
 
 
-def test_two_kills_of_two_workers_on_postgresql_lose_nothing(pg_url, tmp_path):
-    short(pg_url, tmp_path).run(partial(two_at_work, kills=2))
-
-
 @pytest.mark.campaign(minutes=2)
 def test_ten_orderly_stops_lose_and_repeat_nothing(store_url, tmp_path):
     Campaign(store_url, tmp_path, most=0).run(partial(told_to_stop, stops=10))

@@ -96,6 +96,7 @@ def test_a_replay_that_makes_no_sense_is_a_wrong_call(args):
     assert dday("replay", *args).exit_code == 2
 
 
+@pytest.mark.campaign
 def test_the_demo_shows_a_season_and_a_move_while_it_serves(tmp_path):
     port = free_port()
     command = [sys.executable, "-m", "service", "demo", "--port", str(port), "--seconds", "4"]

@@ -1,7 +1,4 @@
-"""Schemathesis over our own OpenAPI document: no server error, nothing the document does not say.
-
-The default suite sends two hundred cases, the campaign (`-m campaign`) over two thousand.
-"""
+"""Schemathesis over our own OpenAPI document: no server error, nothing the document does not say."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,12 +81,8 @@ def sent(schema: Any, *, examples: int, headers: dict[str, str]) -> int:
     return count
 
 
-def test_answers_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=2, headers=KEY) >= 200
-
-
 @pytest.mark.campaign(minutes=1)
-def test_answers_are_as_documented_at_length(schema: Any) -> None:
+def test_answers_are_as_documented(schema: Any) -> None:
     assert sent(schema, examples=19, headers=KEY) >= 2000
 
 

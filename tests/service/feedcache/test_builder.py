@@ -93,6 +93,7 @@ def test_an_entry_is_about_as_long_as_planned(seeded, large):
     assert size(build(large, "/feeds/ko/calendar.ics").entries) / 1200 <= 450
 
 
+@pytest.mark.campaign
 def test_a_feed_built_on_its_last_copy_equals_one_built_from_nothing_across_the_budget(large):
     """It becomes small enough for every detail, and too large again."""
     wanted, building = feed("/feeds/ko/calendar.ics"), builder(large, SimulatedClock(NOW))
