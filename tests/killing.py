@@ -20,7 +20,7 @@ from sqlalchemy import select, text
 
 from service.reminders import delivery_id, offsets
 from service.reminders.webhook import Rule
-from service.store import planner_position, revisions
+from service.store import revisions
 from service.store.engine import Store
 from service.store.tables import attempt, delivery
 from tests.forked import CONTEXT
@@ -142,7 +142,7 @@ class Campaign:
         last = max(starts) - timedelta(seconds=min(offsets.parse(rule.before).seconds for rule in self.rules))
 
         def look(c: Any) -> bool:
-            seen = planner_position.position(c)
+            seen = revisions.planner_position(c)
             planned = seen.planned_until is not None and seen.planned_until >= last
             followed = seen.revision >= revisions.head(c)
             return planned and followed and c.execute(UNSENT).one_or_none() is None

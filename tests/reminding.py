@@ -15,8 +15,7 @@ from service.catalogue import validation as catalogue_rules
 from service.catalogue.event import Event, Text
 from service.clock import Clock, SimulatedClock, SystemClock
 from service.delivery import planner
-from service.delivery.limits import Limits
-from service.delivery.worker import Worker
+from service.delivery.worker import Limits, Worker
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.metrics import Metrics

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from service.clock import SystemClock
 from service.delivery import planner
-from service.delivery.limits import Limits
-from service.delivery.worker import Worker
+from service.delivery.worker import Limits, Worker
 from service.egress.client import Egress
 from service.errors import Unavailable
 from service.reminders.webhook import Rule

@@ -18,8 +18,7 @@ from sqlalchemy import Connection
 
 from service.app import build, open_service
 from service.clock import SimulatedClock
-from service.delivery.limits import Limits
-from service.delivery.worker import Worker
+from service.delivery.worker import Limits, Worker
 from service.egress.client import Egress
 from service.egress.policy import Policy
 from service.egress.resolver import LookUp

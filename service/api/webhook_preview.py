@@ -18,7 +18,7 @@ from service.catalogue.event import Slug
 from service.delivery import send_now
 from service.delivery.prepare import Outbound
 from service.errors import At, KeyInUse, Unprocessable
-from service.reminders import due_window
+from service.reminders import due_times
 from service.reminders import preview as sample
 from service.reminders.messages import formats
 from service.reminders.plan import Candidate, Planned
@@ -152,7 +152,7 @@ def _answered(c: Connection, request: Call, delivery_id: str) -> ApiResponse:
 def _around(c: Connection, webhook: Webhook, now: datetime, until: datetime) -> Sequence[Candidate]:
     """The events these days are about: their moments lie up to the longest offset later, or nobody knows."""
     ahead = max((rule.offset.longest for rule in webhook.reminders), default=timedelta(0))
-    after, before = now - due_window.SLACK, until + ahead + due_window.SLACK
+    after, before = now - due_times.SLACK, until + ahead + due_times.SLACK
     found = {
         stored.id: stored
         for anchor in ("start", "end")

@@ -15,14 +15,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from service.reminders import due_window, notices
-from service.reminders.due_window import DueRule
+from service.reminders import due_times, notices
+from service.reminders.due_times import DueRule
 from service.reminders.plan import Candidate, Planned, plan
 from service.reminders.replan import Replan, Withdrawal, changed_candidates, mark_expired, replan
 from service.reminders.webhook import Webhook
-from service.store import deliveries, event_history, events, planner_position, revisions, webhooks
+from service.store import deliveries, event_history, events, revisions, webhooks
 from service.store.engine import Store
-from service.store.planner_position import PlannerPosition
+from service.store.revisions import PlannerPosition
 from service.store.webhooks import StoredWebhook
 
 LOOK_AHEAD = timedelta(minutes=10)
@@ -82,14 +82,14 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
             break
         try:
             total += _carry_out(store, decision, now=now)
-        except planner_position.PlannerOvertaken:
+        except revisions.PlannerOvertaken:
             continue
     return total
 
 
 def lag(c: Connection, *, now: datetime) -> timedelta:
     """Returns how long ago the last planned instant passed; zero while planning is ahead of time."""
-    until = planner_position.position(c).planned_until
+    until = revisions.planner_position(c).planned_until
     return max(timedelta(0), now - until) if until else timedelta(0)
 
 
@@ -110,14 +110,14 @@ def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:
 
 
 def _insert(c: Connection, *, rows: tuple[Planned, ...], seen: PlannerPosition, now: datetime) -> None:
-    planner_position.take_turn(c, seen)
+    revisions.take_planner_turn(c, seen)
     deliveries.insert(c, _existing(c, rows), now=now)
 
 
 def _finish(
     c: Connection, *, decision: Decision, rows: tuple[Planned, ...], seen: PlannerPosition, now: datetime
 ) -> Pass:
-    planner_position.take_turn(c, seen)
+    revisions.take_planner_turn(c, seen)
     # Superseded first: a reminder that moved to another hour is one row, a moved event's are two.
     gone = deliveries.supersede(c, decision.supersede, now=now)
     deliveries.stand_by(c, decision.stand)
@@ -125,7 +125,7 @@ def _finish(
     deliveries.insert(c, _existing(c, rows), now=now)
     for stored in decision.in_step:
         webhooks.replanned(c, stored)
-    planner_position.move(c, planned_until=decision.planned_until, revision=decision.revision)
+    revisions.move_planner(c, planned_until=decision.planned_until, revision=decision.revision)
     webhooks.forget_followed(c)
     return Pass(
         planned=sum(row.state == "pending" for row in decision.insert),
@@ -145,7 +145,7 @@ def _existing(c: Connection, rows: tuple[Planned, ...]) -> list[Planned]:
 
 def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) -> Decision | None:
     """Decides the next pass on one snapshot; None when everything is planned."""
-    seen = planner_position.position(c)
+    seen = revisions.planner_position(c)
     if seen.planned_until is None:
         return Decision(seen=seen, planned_until=now)
     if stale := webhooks.to_replan(c, WEBHOOKS):
@@ -230,7 +230,7 @@ def _bring_in_step(
     since = min(until, *(each.since for each in unplanned))
     # What is already past and still of use was due at most the longest offset ago.
     longest = max((rule.offset.longest for rule in hook.reminders), default=timedelta(0))
-    after = min(since, now - longest - due_window.SLACK) if hook.late == "send_now" else since
+    after = min(since, now - longest - due_times.SLACK) if hook.late == "send_now" else since
     candidates = _anchored(c, [hook], after=after, until=until)
     stored = events.get_many(c, sorted({row.event for row in (*pending, *held)} - candidates.keys()))
     candidates |= {key: event_history.candidate(each) for key, each in stored.items()}
@@ -272,10 +272,10 @@ def _anchored(
     c: Connection, hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, Candidate]:
     """Returns by id the events that a rule of these webhooks may be due for in `(after, until]`."""
-    rules = {rule for hook in hooks for rule in due_window.due_rules(hook)}
+    rules = {rule for hook in hooks for rule in due_times.due_rules(hook)}
     stored_events = {
         stored.id: stored
-        for span in due_window.anchor_ranges(rules, after=after, until=until)
+        for span in due_times.anchor_ranges(rules, after=after, until=until)
         for stored in events.anchored(
             c, "start" if span.opening else "end", after=span.after, until=span.until
         )
@@ -287,9 +287,8 @@ def _due(
     candidates: Mapping[str, Candidate], hooks: Iterable[Webhook], *, after: datetime, until: datetime
 ) -> dict[str, set[str]]:
     """Returns by webhook the ids of events that its rules are due for in `(after, until]`."""
-    return _of_each(
-        hooks, lambda rule: due_window.due_between(candidates.values(), rule, after=after, until=until)
-    )
+    found = [candidate.event for candidate in candidates.values()]
+    return _of_each(hooks, lambda rule: due_times.due_between(found, rule, after=after, until=until))
 
 
 def _concerned(
@@ -301,7 +300,7 @@ def _concerned(
         lambda rule: {
             key
             for key, candidate in changed.items()
-            if due_window.is_of_use(candidate, rule, until=until, since=candidate.past[0].until)
+            if due_times.is_of_use(candidate.event, rule, until=until, since=candidate.past[0].until)
         },
     )
 
@@ -310,7 +309,7 @@ def _of_each(
     hooks: Iterable[Webhook], events_of: Callable[[DueRule], Collection[str]]
 ) -> dict[str, set[str]]:
     """Returns by webhook the events of all its rules; each distinct rule is computed once."""
-    rules = {hook.id: due_window.due_rules(hook) for hook in hooks}
+    rules = {hook.id: due_times.due_rules(hook) for hook in hooks}
     computed = {rule: events_of(rule) for rule in {rule for own in rules.values() for rule in own}}
     return {key: {event for rule in own for event in computed[rule]} for key, own in rules.items()}
 

@@ -14,8 +14,7 @@ from msgspec import Struct
 from service.bootstrap import Service
 from service.clock import Clock, SystemClock, running
 from service.delivery import planner
-from service.delivery.limits import Limits
-from service.delivery.worker import Worker
+from service.delivery.worker import Limits, Worker
 from service.store import deliveries, idempotency, webhook_secrets
 
 log = logging.getLogger(__name__)

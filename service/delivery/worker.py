@@ -13,7 +13,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from msgspec import Struct
@@ -22,12 +22,12 @@ from sqlalchemy import Connection
 from service.clock import Clock, running
 from service.delivery.attempt import attempt, switch_off
 from service.delivery.dispatcher import QUICK_SECONDS, Dispatcher
-from service.delivery.limits import Limits
 from service.delivery.prepare import Outbound, Page, Subscribers, prepare
 from service.egress.client import Egress
 from service.metrics import Metrics
 from service.reminders import retry
 from service.reminders.webhook import Webhook
+from service.settings import Settings
 from service.store import claims, deliveries, results
 from service.store.claims import Claimed, Ended
 from service.store.deliveries import GIVEN_UP
@@ -65,6 +65,35 @@ class Turn(Struct, frozen=True, kw_only=True):
         """Deliveries that expired in this turn, in whatever way."""
         ended = Counter(ended.state for _, ended in self.unsent)
         return self.outlived + ended["expired"] + sum(r.verdict.state == "expired" for r in self.given_up)
+
+
+_DEFAULTS = Settings()
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """The first four are the operator's settings; tests change the others. Nothing else depends on a pace."""
+
+    schedule: tuple[timedelta, ...] = _DEFAULTS.retry_schedule
+    # The total of one attempt, as the egress enforces it.
+    attempt: timedelta = _DEFAULTS.attempt_timeout
+    lease: timedelta = _DEFAULTS.lease
+    # Requests in flight, in all.
+    concurrency: int = _DEFAULTS.concurrency
+    # Requests in flight to one webhook that answers quickly.
+    per_webhook: int = 4
+    # A request begins only while this much of the lease would be left after it.
+    margin: timedelta = timedelta(seconds=5)
+    # The longest pause between two looks at the queue.
+    poll: timedelta = timedelta(seconds=1)
+    # The shortest time between two transactions while requests are in flight, so that each writes many.
+    group: timedelta = timedelta(milliseconds=40)
+    # How long a worker that stops waits for the requests in flight.
+    drain: timedelta = timedelta(seconds=20)
+
+    @property
+    def trust(self) -> float:
+        """Seconds after a claim in which its requests may begin."""
+        return (self.lease - self.attempt - self.margin).total_seconds()
 
 
 class Worker:

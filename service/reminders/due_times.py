@@ -12,8 +12,14 @@
   gap, the first of the two.
 - A reminder is useful until its moment: the minute, or the start of the day. One due at the moment itself
   (`PT0S`) has an hour's grace; for a day, until that day is over.
+
+Which events the planner has to look at is narrowed down in two steps: maybe too many, never too few. An
+event's day, its zone and the webhook's zone can be days apart from the instant a reminder is due, so the
+store is asked for a wide range (`anchor_ranges`). Then each distinct rule is computed once for an event,
+however many webhooks share it (`due_between`).
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -23,8 +29,9 @@ from msgspec import Struct
 
 from service.catalogue import dates, evidence
 from service.catalogue.event import Event
+from service.reminders import offsets
 from service.reminders.offsets import Offset
-from service.reminders.webhook import Anchor
+from service.reminders.webhook import Anchor, Webhook
 
 GRACE = timedelta(hours=1)
 # Zones are at most 26 hours apart, and a zone may leave out a whole day once (Apia, 2011-12-30).
@@ -32,6 +39,8 @@ DAYS_EARLIER = (0, 1, 2, 3)
 TICK = timedelta(milliseconds=1)
 # Near the ends of the calendar the arithmetic of offsets and zones would leave it.
 YEARS = range(3, 9999)
+# Zones lie 26 hours apart, a reminder may be moved some days ahead, and a day ends a day after it began.
+SLACK = timedelta(days=4)
 
 Untimed = Literal[
     "no_date",
@@ -121,6 +130,97 @@ def useful_until(moment: Moment, offset: Offset) -> datetime:
     if not offset.is_zero:
         return moment.at
     return max(moment.over, moment.at + GRACE) if moment.clock is not None else moment.over
+
+
+class DueRule(Struct, frozen=True, kw_only=True):
+    """A reminder rule with everything its due instant depends on."""
+
+    anchor: Anchor
+    before: str
+    remind_at: str
+    timezone: str
+
+
+class AnchorRange(Struct, frozen=True, kw_only=True):
+    """A range of the start (`opening`) or the end of events in which the store looks them up."""
+
+    opening: bool
+    after: datetime
+    until: datetime
+
+
+def due_rules(webhook: Webhook) -> frozenset[DueRule]:
+    return frozenset(
+        DueRule(
+            anchor=rule.anchor, before=rule.before, remind_at=webhook.remind_at, timezone=webhook.timezone
+        )
+        for rule in webhook.reminders
+    )
+
+
+def anchor_ranges(rules: Iterable[DueRule], *, after: datetime, until: datetime) -> tuple[AnchorRange, ...]:
+    """Returns where the anchors of reminders due in `(after, until]` can lie, overlapping ranges joined."""
+    wanted = sorted({_stretch(rule, after, until) for rule in rules}, key=lambda s: (s.opening, s.after))
+    joined: list[AnchorRange] = []
+    for each in wanted:
+        last = joined[-1] if joined else None
+        if last is not None and last.opening == each.opening and each.after <= last.until:
+            joined[-1] = AnchorRange(
+                opening=each.opening, after=last.after, until=max(last.until, each.until)
+            )
+        else:
+            joined.append(each)
+    return tuple(joined)
+
+
+def _stretch(rule: DueRule, after: datetime, until: datetime) -> AnchorRange:
+    offset = offsets.parse(rule.before)
+    opening = rule.anchor in ("start", "opens")
+    ahead = timedelta(days=offset.days, seconds=offset.seconds)
+    # Hours are exact, and count from the instant that the store has as the event's start.
+    exact = opening and offset.days == 0 and offset.seconds > 0
+    slack = timedelta(0) if exact else SLACK
+    return AnchorRange(
+        opening=opening, after=_shifted(after, ahead - slack), until=_shifted(until, ahead + slack)
+    )
+
+
+def due_between(
+    events: Iterable[Event], rule: DueRule, *, after: datetime, until: datetime
+) -> frozenset[str]:
+    """Returns the ids of events for which this rule is due in `(after, until]`."""
+    return frozenset(
+        event.id for event in events if (at := _due_by_rule(event, rule)) is not None and after < at <= until
+    )
+
+
+def is_of_use(event: Event, rule: DueRule, *, until: datetime, since: datetime) -> bool:
+    """Whether a change made at `since` can matter for this rule: due by `until`, and not over at `since`."""
+    found, at = moment(event, rule.anchor), _due_by_rule(event, rule)
+    if not isinstance(found, Moment) or at is None or at > until:
+        return False
+    return useful_until(found, offsets.parse(rule.before)) > since
+
+
+def _due_by_rule(event: Event, rule: DueRule) -> datetime | None:
+    if rule.anchor not in anchors(event):
+        return None
+    found = moment(event, rule.anchor)
+    if not isinstance(found, Moment):
+        return None
+    return due(
+        found,
+        offsets.parse(rule.before),
+        remind_at=time.fromisoformat(rule.remind_at),
+        zone=dates.zone(rule.timezone),
+    )
+
+
+def _shifted(instant: datetime, by: timedelta) -> datetime:
+    try:
+        return instant + by
+    except OverflowError:
+        return instant
 
 
 def _earlier(day: date, days: int) -> date:

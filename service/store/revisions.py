@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from service.catalogue.revisions import FieldDifference
 from service.store.references import Noun
 from service.store.sql import instant, millis
-from service.store.tables import counter, revision
+from service.store.tables import counter, cursor, revision
 
 _CHANGES = msgspec.json.Decoder(tuple[FieldDifference, ...])
 
@@ -142,3 +142,40 @@ def _row(entry: Revision) -> dict[str, object]:
 
 
 _HEAD = select(counter.c.value).where(counter.c.name == "revision")
+
+
+class PlannerOvertaken(Exception):
+    """Another process has planned meanwhile: what this pass decided is out of date."""
+
+
+class PlannerPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the planner has come: in time and in the revision log. `planned_until` is None at first."""
+
+    planned_until: datetime | None
+    revision: int
+    step: int
+
+
+def planner_position(c: Connection) -> PlannerPosition:
+    values = {row.name: row.value for row in c.execute(select(cursor))}
+    until = values["planned_until"]
+    return PlannerPosition(
+        planned_until=instant(until) if until else None, revision=values["revision"], step=values["step"]
+    )
+
+
+def take_planner_turn(c: Connection, seen: PlannerPosition) -> None:
+    """Locks the position, first in every writing pass; PlannerOvertaken if it is not the one seen."""
+    same = (cursor.c.name == "step") & (cursor.c.value == seen.step)
+    if c.execute(update(cursor).where(same).values(value=seen.step + 1)).rowcount != 1:
+        raise PlannerOvertaken
+
+
+def move_planner(
+    c: Connection, *, planned_until: datetime | None = None, revision: int | None = None
+) -> None:
+    if planned_until is not None:
+        moved = update(cursor).where(cursor.c.name == "planned_until")
+        c.execute(moved.values(value=millis(planned_until)))
+    if revision is not None:
+        c.execute(update(cursor).where(cursor.c.name == "revision").values(value=revision))

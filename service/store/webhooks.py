@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, up
 from service.errors import NotFound
 from service.reminders.signing import Sealed
 from service.reminders.webhook import Former, Webhook
-from service.store import deliveries, planner_position, revisions, webhook_secrets
+from service.store import deliveries, revisions, webhook_secrets
 from service.store.sql import among, instant, millis
 from service.store.tables import TO_REPLAN, cursor, former_webhook, webhook
 
@@ -82,7 +82,7 @@ def replace(c: Connection, changed: Webhook, *, anew: bool = True, well: bool = 
     from_seq = before.from_seq
     if before.since != changed.since:
         switched_off = changed.state == "disabled" != before.state
-        from_seq = planner_position.position(c).revision if switched_off else revisions.head(c)
+        from_seq = revisions.planner_position(c).revision if switched_off else revisions.head(c)
         keep(c, row, until=changed.since, seq=from_seq)
     news = _encode(msgspec.structs.replace(changed, from_seq=from_seq))
     values: dict[str, Any] = {"document": news, "state": changed.state}
@@ -148,7 +148,7 @@ def disable(c: Connection, webhook_id: str, *, reason: str, now: datetime) -> We
     if row is None:
         return None
     current = _WEBHOOK.decode(row.document)
-    since = min(now, planner_position.position(c).planned_until or now)
+    since = min(now, revisions.planner_position(c).planned_until or now)
     off = msgspec.structs.replace(
         current, state="disabled", disabled_reason=reason, since=since, updated_at=now
     )

@@ -19,7 +19,7 @@ from service.delivery.worker import Worker
 from service.egress.client import Egress
 from service.metrics import Metrics
 from service.settings import Settings
-from service.store import planner_position
+from service.store import revisions
 from service.store.engine import Store
 from tests.reminding import HOUR, LOOPBACK, MASTER, MASTERS, TLS, a_webhook, add, fill
 
@@ -139,7 +139,7 @@ def test_ready_says_what_has_to_wait(service):
 
 
 def test_nothing_is_planned_or_forgotten_while_the_clock_is_in_doubt(service):
-    planned = lambda: service.store.read(planner_position.position).planned_until  # noqa: E731
+    planned = lambda: service.store.read(revisions.planner_position).planned_until  # noqa: E731
 
     async def run():
         async with delivering(service):

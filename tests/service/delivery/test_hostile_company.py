@@ -16,8 +16,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from service.clock import SystemClock
-from service.delivery.limits import Limits
-from service.delivery.worker import Worker
+from service.delivery.worker import Limits, Worker
 from service.egress.client import Egress
 from service.store import deliveries
 from service.store.engine import Store

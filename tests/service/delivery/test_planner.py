@@ -10,7 +10,7 @@ from service.catalogue.event import Text
 from service.delivery import planner
 from service.errors import NotFound
 from service.reminders.webhook import PatchWebhook, Rule, patched
-from service.store import deliveries, events, planner_position, webhooks
+from service.store import deliveries, events, revisions, webhooks
 from service.store.engine import Store
 from tests.reminding import HOUR, MINUTE, NOON, World, a_webhook, add, an_event, put
 
@@ -216,10 +216,10 @@ def test_two_planners_at_once_plan_everything_once(store):
 
 
 def test_a_pass_that_was_overtaken_changes_nothing(store):
-    seen = store.read(planner_position.position)
-    store.write(lambda c: planner_position.take_turn(c, seen))
-    with pytest.raises(planner_position.PlannerOvertaken):
-        store.write(lambda c: planner_position.take_turn(c, seen))
+    seen = store.read(revisions.planner_position)
+    store.write(lambda c: revisions.take_planner_turn(c, seen))
+    with pytest.raises(revisions.PlannerOvertaken):
+        store.write(lambda c: revisions.take_planner_turn(c, seen))
 
 
 def test_planning_reports_how_far_it_is_behind(store):
@@ -236,9 +236,9 @@ def test_twenty_thousand_due_at_once_are_planned_in_slices(sqlite_store: Store):
     for n in range(20):
         add(sqlite_store, a_webhook(URL, key=f"whk_{n:02}"))
     put(sqlite_store, *(an_event(f"e-{n:03}", NOON + HOUR + MINUTE) for n in range(150)))
-    steps = sqlite_store.read(planner_position.position).step
+    steps = sqlite_store.read(revisions.planner_position).step
     assert world.plan().planned == 3000
-    assert sqlite_store.read(planner_position.position).step - steps >= 3000 // planner.ROWS_AT_ONCE
+    assert sqlite_store.read(revisions.planner_position).step - steps >= 3000 // planner.ROWS_AT_ONCE
 
 
 def test_the_sender_is_told_at_once_what_is_due(store, receiver):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from standardwebhooks.webhooks import Webhook as Verifier
 
 from service.catalogue.event import Text
-from service.delivery.limits import Limits
+from service.delivery.worker import Limits
 from service.reminders import signing
 from service.store import deliveries, results, webhooks
 from service.store.webhook_secrets import of as secrets_of

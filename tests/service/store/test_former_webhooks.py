@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, insert
 
 from service.reminders.webhook import Webhook
-from service.store import dialects, planner_position, schema, webhooks
+from service.store import dialects, revisions, schema, webhooks
 from service.store.engine import Store
 from service.store.tables import webhook
 from tests.reminding import MINUTE, NOON, World, a_webhook, add, an_event, put
@@ -44,7 +44,7 @@ def test_it_is_kept_until_both_cursors_have_passed_it_and_the_webhook_is_in_step
 
     def forget(until: timedelta, seq: int, *, in_step: bool) -> list[tuple[timedelta, bool]]:
         def work(c: Connection) -> None:
-            planner_position.move(c, planned_until=NOON + until, revision=seq)
+            revisions.move_planner(c, planned_until=NOON + until, revision=seq)
             if in_step:
                 [stale] = webhooks.to_replan(c, 1)
                 webhooks.replanned(c, stale)
@@ -81,7 +81,7 @@ def test_a_webhook_of_the_schema_before_hears_what_the_planner_has_yet_to_read(e
     row = {"id": HOOK.id, "owner": "owner", "document": msgspec.json.encode(HOOK).decode(), "state": "active"}
     with writer.begin() as c:
         c.execute(insert(webhook), {**row, "version": 1, "replan": 0, "failures": 0, "created_at": 0})
-        planner_position.move(c, revision=7)
+        revisions.move_planner(c, revision=7)
     writer.dispose()
     reader.dispose()
     store = Store.open(empty_url)
