@@ -8,10 +8,6 @@ import msgspec
 from feeds import atom, ical, jsonfeed
 from feeds.entry import Entry, Feed, Fragment, Profile
 
-# Counts the changes of what our renderers and texts write. It is part of SEQUENCE, so that programs which
-# keep an event until SEQUENCE grows take the new form; raise it together with TEMPLATE_CHANGED.
-TEMPLATE = 0
-
 
 class Render(Protocol):
     def __call__(self, entry: Entry, /, *, profile: Profile) -> Fragment | None: ...

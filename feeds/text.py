@@ -54,12 +54,6 @@ def escaped(text: str) -> str:
     return text.replace("\n", "\\n")
 
 
-def unescaped(value: str) -> str:
-    """The text behind a TEXT value; an unknown escape stays as it is written."""
-    return ESCAPE.sub(lambda match: "\n" if match[1] in "nN" else match[1], value)
-
-
-ESCAPE = re.compile(r"\\([nN,;\\])")
 CONTINUATION = 0b1100_0000
 FIRST_LINE, NEXT_LINE = 75, 74  # octets; a continuation spends one on its leading blank
 BACKSLASH, BLANK, TAB = b"\\ \t"

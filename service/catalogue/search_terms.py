@@ -52,13 +52,6 @@ def undecided(query: str) -> tuple[Word, ...]:
     return tuple(word for word in _words(query) if word.letters not in _pieces(*word))
 
 
-def doubtful_tokens(query: str) -> frozenset[str]:
-    """Those of `query_tokens` that only long words ask for, and `stand_in` decides about those words."""
-    doubted = undecided(query)
-    settled = {word.letters for word in _words(query) if word not in doubted}
-    return frozenset(piece for word in doubted for piece in _pieces(*word)) - settled
-
-
 def contains(event: Event, query: str) -> bool:
     """Whether every word of the query stands in any name or summary of the event."""
     return stand_in(_words(query), searched(event.name, event.summary))

@@ -33,10 +33,6 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
     @property
-    def event_id(self) -> str:
-        return self.id
-
-    @property
     def changed(self) -> tuple[str, ...]:
         """The names of the changed fields."""
         return tuple(change.field for change in self.changes)

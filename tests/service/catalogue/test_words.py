@@ -84,18 +84,11 @@ def test_tokens_and_the_words_they_leave_undecided_say_what_contains_says(ko, su
     ) == search_terms.contains(one, query)
 
 
-def test_only_tokens_of_words_that_are_looked_at_anyway_are_doubtful():
-    assert search_terms.doubtful_tokens("글로벌 서밋") == {"글로", "로벌"}
-    assert search_terms.doubtful_tokens("글로벌 글로") == {"로벌"}
-
-
 @given(ko=LETTERS.filter(len), summary=st.none() | LETTERS, query=LETTERS)
 def test_what_the_index_need_not_say_is_said_by_the_words_themselves(ko, summary, query):
     one = event(ko, summary=summary)
     texts = search_terms.searched(one.name, one.summary)
-    certain = search_terms.query_tokens(query) - search_terms.doubtful_tokens(
-        query
-    ) <= search_terms.event_tokens(one)
+    certain = search_terms.query_tokens(query) <= search_terms.event_tokens(one)
     assert (certain and search_terms.stand_in(search_terms.undecided(query), texts)) == search_terms.contains(
         one, query
     )

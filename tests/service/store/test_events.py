@@ -56,7 +56,7 @@ def test_a_deleted_event_leaves_a_tombstone(store: Store) -> None:
     with pytest.raises(NotFound):
         store.read(lambda c: events.get(c, "summit-2025"))
     [_, last] = store.read(lambda c: revisions.since(c, 0, 10))
-    assert (last.seq, last.op, last.revision, last.document, last.event_id) == (
+    assert (last.seq, last.op, last.revision, last.document, last.id) == (
         seq,
         "delete",
         2,
