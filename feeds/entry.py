@@ -12,7 +12,7 @@ Language = Literal["ko", "en"]
 
 
 class Spot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it is; `text` is the one line calendars show, the parts are for schema.org."""
+    """A place: `text` is the one line calendars show, the parts are for schema.org."""
 
     text: str | None = None
     name: str | None = None
@@ -74,7 +74,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """What surrounds the entries. `modified` is when the feed last changed, deletions included.
+    """The head of a feed. `modified` is when the feed last changed, deletions included.
 
     An empty `url` is a secret one: the feed does not say where it is.
     """

@@ -17,7 +17,7 @@ class Clock(Protocol):
 
     @property
     def jump(self) -> timedelta | None:
-        """How far its source has jumped, while that is not believed; nothing new is sent meanwhile."""
+        """The jump of its source, while it is not believed; nothing new is sent meanwhile."""
         ...
 
 
@@ -45,7 +45,7 @@ HOLD = timedelta(seconds=120)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """What the source said, `running` after the machine had started; `within`, as asking takes time."""
+    """One reading of a clock, taken `running` after the machine had started and sure to `within`."""
 
     said: datetime
     running: timedelta
@@ -72,7 +72,7 @@ class Belief(Struct, frozen=True, kw_only=True):
 
     @property
     def jump(self) -> timedelta | None:
-        """How far the source says otherwise, while that is not believed."""
+        """The difference to the source, while it is not believed."""
         return self.doubt.origin - self.origin if self.doubt else None
 
 
@@ -82,7 +82,7 @@ def first(reading: Reading) -> Belief:
 
 
 def judge(belief: Belief, reading: Reading) -> Belief:
-    """What to go by after this reading."""
+    """Returns the belief to go by after this reading."""
     if abs(reading.origin - belief.origin) <= JUMP + reading.within:
         return Belief(origin=_nearest(belief.origin, reading))
     doubt = belief.doubt
@@ -113,7 +113,7 @@ class SteadyClock:
         return self._belief.jump
 
     def take(self, reading: Reading) -> None:
-        """What its source says now."""
+        """Takes a reading of the source."""
         self._belief = judge(self._belief, reading)
 
 

@@ -157,7 +157,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def spelt(value: Any) -> str:
-    """What the parsers read as this value."""
+    """Returns the text that the parsers read as this value."""
     match value:
         case None:
             return "none"
@@ -181,7 +181,7 @@ class SettingsError(OperatorError):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the operator decides. Field `port` is `DDAY_PORT` in the environment and `--port` on the line."""
+    """The operator's settings. Field `port` is `DDAY_PORT` in the environment and `--port` on the line."""
 
     database_url: str = "sqlite:///dday.db"
     host: str = "127.0.0.1"
@@ -207,7 +207,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def base_url(self) -> str:
-        """Where people reach this service, without a slash at the end."""
+        """The address at which people reach this service, without a slash at the end."""
         host = "localhost" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104
         host = f"[{host}]" if ":" in host else host
         return self.public_url or f"http://{host}:{self.port}"

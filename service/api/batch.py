@@ -42,7 +42,7 @@ Batch = Annotated[tuple[BatchStep, ...], Meta(min_length=1, max_length=MOST)]
 
 
 class BatchDone(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What became of one step. `seq` and `revision` are those of the last change."""
+    """The outcome of one step. `seq` and `revision` are those of the last change."""
 
     id: str
     outcome: Literal["created", "changed", "unchanged", "deleted"]

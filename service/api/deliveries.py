@@ -60,7 +60,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class DeliveryPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a list of deliveries goes on."""
+    """The last delivery of a page, which a cursor carries."""
 
     due_at: datetime
     id: str

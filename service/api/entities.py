@@ -20,7 +20,7 @@ from service.store.entities import TYPES, Noun, NounKind, StoredNoun
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one noun lives, and in which words."""
+    """One noun: its path, and its words in summaries."""
 
     kind: NounKind
     path: str

@@ -21,7 +21,7 @@ from service.store.stored_event import Stored
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
-    """Who changes which event when and why, and what must be true for it."""
+    """One change of one event: its cause, its instant and its precondition."""
 
     id: str
     derived: Mapping[str, Any] = {}
@@ -150,7 +150,7 @@ def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: 
 
 
 def check_noun(derived: Mapping[str, Any], *, sent: bytes | None) -> None:
-    """The same for a series, program, organization or source."""
+    """Does what `check` does for a series, program, organization or source."""
     if derived:
         _refuse_others(derived, [] if sent is None else [msgspec.json.decode(sent)])
 

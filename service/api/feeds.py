@@ -59,7 +59,7 @@ class HeaderPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreparedAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an address leads to, and the headers of its answers but for date, tag and length.
+    """The feed of an address, and the headers of its answers but for date, tag and length.
 
     `look` is the cache's look at the log after which a private address was found to lead here.
     """
@@ -242,7 +242,7 @@ def _disposition(feed: FeedRequest) -> bytes:
 
 
 def _notices(feed: FeedRequest, copy: FeedCopy) -> Headers:
-    """What a person who wonders about this feed should see."""
+    """Returns the headers that tell a person what was ignored."""
     notices: Headers = []
     if feed.ignored:
         notices.append((b"x-dday-ignored", ", ".join(feed.ignored).encode()))

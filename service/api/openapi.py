@@ -104,7 +104,7 @@ def _published_names(schemas: Any) -> Any:
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    """What we send has exactly these fields, and what we take too."""
+    """Returns the schema of an object that has no other fields, as all of ours."""
     return schema | {"additionalProperties": False} if "properties" in schema else schema
 
 

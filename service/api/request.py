@@ -35,7 +35,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class CreatedPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a list in order of creation goes on."""
+    """The last row of a page in order of creation, which a cursor carries."""
 
     created_at: datetime
     id: str
@@ -120,7 +120,7 @@ class Call(Request[None, Key, State]):
 
     @property
     def owner(self) -> str | None:
-        """Whose webhooks and saved feeds this key may see; None for the operator, who sees all."""
+        """The owner whose webhooks and saved feeds this key may see; None for the operator, who sees all."""
         return None if "admin" in self.key.scopes else self.key.id
 
     @property
@@ -185,7 +185,7 @@ class Call(Request[None, Key, State]):
 
     @property
     def _list(self) -> str:
-        """Which list this is: its path, filters and order, however they were written."""
+        """Identifies the list: its path, filters and order, however they were written."""
         chosen = sorted(pair for pair in self.pairs if pair[0] not in ("cursor", "limit", "lang"))
         return msgspec.json.encode((self.scope["path"], chosen)).decode()
 

@@ -31,7 +31,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True, forbid_unknown
 
 
 class ApiResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What a unit of work answers: plain data, so that it can be stored beside its effect and sent again."""
+    """The response of a unit of work as plain data, which can be stored beside its effect and sent again."""
 
     status: int = 200
     body: bytes = b""
@@ -42,7 +42,7 @@ NO_CONTENT = ApiResponse(status=204)
 
 
 class StoredVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """Which version of a thing is stored."""
+    """The stored version of a thing, as its ETag begins."""
 
     revision: int
     seq: int = 0

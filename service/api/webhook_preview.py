@@ -138,7 +138,7 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
 
 
 def _answered(c: Connection, request: Call, delivery_id: str) -> ApiResponse:
-    """How it went. Kept for repetitions; a first request that died is answered for by one of them."""
+    """Returns how the attempt went, and stores it for repetitions; one may answer for a dead request."""
     first, *_ = deliveries.attempts(c, [delivery_id])[delivery_id]
     if first.finished_at is None:
         raise KeyInUse

@@ -102,7 +102,7 @@ def _range(start: Edtf, end: Edtf) -> LocalizedText:
 
 
 def _shared(start: Edtf, end: Edtf) -> Unit:
-    """What two dates of a range have in common, as far as a reader takes it over from one to the other."""
+    """Returns the units that two dates of a range share and a reader takes over from one to the other."""
     kinds = ["day" if edtf.precision == "minute" else edtf.precision for edtf in (start, end)]
     if start.qualified or end.qualified or kinds not in (["day", "day"], ["month", "month"]):
         return "nothing"

@@ -290,7 +290,7 @@ def _title(document: Document, shape: Shape, *, around: Around, style: Style) ->
 
 
 def _description(document: Document, shape: Shape, *, around: Around, style: Style) -> str:
-    """What changed first, then when, what, who and where to read on; `detail=min` keeps what changed."""
+    """Returns what changed; then when, what, who and where to read on, unless `detail=min`."""
     phrases = PHRASES[style.lang]
     news = list(_news(document, shape, phrases))
     if style.detail == "min":

@@ -28,7 +28,7 @@ class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MovedDate(msgspec.Struct, frozen=True, kw_only=True):
-    """What a date was before it moved, and whether it moved to a later one."""
+    """A date before it moved, and whether it moved to a later one."""
 
     before: Edtf
     end_before: Edtf | None

@@ -70,7 +70,7 @@ class FilterBody(
     omit_defaults=True,
     rename={"from_": "from"},
 ):
-    """The same filters as JSON, as a webhook carries them: dates or instants, one value or a list."""
+    """The filters as JSON, as a webhook carries them: dates or instants, one value or a list."""
 
     from_: str | None = None
     to: str | None = None

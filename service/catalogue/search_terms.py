@@ -28,12 +28,12 @@ def normalise(text: str) -> str:
 
 
 def tokens(text: str) -> frozenset[str]:
-    """What an index keeps of a text."""
+    """Returns the search tokens of a text."""
     return frozenset(token for word in _words(text) for token in _pieces(*word))
 
 
 def event_tokens(event: Event) -> frozenset[str]:
-    """What an index keeps of an event: its names and summaries in both languages."""
+    """Returns the search tokens of an event: of its names and summaries in both languages."""
     return frozenset().union(*(tokens(text) for text in searched(event.name, event.summary)))
 
 

@@ -35,7 +35,7 @@ _DEEPEST = 20
 
 
 class SeedFault(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """What is wrong, and where a curator finds it."""
+    """A fault in a seed, with the file and the line."""
 
     path: str
     line: int

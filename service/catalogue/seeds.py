@@ -193,7 +193,7 @@ def _dangling(seeds: Mapping[Name, SeedFile], files: Mapping[str, str]) -> Itera
 
 
 def _wholes(seeds: Mapping[Name, SeedFile]) -> dict[Name, set[Name]]:
-    """What each seed is part of."""
+    """Returns the parent of each seed."""
     return {
         name: {whole for at, whole in references(seed.noun) if at == "/part_of"} & seeds.keys()
         for name, seed in seeds.items()

@@ -44,7 +44,7 @@ def check(event: Event) -> Event:
 
 
 def check_noun(noun: NounT) -> NounT:
-    """The same for a series, program, organization or source."""
+    """Returns the noun in its normal form; raises `Invalid` with every fault, as `check` does."""
     noun = normal_form(noun)
     faults = list(text_faults(noun))
     if isinstance(noun, Source):
@@ -197,7 +197,7 @@ _VERBATIM = frozenset({"quote"})
 
 
 def normal_form(noun: StructT) -> StructT:
-    """The same in Unicode NFC, quotes excepted; lengths hold in the new form too, or `Invalid`."""
+    """Returns the noun in Unicode NFC, quotes excepted; raises `Invalid` if a text is too long then."""
     normal = _normal(noun)
     if normal is noun:
         return noun
@@ -217,7 +217,7 @@ def text_faults(noun: msgspec.Struct) -> Iterator[Fault]:
 
 
 def character_fault(text: str, *, many_lines: bool = False) -> str | None:
-    """What is wrong with the characters of a text, if anything."""
+    """Returns what is wrong with the characters of a text, if anything."""
     found = _REFUSED.search(text) or (None if many_lines else _BROKEN_LINE.search(text))
     if found is not None:
         return f"the character U+{ord(found[0]):04X} at position {found.start()} is not allowed"
@@ -225,7 +225,7 @@ def character_fault(text: str, *, many_lines: bool = False) -> str | None:
 
 
 def fault_of(error: msgspec.ValidationError) -> Fault:
-    """What msgspec says about a field, with its path as a JSON pointer."""
+    """Returns msgspec's message as a fault, with a JSON pointer."""
     message, _, path = str(error).partition(" - at `")
     steps = re.findall(r"\.([^.\[\]`]+)|\[(\d+|\.\.\.)\]", path)
     return Fault(pointer="".join(f"/{name or index}" for name, index in steps), detail=message)

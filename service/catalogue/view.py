@@ -115,7 +115,7 @@ def event_of(document: bytes) -> Event:
 
 
 def when(event: Event) -> When:
-    """What the dates of an event say, never more than they do."""
+    """Returns what the dates of an event say, never more than they do."""
     start = dates.parse(event.start) if event.start is not None else None
     end = dates.parse_end(event.end) if event.end is not None else None
     known = [edtf for edtf in (start, end) if edtf is not None]

@@ -61,7 +61,7 @@ class _Edge(Struct, frozen=True, kw_only=True):
 
 
 class _Course(Struct, frozen=True, kw_only=True):
-    """What is known about the course of an event; the facts `_phase` decides by."""
+    """The facts about the course of an event that `_phase` decides by."""
 
     window: bool
     undated: Phase | None

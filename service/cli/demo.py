@@ -85,7 +85,7 @@ async def _travel(simulated: Season, ready: asyncio.Event, *, seconds: int) -> N
 
 
 async def _paced(instants: AsyncIterator[datetime], *, seconds: int) -> AsyncIterator[datetime]:
-    """The same instants, spread over so many seconds of real time."""
+    """Yields the instants, spread over so many seconds of real time."""
     began = time.monotonic()
     async for instant in instants:
         share = (instant - START) / (END - START)

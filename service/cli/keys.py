@@ -76,7 +76,7 @@ def revoke(settings: Settings, key_id: str) -> None:
 
 
 def _in_store(settings: Settings, work: Callable[[Connection, datetime], T]) -> tuple[T, datetime]:
-    """What came of it, and when: the services of a database and its command line have one clock."""
+    """Returns the result of `work` and its instant, by the clock of all that use the database."""
     store = Store.open(settings.database_url, exclusive=False)
     try:
         now = steady(store).now()

@@ -35,7 +35,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What is answered to a request."""
+    """The answer to a request."""
 
     status: int
     headers: Mapping[str, str] = {}

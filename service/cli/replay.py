@@ -14,7 +14,7 @@ from service.cli.simulation import Season, replaying, season, subscribe
 
 
 class Tally:
-    """What arrived so far, and whether it could be trusted."""
+    """Counts what arrived, and what of it could be verified."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json

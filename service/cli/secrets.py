@@ -58,7 +58,7 @@ def _change_file(store: Store, settings: Settings, wanted: bytes | None) -> None
 
 
 def reseal(store: Store, old: bytes, new: bytes) -> int:
-    """All of them in one transaction; those the new key made already, before an interruption, are left."""
+    """Reseals all secrets in one transaction; those already sealed with the new key are left."""
     masters = {signing_secrets.key_id(key): key for key in (old, new)}
 
     def work(c: Connection) -> int:

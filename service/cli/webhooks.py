@@ -211,7 +211,7 @@ def redeliver(
 
 
 def _again(answer: bytes) -> str:
-    """What a redelivery comes to: of a span of time, how many."""
+    """Returns a sentence on a redelivery: for a span of time, how many."""
     count = msgspec.json.decode(answer, type=RedeliverAnswer).redelivered
     return "It will be sent again." if count is None else f"To be sent again: {count}."
 

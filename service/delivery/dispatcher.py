@@ -37,7 +37,7 @@ class Dispatcher:
 
     @property
     def room(self) -> int:
-        """How many more requests there may be in all."""
+        """The number of requests that may still begin."""
         return self._total - self.in_flight
 
     def busy(self, now: datetime) -> list[str]:

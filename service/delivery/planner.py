@@ -39,7 +39,7 @@ PASSES = 100_000
 
 
 class Pass(Struct, frozen=True, kw_only=True):
-    """What one run, or one pass of it, has done."""
+    """The counts of one run of the planner, or of one pass of it."""
 
     planned: int = 0
     superseded: int = 0
@@ -60,7 +60,7 @@ class Pass(Struct, frozen=True, kw_only=True):
 
 
 class Decision(Struct, frozen=True, kw_only=True):
-    """What one pass will write, and where the cursors stand then. `seen` is where they stood when it read."""
+    """The writes of one pass, and the planner's position after it. `seen` is the position it read at."""
 
     seen: PlannerPosition
     insert: tuple[Planned, ...] = ()

@@ -70,7 +70,7 @@ class Subscribers:
         self._cached: dict[str, Subscriber] = {}
 
     def load(self, c: Connection, webhook_ids: Iterable[str]) -> dict[str, Subscriber]:
-        """Those of them that exist, as they are now."""
+        """Returns the subscribers that exist, as they are now."""
         versions = webhooks.versions(c, sorted(set(webhook_ids)))
         if len(self._cached) > MOST_SUBSCRIBERS:
             self._cached.clear()
@@ -111,7 +111,7 @@ class Outbound(Struct, frozen=True, kw_only=True):
 
     @property
     def attempted(self) -> Attempted:
-        """What is recorded before the request begins."""
+        """The attempt, as it is recorded before its request begins."""
         claimed = self.claimed
         return Attempted(
             delivery=claimed.planned.id,

@@ -26,7 +26,7 @@ LEASE = timedelta(minutes=1)
 
 
 class SentNow(Struct, frozen=True, kw_only=True):
-    """What recording the attempt came to."""
+    """The recorded outcome of the attempt."""
 
     stale: int
     disabled: tuple[Webhook, ...]

@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Turn(Struct, frozen=True, kw_only=True):
-    """What one transaction did. `outbound` is to be sent now; `next_due` is known where nothing was claimed.
+    """The outcome of one transaction. `outbound` is to be sent now; `next_due` is None if any was claimed.
 
     `unsent` are claimed deliveries that ended without a request, `given_up` attempts that were the last of
     their delivery, `outlived` the number of deliveries that nobody had claimed in time.
@@ -220,7 +220,7 @@ class Worker:
     def _transact(
         self, c: Connection, *, ended: Sequence[Result], claiming: bool, housekeeping: bool
     ) -> Turn:
-        """All of it or nothing; run again after a failure it comes to the same."""
+        """Records, recovers, expires and claims in one transaction; it may be repeated after a failure."""
         now = self._clock.now()
         recorded = results.record(c, ended)
         disabled = switch_off(c, ended, recorded.failing, now=now)

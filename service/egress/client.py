@@ -127,7 +127,7 @@ def bundled_roots() -> ssl.SSLContext:
 
 
 class Received:
-    """What came back so far: a receiver may fail after its status, and the status still counts."""
+    """The part of an answer received so far: a receiver may fail after its status, which still counts."""
 
     def __init__(self) -> None:
         self.status: int | None = None
@@ -168,7 +168,7 @@ def _url(text: str) -> httpx.URL:
 
 
 def _blame(error: Exception | None) -> Outcome:
-    """What went wrong before any status came, from the chain of causes."""
+    """Returns the outcome of a failure before any status, found in the chain of causes."""
     links = list(_causes(error))
     for kinds, outcome in BLAME:
         if any(isinstance(link, kinds) for link in links):

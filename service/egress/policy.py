@@ -65,7 +65,7 @@ class DestinationNotAllowed(Unprocessable):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be dialled: https to public addresses, and anything inside the operator's own networks."""
+    """The address rules: https to public addresses, and anything inside the operator's own networks."""
 
     allow: tuple[Network, ...] = ()
 
@@ -80,7 +80,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.allow) or _is_web(scheme, port)
 
     def admits_text(self, text: str, *, scheme: str, port: int) -> bool:
-        """The same for an address as a resolver writes it; what cannot be read is refused."""
+        """Does what `admits` does for an address as a resolver writes it; refuses what cannot be read."""
         try:
             return self.admits(ip_address(text), scheme=scheme, port=port)
         except ValueError:

@@ -62,7 +62,7 @@ class LookUps:
 
     @property
     def under_way(self) -> int:
-        """Those that nobody waits for any more included."""
+        """The number of look-ups that run, those included that nobody waits for any more."""
         return len(self._asking)
 
     async def answers(self, host: str, port: int) -> list[str]:

@@ -26,7 +26,7 @@ NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a request goes: `address` is set when the host is written as one, otherwise DNS decides."""
+    """The destination of a request: `address` is set if the host is written as one, otherwise DNS decides."""
 
     scheme: str
     host: str
@@ -53,7 +53,7 @@ def parse(url: str) -> Destination:
 
 
 def check(url: str, *, policy: Policy) -> Destination:
-    """What can be decided without DNS: the scheme, the port, an address written out. The rest at sending."""
+    """Refuses what needs no DNS to refuse: the scheme, the port, an address written out."""
     destination = parse(url)
     scheme, port, address = destination.scheme, destination.port, destination.address
     if address is None:

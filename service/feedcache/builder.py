@@ -165,5 +165,5 @@ class FeedBuilder:
 
 
 def _may_be_shortened(request: FeedRequest) -> bool:
-    """Who asks for a detail gets it, whatever the size; news readers have no such limit."""
+    """Whether descriptions may go: not if a detail was asked for, nor for news readers."""
     return request.options.detail is None and request.suffix == "ics" and not request.single

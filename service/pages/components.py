@@ -27,7 +27,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to go on. `note` stands beside it."""
+    """A link, with a `note` beside it."""
 
     said: Said
     href: str
@@ -47,7 +47,7 @@ class Badge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def badge(event: Event, phase: Phase, *, now: datetime, lang: Language) -> Badge:
-    """How far away the next thing is that one may miss. Only a known day is counted to."""
+    """Returns the badge that counts to the next thing one may miss; only a known day is counted to."""
     phrases = PHRASES[lang]
     if phase in ("open", "closing_soon"):
         # Of disputed deadlines the earliest counts: who keeps it misses none.

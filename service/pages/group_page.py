@@ -86,7 +86,7 @@ def _above(c: Connection, kind: Kind, noun: Series | Program | Organization) -> 
 def _below(
     c: Connection, kind: Kind, identifier: str
 ) -> Iterator[tuple[Noun, str, Series | Program | Organization]]:
-    """What names this: parts of it, and the series and programs of an organization."""
+    """Returns what names this: its parts, and the series and programs of an organization."""
     naming = references.named_by(c, kind, identifier)
     for by, noun in NOUNS.items():
         ids = [name for kind_of, name in naming if kind_of == by]
@@ -166,7 +166,7 @@ PAST = ("ended", "closed")
 
 
 def _groups(seen: tuple[PhasedEvent, ...], frame: Frame, now: datetime) -> Iterator[Ties]:
-    """What is to come in order of time, undated last; then what is past, the latest first."""
+    """Yields what is to come in order of time, undated last; then what is past, the latest first."""
     ahead = [one for one in reversed(seen) if one.phase not in PAST]
     ahead.sort(key=lambda one: one.document.when.earliest is None)
     past = [one for one in seen if one.phase in PAST]

@@ -38,7 +38,7 @@ class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
 
     @property
     def longest(self) -> timedelta:
-        """Its length on a clock that does not change."""
+        """The length of the offset where no clock changes."""
         return timedelta(days=self.days, seconds=self.seconds)
 
     @property

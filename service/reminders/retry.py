@@ -23,7 +23,7 @@ Why = Literal["gone", "exhausted", "too_late"]
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What follows an attempt. `next_at` goes with `retry`, a reason with `dead` and `expired`.
+    """The next state after an attempt. `next_at` goes with `retry`, a reason with `dead` and `expired`.
 
     `disable` says that the receiver asked to be switched off.
     """
@@ -55,7 +55,7 @@ EXCERPT_LIMIT = 1024
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a receiver did with one request. It holds no address or port: a refusal tells nothing of them."""
+    """A receiver's answer to one request. It holds no address or port: a refusal tells nothing of them."""
 
     outcome: Outcome
     status: int | None = None

@@ -22,7 +22,7 @@ FORM = re.compile(r"dday_([a-z0-9]{8})_[A-Za-z0-9_-]{43}")
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be known of a key; `id` is the public prefix, and the owner of what the key makes."""
+    """A key without its secret; `id` is the public prefix, and the owner of what the key makes."""
 
     id: str
     name: str

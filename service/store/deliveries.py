@@ -99,7 +99,7 @@ def stand_by(c: Connection, ids: Sequence[str]) -> None:
 
 
 def revise(c: Connection, planned: Iterable[Planned]) -> None:
-    """The same deliveries at another hour. One that has been tried keeps the time of its next attempt."""
+    """Moves deliveries to another hour. One that has been tried keeps the time of its next attempt."""
     for each in planned:
         due = millis(each.due_at)
         c.execute(
@@ -337,7 +337,7 @@ def next_due(c: Connection, *, after: datetime) -> datetime | None:
 
 
 def backlog(c: Connection, *, now: datetime) -> tuple[int, datetime | None]:
-    """How many deliveries to active webhooks are due, and since when the oldest of them has been."""
+    """Returns how many deliveries to active webhooks are due, and since when the oldest has been."""
     due = select(func.count(), func.min(delivery.c.next_at)).select_from(
         delivery.join(webhooks, webhooks.c.id == delivery.c.webhook_id)
     )

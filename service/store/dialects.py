@@ -185,7 +185,7 @@ def _unreachable(error: DBAPIError) -> bool:
 
 
 def problem(error: DBAPIError) -> Exception:
-    """What a caller may know of a database error; a mistake of ours stays what it is."""
+    """Returns what a caller may know of a database error; a mistake of ours stays what it is."""
     if _full(error):
         return StorageFull()
     busy = _sqlstate(error)[:2] in BUSY or _sqlite_name(error).startswith("SQLITE_BUSY")

@@ -69,7 +69,7 @@ def find(c: Connection, kind: NounKind, identifier: str) -> StoredNoun | None:
 
 
 def get_many(c: Connection, kind: NounKind, identifiers: Sequence[str]) -> dict[str, StoredNoun]:
-    """Those of them that exist."""
+    """Returns those that exist."""
     if not identifiers:
         return {}
     return {row.id: _stored(row) for row in c.execute(_MANY, {"kind": kind, "ids": list(identifiers)})}

@@ -52,7 +52,7 @@ def revised_lately(c: Connection, *, after: int, until: int, since: datetime) ->
 def with_past(
     c: Connection, candidates: Mapping[str, Candidate], *, since: datetime | None = None, after: int
 ) -> dict[str, Candidate]:
-    """The same events, each with the versions that changes after this instant, or this `seq`, replaced."""
+    """Returns the events, each with the versions that changes after this instant, or this `seq`, replaced."""
     if since is None and revisions.head(c) <= after:
         return dict(candidates)
     later = log.c.seq > after

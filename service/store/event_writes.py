@@ -80,7 +80,7 @@ class Current(msgspec.Struct, frozen=True, kw_only=True):
     stored: Stored
 
     def entries(self) -> frozenset[Entry]:
-        """Its rows in the index of the listing."""
+        """The rows of the event in the index of the listing."""
         return search_index.entries(self.event, self.stored.steps)
 
 
@@ -290,7 +290,7 @@ def _refuse_twice(operations: Sequence[Operation]) -> None:
 
 
 def _draft(operation: Operation, current: Current | None, last: int) -> Draft | None:
-    """What is to be written; None where nothing would change. An id made anew counts on from `last`."""
+    """Returns what is to be written, None where nothing changes. An id made anew counts on from `last`."""
     _check_revision(operation, current)
     before = current.stored.revision if current else last
     if isinstance(operation, Delete):

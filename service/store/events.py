@@ -38,7 +38,7 @@ def get(c: Connection, event_id: str) -> Stored:
 
 
 def get_many(c: Connection, event_ids: Sequence[str]) -> dict[str, Stored]:
-    """Those of them that exist."""
+    """Returns those that exist, by id."""
     if not event_ids:
         return {}
     rows = c.execute(_MANY, {"ids": list(event_ids)}).all()

@@ -24,7 +24,7 @@ MOST_TOUCHED = 500
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed holds as of `seq`; `newest` is the last change among its entries.
+    """The contents of a feed as of `seq`; `newest` is the last change among its entries.
 
     `instead_of` is the feed that its readers had at the same address before, if any.
     """

@@ -55,7 +55,7 @@ def begin(
 
 
 def note(c: Connection, owner: str, key: str, note: str) -> None:
-    """What was begun, to be found by a repetition as long as there is no answer."""
+    """Stores what was begun, which a repetition finds as long as there is no answer."""
     c.execute(update(idempotency).where(_is(owner, key)).values(body=note.encode()))
 
 

@@ -225,7 +225,7 @@ def _parts(sort: Sort, filters: EventFilter) -> tuple[_Stretch, ...]:
 
 
 class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
-    """How candidates are read in the order of `key`; `recent` gathers what changed since an instant.
+    """The way candidates are read in the order of `key`; `recent` gathers what changed since an instant.
 
     The rows of its labels are read where a group is the `driver`, those of all events otherwise.
     """

@@ -43,7 +43,7 @@ class Failing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What recording came to.
+    """The outcome of recording.
 
     `stale` counts results whose fence was outdated, `superseded` failures of deliveries that had been taken
     back meanwhile; `given_up` are failures that ended their deliveries.

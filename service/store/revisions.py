@@ -145,7 +145,7 @@ class PlannerOvertaken(Exception):
 
 
 class PlannerPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the planner has come: in time and in the revision log. `planned_until` is None at first."""
+    """The planner's progress in time and in the revision log. `planned_until` is None at first."""
 
     planned_until: datetime | None
     revision: int

@@ -33,7 +33,7 @@ class StoredFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be known of an address; `id` is the beginning of its token."""
+    """An address without its token; `id` is the beginning of its token."""
 
     id: str
     created_at: datetime

@@ -45,7 +45,7 @@ SIGNATURE_BITS = 61
 
 
 class ListingPlace(NamedTuple):
-    """Where an event lies among all events: the columns of `event` with these names."""
+    """The place of an event among all events: the columns of `event` with these names."""
 
     shelf: int
     lo: int

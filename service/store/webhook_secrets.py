@@ -61,7 +61,7 @@ def rotate(
 
 
 def of(c: Connection, webhook_ids: Sequence[str]) -> tuple[Secret, ...]:
-    """All secrets of these webhooks, newest first; the caller leaves out what has expired."""
+    """Returns all secrets of these webhooks, newest first; the caller leaves out what has expired."""
     query = select(webhook_secret).where(webhook_secret.c.webhook_id.in_(webhook_ids))
     order = (webhook_secret.c.created_at.desc(), webhook_secret.c.id)
     return tuple(_secret(row) for row in c.execute(query.order_by(*order)))

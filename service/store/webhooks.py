@@ -110,17 +110,17 @@ def are_there(c: Connection) -> bool:
 
 
 def count(c: Connection, owner: str) -> int:
-    """How many this key has, in whatever state."""
+    """Returns how many webhooks this key has, in whatever state."""
     return int(c.execute(select(func.count()).where(webhook.c.owner == owner)).scalar_one())
 
 
 def every(c: Connection, states: Sequence[str] = ("active", "paused")) -> tuple[StoredWebhook, ...]:
-    """All webhooks in these states: what the planner plans for."""
+    """Returns all webhooks in these states, which the planner plans for."""
     return _with_past(c, c.execute(select(webhook).where(webhook.c.state.in_(states))).all())
 
 
 def many(c: Connection, ids: Sequence[str]) -> dict[str, StoredWebhook]:
-    """Those of them that exist, whatever their state."""
+    """Returns those that exist, whatever their state."""
     return {row.id: _kept(row) for row in c.execute(select(webhook).where(webhook.c.id.in_(ids)))}
 
 
@@ -236,7 +236,7 @@ def former(c: Connection) -> dict[str, tuple[Former, ...]]:
 
 
 def forget_followed(c: Connection) -> None:
-    """Those that both cursors have passed, of webhooks that are in step."""
+    """Deletes those that both cursors have passed, of webhooks that are in step."""
     stale = select(webhook.c.id).where(TO_REPLAN)
     c.execute(
         delete(former_webhook).where(

@@ -172,7 +172,7 @@ def read(document: bytes) -> ChatEvent:
 
 
 def time_left(planned: Planned, event: ChatEvent, phrases: MessagePhrases, *, now: datetime) -> str:
-    """How far away the moment of a reminder is: `D-7`, `D-DAY`, `D+1`, "in 1 h".
+    """Returns how far away the moment of a reminder is: `D-7`, `D-DAY`, `D+1`, "in 1 h".
 
     It is counted by the calendar where the event is, at the instant of sending; hours where hours were asked
     for. It counts to the date that the message shows: what is sent again may have moved since it was planned,
@@ -216,7 +216,7 @@ def _where(place: Place | None, lang: Language) -> str:
 
 
 def _standing(planned: Planned, event: ChatEvent, before: dict[str, object]) -> Standing | None:
-    """That it is off, or on again: what no reader may miss. None where the message is about just that."""
+    """Returns the line that says it is off, or on again; None where the message is about just that."""
     if event.status == "cancelled" or event.status == "postponed":
         return None if planned.type == f"event.{event.status}" else event.status
     return "on_again" if before.get("status") in OFF else None
@@ -231,7 +231,7 @@ def _marked_name(event: ChatEvent, standing: Standing | None, lang: Language) ->
 def _notes(
     planned: Planned, event: ChatEvent, standing: Standing | None, phrases: MessagePhrases
 ) -> tuple[str, ...]:
-    """What a reader must know before relying on the date."""
+    """Returns what a reader must know before relying on the date."""
     written = event.date(planned.anchor)
     notes = (
         pick(STANDINGS[standing], phrases.lang) if standing else "",
@@ -247,7 +247,7 @@ def _notes(
 
 
 def _disputed(event: ChatEvent, phrases: MessagePhrases) -> str:
-    """That sources disagree, and about dates what they say."""
+    """Returns the line that says sources disagree, and for dates what they say."""
     disputes = (dispute for dispute in evidence.disputes(event.event) if dispute.field in ("start", "end"))
     said = [_date(value, phrases.lang) for dispute in disputes for value in dispute.values]
     return f"{phrases.disputed}: {' / '.join(said)}" if said else phrases.disputed

@@ -18,7 +18,7 @@ CHATS: dict[Format, Callable[[ChatMessage], bytes]] = {
 
 
 class ChangeDetails(Struct, frozen=True, kw_only=True):
-    """What a revision changed: field names, and their values before it."""
+    """The fields that a revision changed, and their values before it."""
 
     changed: tuple[str, ...]
     previous: dict[str, object]
