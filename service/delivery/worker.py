@@ -157,7 +157,7 @@ class Worker:
     async def run_once(self) -> int:
         """Sends everything that is due at this instant of the clock; returns the number of attempts."""
         before = self._attempts
-        while (await self._turn(claiming=True)).outbound or self._results:
+        while (turn := await self._turn(claiming=True)).outbound or turn.unsent or self._results:
             await self._sent()
         return self._attempts - before
 
@@ -178,7 +178,8 @@ class Worker:
 
     async def _rest(self, turn: Turn, *, began: float) -> None:
         """Waits until there is something to do; while requests are in flight, for several results at once."""
-        if not self._results:
+        # What ended without a request leaves its place to the next one at once.
+        if not self._results and not turn.unsent:
             await _either(self._woken, self._patience(turn.next_due))
         self._woken.clear()
         spacing = self._limits.group.total_seconds() - (time.monotonic() - began)

@@ -9,7 +9,7 @@ from service.app import build
 from service.bootstrap import open_service
 from service.catalogue import seeds
 from service.clock import SimulatedClock
-from service.settings import Settings
+from service.settings import BUNDLED_SEEDS, Settings
 
 
 def main(folder: str, port: str, instant: str) -> None:
@@ -23,7 +23,7 @@ def main(folder: str, port: str, instant: str) -> None:
         seeds=None,
     )
     service = open_service(settings, clock=SimulatedClock(now))
-    seed_loader.load(service.store, seeds.parse(seed_loader.read_folder(seed_loader.FOLDER)), now=now)
+    seed_loader.load(service.store, seeds.parse(seed_loader.read_folder(BUNDLED_SEEDS)), now=now)
     answering = server.serve(
         build(service), host="127.0.0.1", port=settings.port, ready=lambda: print("ready", flush=True)
     )

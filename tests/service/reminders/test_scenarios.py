@@ -8,6 +8,8 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
+from service.store.engine import Store
+from tests.receiver import Receiver
 from tests.service.reminders.driver import Driver
 from tests.service.reminders.machine import Machine
 from tests.service.reminders.making import utc
@@ -296,6 +298,21 @@ def test_a_webhook_that_rested_catches_up_with_what_is_still_of_use_if_it_says_s
     driver.set_hook("whk_1", hook(*rules, resume=resume), at=back)
     driver.wake(back)
     assert sent(driver) == expected
+
+
+def test_reminders_that_are_dropped_at_the_send_hold_up_none_behind_them(
+    sqlite_store: Store, receiver: Receiver
+) -> None:
+    rules = tuple(("start", f"P{days}D") for days in range(9, 0, -1))
+    driver = Machine(sqlite_store, receiver, start=START, look_ahead=timedelta(minutes=1))
+    driver.set_hook("whk_1", hook(*rules, resume="catch_up"), at=START)
+    driver.write("meeting", MEETING, at=START)
+    driver.set_hook("whk_1", hook(*rules, resume="catch_up", state="paused"), at=utc("2025-09-01 12:00"))
+    wake_through(driver, utc("2025-09-01 12:00"), utc("2025-09-05 02:00"), step=timedelta(hours=1))
+    back = utc("2025-09-05 03:00")
+    driver.set_hook("whk_1", hook(*rules, resume="catch_up"), at=back)
+    driver.wake(back)
+    assert sent(driver) == ["09-05 03:00 meeting start P1D"]
 
 
 def test_two_rules_for_one_instant_are_one_message(play: Play) -> None:
