@@ -83,9 +83,9 @@ def sent(schema: Any, *, examples: int, headers: dict[str, str]) -> int:
 
 @pytest.mark.campaign(minutes=1)
 def test_answers_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=19, headers=KEY) >= 2000
+    assert sent(schema, examples=10, headers=KEY) >= 1000
 
 
 @pytest.mark.campaign
 def test_answers_without_a_key_are_as_documented(schema: Any) -> None:
-    assert sent(schema, examples=5, headers={}) >= 500
+    assert sent(schema, examples=3, headers={}) >= 300

@@ -145,5 +145,5 @@ def test_no_reader_of_a_private_feed_is_ever_told_wrongly(sqlite_url):
 
 
 @pytest.mark.campaign
-def test_no_reader_of_a_private_feed_is_told_wrongly_in_fifteen_hundred_steps(store_url):
-    play(store_url, 6, 1500)
+def test_no_reader_of_a_private_feed_is_told_wrongly_in_eight_hundred_steps(store_url):
+    play(store_url, 6, 800)

@@ -224,5 +224,5 @@ def test_nor_when_the_clock_is_set_back(sqlite_url):
 
 
 @pytest.mark.campaign
-def test_no_reader_is_wrongly_told_not_modified_in_two_thousand_steps(store_url):
-    play(store_url, 3, 2000, backwards=False)
+def test_no_reader_is_wrongly_told_not_modified_in_a_thousand_steps(store_url):
+    play(store_url, 3, 1000, backwards=False)

@@ -23,7 +23,7 @@ from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filte
 
 # The fixture's store is emptied by each example itself.
 FEW = settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(FEW, max_examples=60)
+MANY = settings(FEW, max_examples=30)
 
 
 def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
