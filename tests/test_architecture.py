@@ -6,11 +6,18 @@ import-linter holds the arrow of imports (pyproject.toml); what is here is finer
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(path for room in ("feeds", "service") for path in (ROOT / room).rglob("*.py"))
-TREES = {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+
+
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Every module by its path; read when the first test asks, not by every process that collects."""
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in SOURCES}
+
 
 MOST_LINES = 400
 LONGEST_FUNCTION = 40
@@ -79,7 +86,7 @@ def users_of(names: set[str]) -> set[str]:
     """The files that use one of these attributes, or import it by name."""
     return {
         path
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if names & set(dotted(tree)) or names & {f"{module}.{name}" for module, name in imported(tree)}
     }
 
@@ -87,7 +94,7 @@ def users_of(names: set[str]) -> set[str]:
 def importers_of(roots: set[str]) -> set[str]:
     return {
         path
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if any(is_of(module, name, roots) for module, name in imported(tree))
     }
 
@@ -108,7 +115,7 @@ def test_only_the_store_knows_sql():
     """Elsewhere `Connection` may be named, as the type of what a unit of work is handed."""
     knowing = {
         path
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if any(is_of(m, n, SQL) and (m, n) != ("sqlalchemy", "Connection") for m, n in imported(tree))
     }
     assert {path for path in knowing if not path.startswith("service/store/")} == set()
@@ -123,7 +130,7 @@ def test_feeds_imports_the_standard_library_msgspec_and_icalendar_only():
     allowed = sys.stdlib_module_names | {"feeds", "msgspec", "icalendar"}
     roots = {
         (path, module.partition(".")[0])
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if path.startswith("feeds/")
         for module, _ in imported(tree)
     }
@@ -131,20 +138,20 @@ def test_feeds_imports_the_standard_library_msgspec_and_icalendar_only():
 
 
 def test_names_say_what_is_inside():
-    assert {path for path in TREES if VAGUE_NAMES & set(Path(path).with_suffix("").parts)} == set()
+    assert {path for path in trees() if VAGUE_NAMES & set(Path(path).with_suffix("").parts)} == set()
 
 
 def test_a_module_fits_in_a_readers_head():
-    lines = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in TREES}
+    lines = {path: len((ROOT / path).read_text("utf-8").splitlines()) for path in trees()}
     long = {path for path, count in lines.items() if count > MOST_LINES}
     assert {
-        path for path in long if f"over {MOST_LINES} lines" not in (ast.get_docstring(TREES[path]) or "")
+        path for path in long if f"over {MOST_LINES} lines" not in (ast.get_docstring(trees()[path]) or "")
     } == set()
 
 
 def test_a_class_name_stands_for_one_thing():
     places: dict[str, list[str]] = {}
-    for path, tree in TREES.items():
+    for path, tree in trees().items():
         if path.startswith("service/"):
             for node in ast.walk(tree):
                 if isinstance(node, ast.ClassDef):
@@ -165,7 +172,7 @@ def test_a_function_fits_on_a_screen():
     """Migrations apart: a table is written out column by column."""
     long = {
         (path, name, lines)
-        for path, tree in TREES.items()
+        for path, tree in trees().items()
         if "/migrations/" not in path
         for name, lines in lengths(tree)
     }
