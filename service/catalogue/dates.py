@@ -25,6 +25,10 @@ _SHAPE = re.compile(
     r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}))?"
     r"(?P<mark>[?~%])?"
 )
+# What people paste from elsewhere: a time with seconds, or with an offset.
+_WITH_OFFSET = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})"
+)
 _FORMS = "write YYYY-MM-DDThh:mm, YYYY-MM-DD, YYYY-MM or YYYY (X for unknown digits, ? ~ % behind a date)"
 # The ends of the calendar stand in for instants that no datetime can hold; whole seconds print shortest.
 MIN_INSTANT = datetime(1, 1, 1, tzinfo=UTC)
@@ -82,6 +86,8 @@ def parse(text: str) -> Edtf:
 def parse_end(text: str) -> Edtf:
     """Read a date that ends something, which may be at `24:00`."""
     found = _SHAPE.fullmatch(text)
+    if found is None and _WITH_OFFSET.fullmatch(text):
+        raise EdtfError(f"“{text[:40]}”: write the time on the wall without an offset; `timezone` says where")
     if found is None:
         raise EdtfError(f"“{text[:40]}” is not a date: {_FORMS}")
     first, last = _span(found)

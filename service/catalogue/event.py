@@ -87,7 +87,7 @@ Line = Annotated[str, Meta(min_length=1, max_length=300)]
 Prose = Annotated[str, Meta(min_length=1, max_length=5000)]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$", max_length=2000)]
 Quote = Annotated[str, Meta(min_length=1, max_length=120)]
-EdtfText = Annotated[str, Meta(min_length=4, max_length=20)]
+EdtfText = Annotated[str, Meta(min_length=4, max_length=40)]
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -416,3 +416,9 @@ def test_days_follow_one_another(day, name):
     yesterday = day - timedelta(days=1)
     assert dates.day_start(day, zone) <= dates.day_end(yesterday, zone)
     assert dates.day_start(yesterday, zone) <= dates.day_start(day, zone)
+
+
+@pytest.mark.parametrize("text", ["2026-12-20T09:00+05:30", "2026-12-20T09:00Z", "2026-12-20T09:00:00+0900"])
+def test_a_time_with_an_offset_is_refused_in_words_that_help(text):
+    with pytest.raises(EdtfError, match="without an offset; `timezone` says where"):
+        dates.parse(text)
