@@ -26,6 +26,7 @@ Headers = list[tuple[bytes, bytes]]
 
 MOST_PREPARED = 5_000
 TRIES = 3
+FOLDER = "/feeds/"
 METHODS = "GET, HEAD, OPTIONS"
 ROBOTS = b"User-agent: *\nAllow: /\n"
 
@@ -88,14 +89,18 @@ class Feeds:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        if not path.startswith("/feeds/") and path != "/robots.txt":
+        if path[: len(FOLDER)].lower() == FOLDER:
+            path = request.canonical_path(path)
+        elif path != "/robots.txt":
             return await self._inner(scope, receive, send)
         try:
             status, headers, body = await self._answer(path, scope)
         except Problem as problem:
             status, headers, body = self._problem(problem, path)
         except Exception:
-            _log.exception("%s failed", path if self._policy(path) is self._public else saved.FOLDER)
+            _log.exception(
+                "%s failed", path if self._policy(path) is self._public else request.PRIVATE_FOLDER
+            )
             unavailable = Unavailable("This feed cannot be sent just now.")
             status, headers, body = self._problem(unavailable, path)
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -146,7 +151,7 @@ class Feeds:
         self, place: tuple[str, bytes], known: PreparedAnswer | None
     ) -> tuple[PreparedAnswer, FeedCopy]:
         path, query = place
-        if path.startswith(saved.FOLDER):
+        if path.startswith(request.PRIVATE_FOLDER):
             feed, copy, look = await self._private_copy(path, query)
         else:
             public = known.request if known else request.parse(path, query)
@@ -174,7 +179,7 @@ class Feeds:
         raise Unavailable("This feed is being changed just now.")
 
     def _policy(self, path: str) -> HeaderPolicy:
-        return self._private if path.startswith(saved.FOLDER) else self._public
+        return self._private if path.startswith(request.PRIVATE_FOLDER) else self._public
 
     def _problem(self, problem: Problem, path: str) -> tuple[int, Headers, bytes]:
         body = document(problem)

@@ -193,7 +193,7 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
 
 def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
-    base, name = request.service.settings.base_url, saved.file_name(feed.name)
+    base, name = request.service.settings.base_url, saved.address_name(feed.name)
     return Formats(
         ics=base + saved.address(token, name, "ics"),
         json=base + saved.address(token, name, "json"),

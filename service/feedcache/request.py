@@ -26,6 +26,7 @@ PERIOD = re.compile(r"P(?:(\d{1,2})Y)?(?:(\d{1,3})M)?(?:(\d{1,4})W)?(?:(\d{1,5})
 LENGTH = re.compile(r"P(?:(\d{1,3})W)?(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?)?")
 FLAGS = {"0": False, "1": True, "true": True, "false": False}
 
+PRIVATE_FOLDER = "/feeds/p/"
 _PATH = re.compile(
     r"/feeds/(?P<lang>ko|en)/(?P<single>events/)?(?P<name>[a-z0-9-]{1,100})\.(?P<suffix>ics|json|atom)"
 )
@@ -126,6 +127,19 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True):
     filters: EventFilter
     canonical: Pairs
     ignored: tuple[str, ...]
+
+
+def canonical_path(path: str) -> str:
+    """Returns an address of a feed as `/v1/feeds` lists it: people type capitals, and programs add a slash.
+
+    The token in a private address keeps its case.
+    """
+    place, dot, suffix = path.rstrip("/").rpartition(".")
+    if not dot or "/" in suffix:
+        return path
+    folder = place[: len(PRIVATE_FOLDER)].lower()
+    place = folder + place[len(folder) :] if folder == PRIVATE_FOLDER else place.lower()
+    return f"{place}{dot}{suffix.lower()}"
 
 
 def parse(path: str, query: bytes) -> FeedRequest | None:

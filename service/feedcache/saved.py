@@ -22,6 +22,7 @@ from service.clock import Clock
 from service.errors import Gone, NoSuchFeed
 from service.feedcache.request import (
     OPTIONS,
+    PRIVATE_FOLDER,
     FeedRequest,
     Moved,
     Options,
@@ -36,13 +37,14 @@ from service.store.engine import Store
 
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 60
+# Google refuses addresses of over 256 characters without a word, and an escaped Korean letter has nine.
+LONGEST_ADDRESS_NAME = 20
 # The file name of a feed whose own name has no letter or digit.
 UNNAMED = "calendar"
-FOLDER = "/feeds/p/"
 MOST_DEAD = 10_000
 
 _PATH = re.compile(
-    rf"{FOLDER}(?P<token>{saved_feeds.ADDRESS_PATTERN})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)"
+    rf"{PRIVATE_FOLDER}(?P<token>{saved_feeds.ADDRESS_PATTERN})/[^/]{{1,300}}\.(?P<suffix>ics|json|atom)"
 )
 _PERIOD_WANTED = "use a period of whole years, months, weeks or days up to 20 years, such as P18M or P30D"
 _WANTED = {
@@ -117,18 +119,21 @@ def feed_request(
 
 
 def file_name(name: Text) -> str:
-    """Returns the readable end of an address, by which Thunderbird calls the calendar.
-
-    English where there is some, as it needs no escapes; letters of any script otherwise.
-    """
+    """Returns the name of a downloaded file: English where there is some, letters of any script otherwise."""
     plain = unicodedata.normalize("NFC", name.en or name.ko or "")
     words = re.findall(r"[^\W_]+", plain.lower())
     return "-".join(words)[:LONGEST_FILE_NAME].strip("-") or UNNAMED
 
 
+def address_name(name: Text) -> str:
+    """Returns the readable end of an address, by which Thunderbird calls the calendar. It is ASCII."""
+    words = "-".join(re.findall(r"[a-z0-9]+", (name.en or name.ko or "").lower()))
+    return words[:LONGEST_ADDRESS_NAME].strip("-") if re.search("[a-z]", words) else UNNAMED
+
+
 def address(token: str, name: str, suffix: Suffix) -> str:
     """Returns the path of a private feed. Only the token counts; the name is for people."""
-    return f"{FOLDER}{token}/{quote(name)}.{suffix}"
+    return f"{PRIVATE_FOLDER}{token}/{quote(name)}.{suffix}"
 
 
 class Addresses:

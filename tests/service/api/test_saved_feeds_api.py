@@ -90,7 +90,7 @@ def test_a_saved_feed_is_made_and_its_address_shown_once(client: Client, key: di
 def test_a_plain_name_is_one_in_the_feeds_language(client: Client, key: dict[str, str]) -> None:
     korean, english = made(client, key, name="우리 팀 #1"), made(client, key, name="Our team", lang="en")
     assert (korean["name"], english["name"]) == ({"ko": "우리 팀 #1"}, {"en": "Our team"})
-    assert korean["urls"]["ics"].endswith("/%EC%9A%B0%EB%A6%AC-%ED%8C%80-1.ics")
+    assert korean["urls"]["ics"].endswith("/calendar.ics")
     assert english["urls"]["ics"].endswith("/our-team.ics")
 
 

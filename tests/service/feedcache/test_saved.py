@@ -63,5 +63,19 @@ def test_the_key_of_its_copies_outlives_a_change_and_tells_a_replaced_address_ap
         (Text(en="x" * 200), "x" * 60),
     ],
 )
-def test_the_end_of_an_address_is_its_name_in_letters_and_digits(name, expected):
+def test_the_name_of_a_file_is_that_of_the_feed_in_letters_and_digits(name, expected):
     assert saved.file_name(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (Text(ko="우리 팀", en="Our Team!"), "our-team"),
+        (Text(ko="우리 팀: 2026"), "calendar"),
+        (Text(ko="AI 스타트업 2026"), "ai-2026"),
+        (Text(en="Göttingen"), "g-ttingen"),
+        (Text(en="x" * 200), "x" * 20),
+    ],
+)
+def test_the_end_of_an_address_is_short_and_latin(name, expected):
+    assert saved.address_name(name) == expected

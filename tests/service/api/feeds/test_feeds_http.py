@@ -207,3 +207,16 @@ def test_the_list_of_feeds_comes_in_pages(shown: Client) -> None:
     assert {item["lang"] for item in shown.get("/v1/feeds?lang=en").json()["items"]} == {"en"}
     refused = shown.get("/v1/feeds?limit=0&cursor=x&lang=jp").json()
     assert [fault["parameter"] for fault in refused["errors"]] == ["limit", "cursor", "lang"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/feeds/ko/calendar.ICS",
+        "/Feeds/KO/Calendar.ics",
+        "/feeds/ko/calendar.ics/",
+        "/FEEDS/ko/calendar.ics//",
+    ],
+)
+def test_capitals_and_a_slash_behind_an_address_lead_to_the_feed(filled: Client, address: str) -> None:
+    assert filled.get(address).content == filled.get("/feeds/ko/calendar.ics").content

@@ -72,13 +72,27 @@ def test_the_headers_of_a_private_feed(filled: Client) -> None:
     assert filled.put(address).status_code == 405
 
 
-def test_a_korean_name_is_in_the_address_and_the_file_name(filled: Client) -> None:
+def test_a_korean_name_is_in_the_file_name_and_its_address_stays_short(filled: Client) -> None:
     _, address = saved(filled, name="창업팀 2026!")
-    assert address.endswith("/%EC%B0%BD%EC%97%85%ED%8C%80-2026.ics")
+    assert address.endswith("/calendar.ics")
     disposition = fetch(filled, address).headers["content-disposition"]
     assert disposition == (
         "inline; filename=\"calendar.ics\"; filename*=UTF-8''%EC%B0%BD%EC%97%85%ED%8C%80-2026.ics"
     )
+
+
+def test_an_address_has_at_most_200_characters_whatever_the_name(filled: Client) -> None:
+    for name in ("가" * 200, "x" * 200, "é" * 200):
+        assert len("https://dday.example.org") + len(saved(filled, name=name)[1]) <= 200
+
+
+def test_capitals_and_a_slash_behind_an_address_lead_to_the_feed(filled: Client) -> None:
+    _, address = saved(filled)
+    plain = fetch(filled, address)
+    folder, _, name = address.rpartition("/")
+    for other in (f"{address}/", f"{folder}/{name.upper()}", address.replace("/feeds/p/", "/Feeds/P/")):
+        assert fetch(filled, other).content == plain.content
+    assert fetch(filled, address.upper()).status_code == 404
 
 
 def test_the_readable_end_of_an_address_may_be_anything(filled: Client) -> None:
