@@ -12,12 +12,11 @@ of that. `wall` is what one client waited. Rounds are interleaved, the medians a
     200, 304   many requests in a row over some connections: the warm state
     gzip       200 to a client that takes gzip, as the calendars of Google, Apple and Mozilla do
     once       one GET after a pause, when caches have cooled and other processes' writes are looked for
-    edit       the PUT of one event, of which the feed is read; dday makes the feed before it answers
-    edited     the first GET at once after that was answered
+    edit       the PUT of one event, of which the feed is read
+    edited     the first GET at once after that was answered, for which dday makes the feed anew
     later      the first GET a pause after an edit
 
-What dday does in `edit` so that `edited` is cheap is not hidden: both are added up in "edit and GET", and
-"an edit that nobody reads" is the same PUT before anybody has asked for a feed. The raw application sends
+"An edit that nobody reads" is the same PUT before anybody has asked for a feed. The raw application sends
 bytes that never change; its ratio to a peer is the most that any application on this server can reach.
 """
 
