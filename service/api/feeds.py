@@ -90,7 +90,8 @@ class Feeds:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
         if path[: len(FOLDER)].lower() == FOLDER:
-            path = request.canonical_path(path)
+            if (path, scope["query_string"]) not in self._prepared:
+                path = request.canonical_path(path)
         elif path != "/robots.txt":
             return await self._inner(scope, receive, send)
         try:
