@@ -5,8 +5,6 @@ Exit codes: 0 done, 1 it ran and found something wrong, 2 it was called or set u
 
 import gc
 import keyword
-import os
-import sys
 from importlib import import_module
 from typing import Any
 
@@ -70,10 +68,6 @@ COMMANDS = {
 BY_NAME = {name: entry for panel in COMMANDS.values() for name, entry in panel.items()}
 
 
-# As a shell names the end by SIGPIPE.
-READER_GONE = 128 + 13
-
-
 class Commands(click.RichGroup):
     """The group `dday`, which imports a command to run it and knows the first sentence of the others.
 
@@ -110,10 +104,6 @@ class Commands(click.RichGroup):
             sentence, code = str(error), error.exit_code
         except Problem as error:
             sentence, code = error.detail or error.title, OperatorError.exit_code
-        except BrokenPipeError:
-            # Whoever read the output has gone (`| head -1`); the flush at the end must not meet it either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(READER_GONE)
         except OSError as error:
             sentence, code = f"{error.strerror}: {error.filename}", OperatorError.exit_code
         # One line, not a box: it may be grepped, and end in a log.

@@ -96,20 +96,6 @@ def test_a_replay_that_makes_no_sense_is_a_wrong_call(args):
     assert dday("replay", *args).exit_code == 2
 
 
-@pytest.mark.parametrize(
-    "args", [("replay", "--json", "--from", "2025-08-28", "--to", "2025-09-06"), ("openapi",)]
-)
-def test_a_command_whose_reader_goes_away_ends_quietly(tmp_path, args):
-    command = [sys.executable, "-m", "service", *args]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
-    ) as process:
-        assert process.stdout.read(1)
-        process.stdout.close()
-        said = process.stderr.read().decode()
-        assert (process.wait(30), "Traceback" in said, "Error" in said) == (141, False, False)
-
-
 @pytest.mark.campaign
 def test_the_demo_shows_a_season_and_a_move_while_it_serves(tmp_path):
     port = free_port()
