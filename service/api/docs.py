@@ -79,7 +79,7 @@ def _operation(method: str, path: str, entry: Json) -> str:
         parts.append(
             f"<p>Body: {_schema(content['schema'])}. {escape(entry['requestBody']['description'])}</p>"
         )
-    parts.append(_table(("ApiResponse", "Body", "Meaning"), map(_response, entry["responses"].items())))
+    parts.append(_table(("Answer", "Body", "Meaning"), map(_response, entry["responses"].items())))
     return f'<section id="{escape(entry["operationId"])}">{"".join(parts)}</section>'
 
 

@@ -92,6 +92,8 @@ def test_the_docs_page_shows_every_operation_and_needs_nothing_from_elsewhere(
         entry["operationId"] for _, _, entry in operations(contract) if entry["operationId"] not in page.text
     ]
     assert missing == []
+    headings = {"Parameter", "Field", "Type", "Answer", "Body", "Meaning", ""}
+    assert set(re.findall("<th>(.*?)</th>", page.text)) == headings
     assert re.findall(r'(?:src|href)="(?![#/])[^"]*"', page.text) == []
     assert "<script" not in page.text and "style=" not in page.text
     assert page.headers["content-security-policy"].startswith("default-src 'none'")
