@@ -8,7 +8,7 @@ from litestar import Response, get
 from service import calendar_clients
 from service.api import queries, responses
 from service.api.operations import PAGING_PARAMETERS, Parameter, route
-from service.api.request import Call
+from service.api.request import LANGUAGES, Call
 from service.api.shapes import page_of
 from service.calendar_clients import Subscription
 from service.catalogue.event import Language
@@ -18,7 +18,6 @@ from service.feedcache.cache import FeedCache
 from service.feedcache.request import parse
 from service.store import entity_names
 
-LANGUAGES: tuple[Language, ...] = ("ko", "en")
 LANG = Parameter(
     name="lang",
     description="Only the feeds in this language.",

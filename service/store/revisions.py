@@ -1,6 +1,7 @@
 """The log of every change: one row a change, written in the transaction of the change itself.
 
 `seq` grows with every row, over events and nouns alike; a reader that has seen one number has seen all below.
+The planner is such a reader, and its position is stored beside the log.
 """
 
 from collections.abc import Sequence
