@@ -37,8 +37,10 @@ def _database_url(text: str) -> str:
     path = text.removeprefix("sqlite:///")
     if path != text and path not in ("", ":memory:") and not {"?", "#", "\0"} & set(path):
         return text
-    if text.startswith("postgresql://"):
-        return text
+    scheme, found, rest = text.partition("://")
+    if found and scheme in ("postgresql", "postgres"):
+        # Heroku and its like write the latter, which libpq knows as well.
+        return f"postgresql://{rest}"
     raise ValueError("sqlite:///path/to/file.db or postgresql://user@host/name")
 
 
@@ -231,7 +233,8 @@ def from_environment(flags: Mapping[str, str] | None = None) -> Settings:
 
 def read(environ: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
     """Turn texts into settings. A faulty one is named as its owner wrote it: `DDAY_PORT` or `--port`."""
-    named = {key.removeprefix(PREFIX).lower(): (key, text) for key, text in environ.items() if _is_ours(key)}
+    ours = ((key, text) for key, text in environ.items() if _is_ours(key, text))
+    named = {key.removeprefix(PREFIX).lower(): (key, text) for key, text in ours}
     named |= {key: (f"--{key.replace('_', '-')}", text) for key, text in flags.items()}
     for field, (name, _) in named.items():
         if field not in PARSERS:
@@ -241,12 +244,23 @@ def read(environ: Mapping[str, str], flags: Mapping[str, str]) -> Settings:
     return _consistent(settings)
 
 
-def _is_ours(key: str) -> bool:
-    # These belong to the commands that talk to a running service, not to the service.
-    return key.startswith(PREFIX) and key not in CLIENT_VARIABLES
+def _is_ours(key: str, text: str) -> bool:
+    return (
+        key.startswith(PREFIX)
+        and key not in CLIENT_VARIABLES
+        and not KUBERNETES.fullmatch(f"{key.removeprefix(PREFIX)}={text}")
+    )
 
 
+# These belong to the commands that talk to a running service, not to the service.
 CLIENT_VARIABLES = ("DDAY_API_KEY", "DDAY_URL", "DDAY_LISTEN_SECRET")
+# What Kubernetes tells every container about a Service named dday or dday-web, in Docker's words for a link:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+KUBERNETES = re.compile(
+    r"(?:[A-Z0-9_]+_)?(?:SERVICE_HOST=[0-9a-f.:]+|SERVICE_PORT(?:_[A-Z0-9_]+)?=[0-9]+"
+    r"|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?=(?:tcp|udp|sctp)://[0-9a-f.:\[\]]+"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)_(?:PROTO=(?:tcp|udp|sctp)|PORT=[0-9]+|ADDR=[0-9a-f.:]+))"
+)
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):

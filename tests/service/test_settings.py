@@ -82,6 +82,56 @@ def test_variables_of_the_client_commands_are_not_the_services():
     assert read({"DDAY_API_KEY": "x", "DDAY_URL": "y"}, {}) == Settings()
 
 
+def test_the_variables_of_kubernetes_are_not_the_services():
+    told = {
+        "SERVICE_HOST": "10.96.0.17",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP_ALT": "8080",
+        "PORT": "tcp://10.96.0.17:8080",
+        "PORT_8080_TCP": "tcp://10.96.0.17:8080",
+        "PORT_8080_TCP_PROTO": "tcp",
+        "PORT_8080_TCP_PORT": "8080",
+        "PORT_8080_TCP_ADDR": "10.96.0.17",
+        "PORT_53_UDP": "udp://[fd00:10:96::17]:53",
+        "PORT_53_UDP_ADDR": "fd00:10:96::17",
+        "PORT_9_SCTP_PROTO": "sctp",
+    }
+    ours = {f"DDAY_{name}": text for name, text in told.items()}
+    beside = {f"DDAY_WEB_2_{name}": text for name, text in told.items()}
+    assert read(ours | beside, {}) == Settings()
+    assert read(ours | {"DDAY_LOG": "debug"}, {"port": "9001"}) == Settings(log="debug", port=9001)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("DDAY_SERVICE_HOTS", "10.96.0.17"),
+        ("DDAY_SERVICE_HOST", "dday.example.org"),
+        ("DDAY_SERVICE_PORT", "http"),
+        ("DDAY_PORT_8080", "tcp://10.96.0.17:8080"),
+        ("DDAY_PORT_8080_TCP_NAME", "8080"),
+        ("DDAY_PORT_8080_TCP_PROTO", "8080"),
+        ("DDAY_PORTS", "tcp://10.96.0.17:8080"),
+        ("DDAY_LOG_PORT", "8080"),
+    ],
+)
+def test_what_kubernetes_would_not_say_is_a_typing_error(variable, text):
+    with pytest.raises(SettingsError, match=f"^{variable} is not a setting of Dday"):
+        read({variable: text}, {})
+
+
+@pytest.mark.parametrize("text", ["http://10.96.0.17:8080", "tcp://", "tcp:8080", "8080/tcp"])
+def test_a_port_that_is_neither_a_number_nor_of_kubernetes_is_refused(text):
+    with pytest.raises(SettingsError, match=r"^DDAY_PORT must be "):
+        read({"DDAY_PORT": text}, {})
+
+
+def test_postgres_is_another_name_of_postgresql():
+    assert (
+        read({"DDAY_DATABASE_URL": "postgres://me@host/name"}, {}).database_url == "postgresql://me@host/name"
+    )
+
+
 @pytest.mark.parametrize(
     ("variable", "text"),
     [
