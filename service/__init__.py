@@ -1,0 +1,1 @@
+import feeds  # noqa: F401 (it chooses the database of time zones)

@@ -146,12 +146,10 @@ def day_end(day: date, zone: ZoneInfo) -> datetime:
 
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """A zone of the pinned tzdata wheel, never the machine's own, which may be older or `localtime`."""
+    """A zone of the pinned tzdata wheel (`feeds` says so to zoneinfo), never the machine's or `localtime`."""
     if name not in zone_names():
         raise ZoneError(f"“{name[:40]}” is not a time zone; write an IANA name such as Asia/Seoul")
-    *folders, file = name.split("/")
-    with importlib.resources.files("tzdata.zoneinfo").joinpath(*folders, file).open("rb") as data:
-        return ZoneInfo.from_file(data, key=name)
+    return ZoneInfo(name)
 
 
 @cache

@@ -1,4 +1,8 @@
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -54,3 +58,48 @@ def test_what_a_local_time_cannot_say_is_left_to_utc():
     )
     assert local(datetime(2026, 11, 1, 6, 30, tzinfo=UTC), "America/New_York") is None
     assert local(datetime(9999, 12, 31, 23, tzinfo=UTC), "Asia/Seoul") is None
+
+
+# What each module that knows zones makes of noon in Vancouver and of 10:00 on a clock there.
+EVERY_WAY = """
+from datetime import UTC, datetime
+from importlib import import_module
+from zoneinfo import ZoneInfo
+for module in {modules}:
+    import_module(module)
+from feeds import jsonld
+from feeds.entry import Entry
+from icalendar import Calendar
+from service.catalogue import dates
+
+at, zone = datetime(2026, 12, 1, 18, tzinfo=UTC), "America/Vancouver"
+wall = b"DTSTART;TZID=America/Vancouver:20261201T110000\\r\\n"
+event = b"BEGIN:VCALENDAR\\r\\nBEGIN:VEVENT\\r\\nUID:a\\r\\n" + wall + b"END:VEVENT\\r\\nEND:VCALENDAR\\r\\n"
+entry = Entry(uid="a", sequence=0, created=at, updated=at, title="a", start=at, end=at, zone=zone)
+print(at.astimezone(dates.zone(zone)).isoformat())
+print(at.astimezone(ZoneInfo(zone)).isoformat())
+print(jsonld.render(entry).decode().partition('startDate":"')[2][:25])
+print(dates.bounds(dates.parse("2026-12-01T11:00"), dates.zone(zone)).earliest.isoformat())
+print(Calendar.from_ical(event).walk("VEVENT")[0].start.astimezone(UTC).isoformat())
+"""
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        pytest.param(("icalendar", "service.importers.child"), id="import"),
+        pytest.param(("service.delivery.supervisor", "service.cli.deliver"), id="delivery"),
+    ],
+)
+def test_every_process_goes_by_the_pinned_zones_whatever_the_machine_says(modules, tmp_path):
+    folder = tmp_path / "America"
+    folder.mkdir()
+    # A machine on which Vancouver is still at the winter time of Los Angeles, as before its law of 2026.
+    old = resources.files("tzdata.zoneinfo").joinpath("America", "Los_Angeles").read_bytes()
+    (folder / "Vancouver").write_bytes(old)
+    machine = {**os.environ, "PYTHONTZPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", EVERY_WAY.format(modules=modules)], env=machine, capture_output=True, text=True
+    )
+    wall, instant = "2026-12-01T11:00:00-07:00", "2026-12-01T18:00:00+00:00"
+    assert (done.stderr, done.stdout.split()) == ("", [wall] * 3 + [instant] * 2)
