@@ -1,6 +1,8 @@
 """Where SQLite and PostgreSQL differ: how to connect, and what their errors mean."""
 
+import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,28 @@ PG_READING = " ".join(
 BUSY = frozenset({"08", "53", "55", "57"})
 # The disk did not take what it had been given. PostgreSQL stops by itself then.
 UNSYNCED = frozenset({"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC"})
+NOT_OURS = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+# Insufficient privilege, a server that only reads.
+DENIED = frozenset({"42501", "25006"})
 DEADLOCKS = frozenset({"40001", "40P01"})
+
+
+# What libpq and the server say of a connection that does not come about, and what of it an operator needs.
+# A server that speaks another language is quoted.
+REFUSALS = {
+    r"failed to resolve host '(.+?)'|could not translate host name \"(.+?)\"": "no host has the name {}",
+    r"server at (.+?) failed: Connection refused": "no server listens at {}",
+    r"on socket \"(.+?)\" failed: (?:No such file|Connection refused)": "no server listens at {}",
+    r"timeout expired": "the server does not answer",
+    r"password authentication failed for user \"(.+?)\"": "the password for user {} is wrong",
+    r"no password supplied": "the server asks for a password, and the address has none",
+    r"role \"(.+?)\" does not exist": "the server has no user {}",
+    r"database \"(.+?)\" does not exist": "the server has no database {}",
+}
+
+
+class NoDatabase(OperatorError):
+    """The database cannot be opened; the message says what is in the way."""
 
 
 class BadDatabaseUrl(OperatorError):
@@ -69,8 +92,29 @@ def file(url: str) -> Path | None:
 def _url(url: str) -> URL:
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter of a port that is no number
         raise BadDatabaseUrl("The database is sqlite:///path or postgresql://user@host/name.") from None
+
+
+def tables(path: Path) -> frozenset[str]:
+    """Names the tables of a SQLite file, which is not changed: it may be another program's.
+
+    Raises NoDatabase of what is no such file.
+    """
+    if not path.exists():
+        return frozenset()
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "a device or the like"
+        raise NoDatabase(f"The database {path} is {kind}; it must be a file.")
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as c:
+            return frozenset(
+                name for (name,) in c.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            )
+    except sqlite3.Error as error:
+        if error.sqlite_errorname in NOT_OURS:
+            raise NoDatabase(f"The file {path} is damaged, or is not a database.") from None
+        return frozenset()  # Whoever opens it to work with it meets this again.
 
 
 def engines(url: str) -> tuple[Engine, Engine]:
@@ -191,11 +235,32 @@ def problem(error: DBAPIError) -> Exception:
     busy = _sqlstate(error)[:2] in BUSY or _sqlite_name(error).startswith("SQLITE_BUSY")
     if repeatable(error) or busy or _unreachable(error):
         return Unavailable("The database is busy or unreachable.")
-    if _sqlite_name(error) in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+    if _sqlite_name(error) in NOT_OURS:
         return Unavailable("The database file is damaged, or is not a database.")
     if _sqlite_name(error).startswith("SQLITE_IOERR"):
         return Unavailable("The disk of the database reports errors.")
     return error
+
+
+def refusal(error: DBAPIError) -> NoDatabase | None:
+    """Says why a database cannot be opened; None of a mistake of ours. libpq never repeats a password."""
+    diagnosis = error.orig.diag.message_primary if isinstance(error.orig, psycopg.Error) else None
+    said = diagnosis or str(error.orig)
+    if isinstance(error.orig, sqlite3.Error):
+        # Opened, read and written as a whole: a code has its details behind the second underscore.
+        denied = "_".join(_sqlite_name(error).split("_")[:2]) in ("SQLITE_CANTOPEN", "SQLITE_READONLY")
+        return NoDatabase(f"The database cannot be opened: {said}.") if denied else None
+    # Of a mistake in the address the driver speaks as of one in a program.
+    misspelt = isinstance(error.orig, psycopg.ProgrammingError) and not _sqlstate(error)
+    if not (misspelt or _unreachable(error) or _sqlstate(error) in DENIED):
+        return None
+    for pattern, words in REFUSALS.items():
+        if found := re.search(pattern, said):
+            return NoDatabase(
+                f"The database cannot be opened: {words.format(*filter(None, found.groups()))}."
+            )
+    reason = " ".join(said.split()).removeprefix("connection failed: ").rstrip(".")
+    return NoDatabase(f"The database cannot be opened: {reason}.")
 
 
 def _full(error: DBAPIError) -> bool:

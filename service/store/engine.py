@@ -68,12 +68,14 @@ class Store:
 
     @staticmethod
     def open(url: str, *, migrate: bool = True, exclusive: bool = True) -> "Store":
-        """Connects and brings the schema up to date. Raises BadDatabaseUrl, StoreBusy or SchemaMismatch.
+        """Connects and brings the schema up to date. Raises an OperatorError that says what is in the way.
 
         `exclusive=False` is for short command-line work beside a running service (SQLite only; PostgreSQL is
         always shared). It still migrates an empty or old file, but only when no service holds it.
         """
         path = dialects.file(url)
+        if path is not None:
+            schema.refuse_foreign(dialects.tables(path), shared=False)
         locks = _Locks(path, exclusive=exclusive)
         try:
             writer, reader = dialects.engines(url)
@@ -92,8 +94,11 @@ class Store:
             if migrate and not self.write(search_index.is_current):
                 self._alone(search_index.rebuild)
             self.instance = self.read(schema.instance)
-        except BaseException:
+        except BaseException as error:
             self._dispose()
+            origin = error if isinstance(error, DBAPIError) else error.__cause__
+            if isinstance(origin, DBAPIError) and (refusal := dialects.refusal(origin)):
+                raise refusal from error
             raise
 
     def _alone(self, work: Work[None]) -> None:

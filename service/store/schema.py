@@ -3,21 +3,41 @@
 Alembic is imported only to migrate: it loads every dialect of SQLAlchemy, a tenth of the start of a service.
 """
 
+from collections.abc import Set
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select
 
 from service.errors import OperatorError
 from service.store import locks
-from service.store.tables import meta
+from service.store.tables import meta, metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Each step's file begins with its revision, and the steps form one line.
 REVISIONS = sorted(file.name.partition("_")[0] for file in MIGRATIONS.glob("versions/[0-9]*.py"))
 
 
+# Alembic's, and what every schema of ours has had from the first on.
+OURS = frozenset({"alembic_version", "meta", "event", "revision"})
+
+
 class SchemaMismatch(OperatorError):
     """The database and this program do not fit together; the message says which one is older."""
+
+
+def refuse_foreign(tables: Set[str], *, shared: bool) -> None:
+    """Raises SchemaMismatch where there are tables, but not ours.
+
+    A `shared` database may have others, unless they have the names of ours.
+    """
+    others = {name for name in tables if not name.startswith("sqlite_")}
+    if shared:
+        others &= {"alembic_version", *metadata.tables}
+    if others and not others >= OURS:
+        named = ", ".join(sorted(others)[:3])
+        raise SchemaMismatch(
+            f"The database is another program's: it has tables ({named}), but not those of Dday."
+        )
 
 
 def is_current(c: Connection) -> bool:
@@ -57,7 +77,9 @@ def instance(c: Connection) -> str:
 
 
 def _current(c: Connection) -> str | None:
-    if not inspect(c).has_table("alembic_version"):
+    tables = set(inspect(c).get_table_names())
+    refuse_foreign(tables, shared=c.dialect.name == "postgresql")
+    if "alembic_version" not in tables:
         return None
     row = c.exec_driver_sql("select version_num from alembic_version").scalar_one_or_none()
     return None if row is None else str(row)

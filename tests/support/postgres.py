@@ -13,6 +13,8 @@ import psycopg
 
 # Test data may be lost with the machine; a kill of the server is survived all the same.
 FAST = ("fsync = off", "full_page_writes = off", "max_connections = 300", "shared_buffers = 64MB")
+# The one user that needs a password; a test that asks for one makes it.
+LOCKED = "locked"
 TEMPLATE = "dday_template"
 LARGE = 2**20  # bytes of all tables; from there on a new database is cheaper than an old one's dead rows
 
@@ -44,6 +46,8 @@ class Server:
             if FAST[0] not in configuration.read_text():
                 with configuration.open("a") as file:
                     file.write("\n".join(("", *FAST, "")))
+                access = configuration.with_name("pg_hba.conf")
+                access.write_text(f"local all {LOCKED} scram-sha-256\n{access.read_text()}")
             server.start()
             self._url = server.get_uri("postgres").replace("/postgres?", "/{}?")
             if not (folder / "migrated").exists():

@@ -2,13 +2,16 @@
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 import rich_click as click
 from click.testing import CliRunner
@@ -18,6 +21,8 @@ from service.cli.console import ABOUT, countdown
 from service.settings import Settings, spelt
 from service.store.engine import Store
 
+THEIRS = "The database is another program's: it has tables ({}), but not those of Dday."
+CLOSED = "The database cannot be opened: {}."
 DOCS = Path(__file__).resolve().parents[3]
 
 
@@ -158,14 +163,79 @@ def test_a_countdown_reads_as_in_korea(before, shown):
 
 
 @pytest.mark.parametrize(
-    ("database", "words"),
+    ("database", "code", "sentence"),
     [
-        ("sqlite:////proc/dday.db", "No such file or directory: /proc/dday.db"),
-        ("sqlite:///{folder}/text.db", "The database file is damaged, or is not a database."),
-        ("postgresql://nobody@127.0.0.1:1/none", "The database is busy or unreachable."),
+        ("sqlite:////proc/dday.db", 1, "No such file or directory: /proc/dday.db.write.lock"),
+        ("sqlite:///{folder}/none/a.db", 2, "There is no folder {folder}/none for the database a.db."),
+        ("sqlite:///{folder}", 1, "The database {folder} is a folder; it must be a file."),
+        ("sqlite:////", 1, "The database / is a folder; it must be a file."),
+        ("sqlite:////dev/null", 1, "The database /dev/null is a device or the like; it must be a file."),
+        (
+            "sqlite:///{folder}/fifo.db",
+            1,
+            "The database {folder}/fifo.db is a device or the like; it must be a file.",
+        ),
+        ("sqlite:///{folder}/text.db", 1, "The file {folder}/text.db is damaged, or is not a database."),
+        ("sqlite:///{folder}/notes.db", 1, THEIRS.format("notes")),
+        ("sqlite:///{folder}/alembic.db", 1, THEIRS.format("alembic_version, event")),
+        ("postgresql://127.0.0.1:1/x", 1, CLOSED.format('no server listens at "127.0.0.1", port 1')),
+        ("postgres://dday.invalid/x", 1, CLOSED.format("no host has the name dday.invalid")),
+        ("postgresql:///x?host=/none", 1, CLOSED.format("no server listens at /none/.s.PGSQL.5432")),
+        ("postgresql://127.0.0.1/x?sslmod=1", 1, CLOSED.format('invalid connection option "sslmod"')),
+        (
+            "postgresql://127.0.0.1:port/x",
+            2,
+            "The database is sqlite:///path or postgresql://user@host/name.",
+        ),
     ],
 )
-def test_a_database_that_cannot_be_used_is_told_in_one_line(tmp_path, database, words):
+def test_a_database_that_cannot_be_used_is_told_in_one_sentence(tmp_path, database, code, sentence):
     (tmp_path / "text.db").write_text("Not a database at all.")
+    os.mkfifo(tmp_path / "fifo.db")
+    made_elsewhere(tmp_path / "notes.db", "notes")
+    made_elsewhere(tmp_path / "alembic.db", "alembic_version", "event")
+    before = folder_of(tmp_path)
     result = run("keys", "list", "--database-url", database.format(folder=tmp_path))
-    assert (result.exit_code, result.stderr.startswith(f"Error: {words}")) == (1, True), result.stderr
+    assert (result.exit_code, result.stderr) == (code, f"Error: {sentence.format(folder=tmp_path)}\n")
+    assert folder_of(tmp_path) == before
+
+
+def made_elsewhere(path, *tables):
+    with closing(sqlite3.connect(path)) as c:
+        for table in tables:
+            c.execute(f"CREATE TABLE {table} (version_num)")
+
+
+def folder_of(path):
+    return {each.name: each.stat() if each.is_fifo() else each.read_bytes() for each in path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "database", "reason"),
+    [
+        ("locked", ":wrong", "postgres", "the password for user locked is wrong"),
+        ("locked", "", "postgres", "the server asks for a password, and the address has none"),
+        ("locked", ":right", "none", "the server has no database none"),
+        ("nobody", "", "postgres", "the server has no user nobody"),
+        ("locked", ":right", "template1", "permission denied for schema public"),
+    ],
+)
+def test_what_postgresql_refuses_is_told_in_one_sentence(
+    pg_server, monkeypatch, user, password, database, reason
+):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    with suppress(psycopg.errors.DuplicateObject):
+        pg_server.run("CREATE ROLE locked LOGIN PASSWORD 'right'")
+    url = pg_server.url(database).replace("postgres:@", f"{user}{password}@")
+    result = run("keys", "list", "--database-url", url)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {CLOSED.format(reason)}\n")
+
+
+def test_tables_of_another_program_in_postgresql_are_left_alone_unless_they_have_our_names(pg_empty_url):
+    with psycopg.connect(pg_empty_url, autocommit=True) as c:
+        c.execute("CREATE TABLE notes (id int); CREATE TABLE event (id int)")
+        refused = run("keys", "list", "--database-url", pg_empty_url)
+        assert (refused.exit_code, refused.stderr) == (1, f"Error: {THEIRS.format('event')}\n")
+        c.execute("DROP TABLE event")
+        assert run("keys", "list", "--database-url", pg_empty_url).exit_code == 0
+        assert c.execute("SELECT count(*) FROM notes").fetchone() == (0,)

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, MetaData, Table, insert, inspect, select, tex
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from service.catalogue.event import Event, Text
-from service.errors import Unavailable
 from service.store import claims, dialects, events, revisions, saved_feeds, schema, search_index
 from service.store import feed_state as feedstate
 from service.store.engine import Store, StoreBusy
@@ -211,11 +210,6 @@ def test_an_error_of_the_database_does_not_tell_what_was_being_written(store: St
     told = "".join(traceback.format_exception(raised.value))
     assert "INSERT INTO webhook" in told
     assert document not in told
-
-
-def test_a_server_that_is_gone_is_an_answer_not_a_crash() -> None:
-    with pytest.raises(Unavailable):
-        Store.open("postgresql:///none?host=/nowhere")
 
 
 def test_an_empty_database_becomes_what_the_tables_say(empty_url: str) -> None:
