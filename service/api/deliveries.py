@@ -48,6 +48,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     type: MessageType
     anchor: Anchor | None
     before: str | None
+    at: str | None
     anchor_at: datetime | None
     due_at: datetime
     state: State

@@ -8,13 +8,13 @@ import msgspec
 from service.catalogue.filters import FilterBody, parse_filters
 from service.catalogue.validation import Invalid
 from service.cli.console import KOREA, Misused
-from service.reminders import offsets
-from service.reminders.webhook import Anchor, Change, Rule
+from service.reminders.webhook import Anchor, Change, Rule, rule_faults
 
-DAYS = ("P7D", "P1D", "PT0S")
+DAYS = (("P7D", "09:00"), ("P1D", "09:00"), ("P0D", "09:00"), ("PT3H", None))
 ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")
-# D-7, D-1 and D-day of everything.
-COUNTDOWN = tuple(Rule(anchor=anchor, before=before) for anchor in ANCHORS for before in DAYS)
+# D-7, D-1 and D-day of everything at 09:00, and three hours before it.
+COUNTDOWN = tuple(Rule(anchor=anchor, before=before, at=at) for anchor in ANCHORS for before, at in DAYS)
+COUNTDOWN_TEXT = "D-7, D-1 and D-day of everything at 09:00, and 3 hours before"
 ANY_ANCHOR: tuple[Anchor, ...] = get_args(Anchor)
 FILTERS = tuple(field.encode_name for field in msgspec.structs.fields(FilterBody))
 # Time travel stays where a reminder of a year before, or a zone, does not leave the calendar.
@@ -23,19 +23,21 @@ EVERY_CHANGE: tuple[Change, ...] = get_args(Change)
 
 
 def rules_of(texts: tuple[str, ...]) -> tuple[Rule, ...]:
-    """`closes:P7D` and its like."""
+    """`closes:P7D`, `closes:P0D@09:00` and their like."""
     return tuple(_rule(text) for text in texts)
 
 
 def _rule(text: str) -> Rule:
-    anchor, before = pair(text, ":", flag="--remind")
+    anchor, rest = pair(text, ":", flag="--remind")
+    before, sign, at = rest.partition("@")
     if anchor not in ANY_ANCHOR:
         raise Misused(f"--remind: {anchor!r} is none of {', '.join(ANY_ANCHOR)}.")
+    if faults := rule_faults(Rule(anchor=anchor, before=before, at=at if sign else None)):
+        raise Misused(f"--remind {text}: {faults[0].detail}.")
     try:
-        offsets.parse(before)
-    except offsets.OffsetError as error:
-        raise Misused(f"--remind {text}: {error}.") from None
-    return msgspec.convert({"anchor": anchor, "before": before}, Rule)
+        return msgspec.convert({"anchor": anchor, "before": before, "at": at if sign else None}, Rule)
+    except msgspec.ValidationError:
+        raise Misused(f"--remind {text}: {at!r} is no time of day, such as 09:00.") from None
 
 
 def filter_of(pairs: tuple[str, ...]) -> FilterBody:

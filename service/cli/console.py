@@ -68,10 +68,10 @@ def korean_time(instant: datetime | None) -> str:
 
 
 def countdown(before: str) -> str:
-    """Returns D-7 for `P7D` and D-day for `PT0S`; other lengths of time stay as they are."""
+    """Returns D-7 for `P7D`, D-day for `P0D` and `PT0S`, and -3h for `PT3H`."""
     if days := re.fullmatch(r"P([0-9]{1,4})D", before):
         return f"D-{days[1]}" if int(days[1]) else "D-day"
-    return "D-day" if before == "PT0S" else f"-{before}"
+    return "D-day" if before == "PT0S" else f"-{before.removeprefix('PT').lower()}"
 
 
 def announce(log: logging.Logger, sentence: str, **fields: object) -> None:

@@ -7,7 +7,7 @@ import rich_click as click
 from rich.progress import Progress
 
 from service import server
-from service.cli.arguments import COUNTDOWN, day, filter_of, rules_of
+from service.cli.arguments import COUNTDOWN, COUNTDOWN_TEXT, day, filter_of, rules_of
 from service.cli.console import CommandFailed, Misused, err, filter_options, out, show_json
 from service.cli.receiver import Arrival, Receiver, for_machine, line
 from service.cli.simulation import Season, replaying, season, subscribe
@@ -42,9 +42,7 @@ class Tally:
     "--from", "start", required=True, metavar="DATE", help="First day, such as 2025-08-01, in Korea."
 )
 @click.option("--to", "end", required=True, metavar="DATE", help="The day it ends before.")
-@click.option(
-    "--remind", multiple=True, metavar="ANCHOR:BEFORE", help="[default: D-7, D-1 and D-day of everything]"
-)
+@click.option("--remind", multiple=True, metavar="ANCHOR:BEFORE[@TIME]", help=f"[default: {COUNTDOWN_TEXT}]")
 @filter_options
 @click.option(
     "--seeds", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Another folder."

@@ -71,7 +71,12 @@ def list_(api: Api, as_json: bool) -> None:
 @click.option("--name", default="dday webhooks add", show_default=True, help="What people call it.")
 @click.option("--format", "form", type=click.Choice(get_args(Format)), default="standard", show_default=True)
 @click.option("--lang", type=click.Choice(("ko", "en")), default="ko", show_default=True)
-@click.option("--remind", multiple=True, metavar="ANCHOR:BEFORE", help="Such as closes:P7D; may be repeated.")
+@click.option(
+    "--remind",
+    multiple=True,
+    metavar="ANCHOR:BEFORE[@TIME]",
+    help="Such as closes:P1D@09:00 or closes:PT3H; may be repeated.",
+)
 @click.option("--on", "changes", multiple=True, type=click.Choice(get_args(Change)), help="Changes to tell.")
 @filter_options
 @click.option("--timezone", default="Asia/Seoul", show_default=True)
@@ -94,7 +99,7 @@ def add(
 ) -> None:
     """Make a webhook that posts to TARGET, and show its secret, once."""
     if not (remind or changes):
-        raise Misused("It asks for nothing. Give it --remind, such as closes:P7D, or --on, or both.")
+        raise Misused("It asks for nothing. Give it --remind, such as closes:P1D@09:00, or --on, or both.")
     body = {
         "url": target,
         "name": name,

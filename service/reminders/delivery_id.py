@@ -1,8 +1,8 @@
 """Ids of deliveries: the primary key, the `webhook-id` header and what a receiver deduplicates by.
 
-A reminder's id is a hash of what it says (which moment, how long before), so planning twice is harmless, a
-moved event gets new reminders, and one moved there and back is not reminded twice. The due instant is no part
-of it: with another `remind_at` it is the same reminder at another hour.
+A reminder's id is a hash of what it says (which moment, how long before, at which time of day), so planning
+twice is harmless, a moved event gets new reminders, and one moved there and back is not reminded twice. The
+due instant is no part of it: with another `remind_at` it is the same reminder at another hour.
 
 Ids begin with the instant they are due about, so that deliveries that fall due together stand together in
 every index (docs/decisions/0055).
@@ -26,13 +26,22 @@ INSTANTS = 2 ** (8 * INSTANT_BYTES)
 
 # The planner asks for the same ids over and over while their time comes near.
 @lru_cache(maxsize=16_384)
-def reminder(webhook_id: str, event_id: str, *, anchor: Anchor, anchor_at: datetime, offset: Offset) -> str:
-    """Returns the id of a reminder of one moment, `offset` before it."""
-    at = int(anchor_at.timestamp())
+def reminder(
+    webhook_id: str,
+    event_id: str,
+    *,
+    anchor: Anchor,
+    anchor_at: datetime,
+    offset: Offset,
+    at: str | None = None,
+) -> str:
+    """Returns the id of a reminder of one moment, `offset` before it, at the time of day `at` if given."""
+    moment = int(anchor_at.timestamp())
     # By the offset alone: near enough to the due instant, and the same for every `remind_at`.
-    near = at - int(offset.longest.total_seconds())
+    near = moment - int(offset.longest.total_seconds())
     first = (near % INSTANTS).to_bytes(INSTANT_BYTES)
-    return _name(first, "v2", webhook_id, event_id, anchor, at, offset.text)
+    hour = () if at is None else (at,)
+    return _name(first, "v2", webhook_id, event_id, anchor, moment, offset.text, *hour)
 
 
 def notice(webhook_id: str, event_id: str, *, revision: int) -> str:

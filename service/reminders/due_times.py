@@ -7,6 +7,9 @@
   date that many days earlier. Where zones differ so much that this day would already be over where the
   event is, it is due a day earlier: a D-1 reminder never arrives on the day itself. An offset with hours
   counts back from the first instant of the day where the event is, the earliest the moment can be.
+- With a rule's `at` it is due at that time in the webhook's zone, on the date so many days before the day of
+  the moment, whether that has a minute or not. 24:00 belongs to the day it ends. Due after the minute itself
+  it is not planned.
 - Where sources disagree about a deadline, the earliest of theirs counts, as in feeds and in `phase`.
 - A wall time that a clock change skips or repeats is read as RFC 5545 3.3.5 says: the offset before the
   gap, the first of the two.
@@ -29,9 +32,8 @@ from msgspec import Struct
 
 from service.catalogue import dates, evidence
 from service.catalogue.event import Event
-from service.reminders import offsets
 from service.reminders.offsets import Offset
-from service.reminders.webhook import Anchor, Webhook
+from service.reminders.webhook import Anchor, Rule, Webhook
 
 GRACE = timedelta(hours=1)
 # Zones are at most 26 hours apart, and a zone may leave out a whole day once (Apia, 2011-12-30).
@@ -64,12 +66,14 @@ class Moment(Struct, frozen=True, kw_only=True, cache_hash=True):
     """A moment of an event: `at` is the earliest instant it can be, `over` when it has surely passed.
 
     `at` is part of a delivery's id; for a moment known to the day it is the first instant of that day.
+    `written_day` is the day that sources write; of 24:00 it is the day that ends, and `day` the next.
     """
 
     anchor: Anchor
     at: datetime
     over: datetime
     day: date
+    written_day: date
     clock: time | None
     zone: ZoneInfo
 
@@ -109,34 +113,42 @@ def _moment(anchor: Anchor, text: str, zone_name: str, opening: bool) -> Moment 
     day = _earlier(edtf.first, -1) if edtf.next_day else edtf.first
     at = dates.day_start(day, zone) if clock is None else dates.local_instant(day, clock, zone)
     over = dates.day_start(_earlier(day, -1), zone) if clock is None else at
-    return Moment(anchor=anchor, at=at, over=over, day=day, clock=clock, zone=zone)
+    return Moment(anchor=anchor, at=at, over=over, day=day, written_day=edtf.first, clock=clock, zone=zone)
 
 
 @lru_cache(maxsize=16_384)
-def due(moment: Moment, offset: Offset, *, remind_at: time, zone: ZoneInfo) -> datetime:
-    """Returns the instant at which a reminder this long before the moment is due."""
+def due(moment: Moment, rule: Rule, *, remind_at: str, timezone: str) -> datetime:
+    """Returns the instant at which a webhook with this zone is due a reminder by this rule."""
+    offset = rule.offset
     exact = timedelta(seconds=offset.seconds)
-    if moment.clock is not None:
+    if moment.clock is not None and rule.at is None:
         limit = moment.at + (TICK if offset.is_zero else exact)
         return _last(moment.day, offset.days, at=moment.clock, zone=moment.zone, before=limit) - exact
     if offset.seconds:
         return dates.day_start(_earlier(moment.day, offset.days), moment.zone) - exact
-    over = dates.day_start(_earlier(moment.day, offset.days - 1), moment.zone)
-    return _last(moment.day, offset.days, at=remind_at, zone=zone, before=over)
+    hour, zone = time.fromisoformat(rule.at or remind_at), dates.zone(timezone)
+    over = dates.day_start(_earlier(moment.written_day, offset.days - 1), moment.zone)
+    return _last(moment.written_day, offset.days, at=hour, zone=zone, before=over)
 
 
-def useful_until(moment: Moment, offset: Offset) -> datetime:
+def is_after_the_instant(moment: Moment, due_at: datetime) -> bool:
+    """Whether a time of day comes when the minute of the moment has passed."""
+    return moment.clock is not None and due_at > moment.at
+
+
+def useful_until(moment: Moment, offset: Offset, *, due_at: datetime) -> datetime:
     """Returns the first instant at which a reminder would be too late."""
     if not offset.is_zero:
         return moment.at
-    return max(moment.over, moment.at + GRACE) if moment.clock is not None else moment.over
+    if moment.clock is None:
+        return moment.over
+    return moment.at if due_at < moment.at else moment.at + GRACE
 
 
 class DueRule(Struct, frozen=True, kw_only=True):
     """A reminder rule with everything its due instant depends on."""
 
-    anchor: Anchor
-    before: str
+    rule: Rule
     remind_at: str
     timezone: str
 
@@ -151,16 +163,14 @@ class AnchorRange(Struct, frozen=True, kw_only=True):
 
 def due_rules(webhook: Webhook) -> frozenset[DueRule]:
     return frozenset(
-        DueRule(
-            anchor=rule.anchor, before=rule.before, remind_at=webhook.remind_at, timezone=webhook.timezone
-        )
+        DueRule(rule=rule, remind_at=webhook.remind_at, timezone=webhook.timezone)
         for rule in webhook.reminders
     )
 
 
 def anchor_ranges(rules: Iterable[DueRule], *, after: datetime, until: datetime) -> tuple[AnchorRange, ...]:
     """Returns where the anchors of reminders due in `(after, until]` can lie, overlapping ranges joined."""
-    wanted = sorted({_stretch(rule, after, until) for rule in rules}, key=lambda s: (s.opening, s.after))
+    wanted = sorted({_stretch(each.rule, after, until) for each in rules}, key=lambda s: (s.opening, s.after))
     joined: list[AnchorRange] = []
     for each in wanted:
         last = joined[-1] if joined else None
@@ -173,8 +183,8 @@ def anchor_ranges(rules: Iterable[DueRule], *, after: datetime, until: datetime)
     return tuple(joined)
 
 
-def _stretch(rule: DueRule, after: datetime, until: datetime) -> AnchorRange:
-    offset = offsets.parse(rule.before)
+def _stretch(rule: Rule, after: datetime, until: datetime) -> AnchorRange:
+    offset = rule.offset
     opening = rule.anchor in ("start", "opens")
     ahead = timedelta(days=offset.days, seconds=offset.seconds)
     # Hours are exact, and count from the instant that the store has as the event's start.
@@ -196,24 +206,19 @@ def due_between(
 
 def is_of_use(event: Event, rule: DueRule, *, until: datetime, since: datetime) -> bool:
     """Whether a change made at `since` can matter for this rule: due by `until`, and not over at `since`."""
-    found, at = moment(event, rule.anchor), _due_by_rule(event, rule)
+    found, at = moment(event, rule.rule.anchor), _due_by_rule(event, rule)
     if not isinstance(found, Moment) or at is None or at > until:
         return False
-    return useful_until(found, offsets.parse(rule.before)) > since
+    return useful_until(found, rule.rule.offset, due_at=at) > since
 
 
 def _due_by_rule(event: Event, rule: DueRule) -> datetime | None:
-    if rule.anchor not in anchors(event):
+    if rule.rule.anchor not in anchors(event):
         return None
-    found = moment(event, rule.anchor)
+    found = moment(event, rule.rule.anchor)
     if not isinstance(found, Moment):
         return None
-    return due(
-        found,
-        offsets.parse(rule.before),
-        remind_at=time.fromisoformat(rule.remind_at),
-        zone=dates.zone(rule.timezone),
-    )
+    return due(found, rule.rule, remind_at=rule.remind_at, timezone=rule.timezone)
 
 
 def _shifted(instant: datetime, by: timedelta) -> datetime:

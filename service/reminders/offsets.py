@@ -22,10 +22,14 @@ class OffsetError(ValueError):
 
 
 class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
-    """A length of `days` by the wall clock and exact `seconds`."""
+    """A length of `days` by the wall clock and exact `seconds`.
+
+    `of_day` tells `P0D`, the day itself, from `PT0S`, the instant.
+    """
 
     days: int = 0
     seconds: int = 0
+    of_day: bool = False
 
     @property
     def text(self) -> str:
@@ -33,7 +37,7 @@ class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
         hours, rest = divmod(self.seconds, 3600)
         minutes, seconds = divmod(rest, 60)
         exact = "".join(f"{n}{unit}" for n, unit in ((hours, "H"), (minutes, "M"), (seconds, "S")) if n)
-        day = f"{self.days}D" if self.days else ""
+        day = f"{self.days}D" if self.days or self.of_day else ""
         return f"P{day}{'T' + exact if exact else ''}" if day or exact else "PT0S"
 
     @property
@@ -42,20 +46,30 @@ class Offset(Struct, frozen=True, kw_only=True, order=True, cache_hash=True):
         return timedelta(days=self.days, seconds=self.seconds)
 
     @property
+    def counts_days(self) -> bool:
+        """Whether it is a number of whole days, so that a time of day can be set for it."""
+        return self.seconds == 0 and (self.days > 0 or self.of_day)
+
+    @property
     def is_zero(self) -> bool:
         return self.days == 0 and self.seconds == 0
 
 
 @lru_cache(maxsize=1024)
 def parse(text: str) -> Offset:
-    """Reads an offset such as `P7D`, `P1W`, `PT24H`, `P1DT2H` or `PT0S`; raises OffsetError."""
+    """Reads an offset such as `P7D`, `P1W`, `P0D`, `PT24H`, `P1DT2H` or `PT0S`; raises OffsetError."""
     found = _DURATION.fullmatch(text)
     if found is None or text.endswith(("P", "T")):
         raise OffsetError(
             "use an ISO 8601 duration of whole weeks, days, hours, minutes or seconds, such as P7D or PT2H"
         )
     weeks, days, hours, minutes, seconds = (int(group or 0) for group in found.groups())
-    offset = Offset(days=weeks * 7 + days, seconds=hours * 3600 + minutes * 60 + seconds)
+    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+    offset = Offset(
+        days=weeks * 7 + days,
+        seconds=hours * 3600 + minutes * 60 + seconds,
+        of_day=not length and "T" not in text,
+    )
     if offset.longest > LONGEST:
         raise OffsetError(f"a reminder is at most {LONGEST.days} days before its anchor")
     return offset

@@ -6,14 +6,14 @@ that time.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from service.catalogue import dates, filters
+from service.catalogue import filters
 from service.catalogue.event import Event
 from service.catalogue.windows import Step
 from service.reminders import delivery_id, due_times
@@ -28,7 +28,15 @@ DAWN = datetime.min.replace(tzinfo=UTC)
 DUSK = datetime.max.replace(tzinfo=UTC)
 
 Withheld = Literal[
-    "cancelled", "postponed", "internal", "filtered", "already_past", "same_instant", "disabled", "paused"
+    "cancelled",
+    "postponed",
+    "internal",
+    "filtered",
+    "after_the_instant",
+    "already_past",
+    "same_instant",
+    "disabled",
+    "paused",
 ]
 Reason = Untimed | Withheld
 Notice = Literal[
@@ -67,7 +75,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class Planned(Struct, frozen=True, kw_only=True):
-    """A message to send. In a notice of change anchor, before, anchor_at and tighter_at are None.
+    """A message to send. In a notice of change anchor, before, at, anchor_at and tighter_at are None.
 
     `tighter_at` is when the next reminder of the same moment is due; then a late one says nothing new.
     """
@@ -78,6 +86,7 @@ class Planned(Struct, frozen=True, kw_only=True):
     type: MessageType
     anchor: Anchor | None
     before: str | None
+    at: str | None = None
     anchor_at: datetime | None
     due_at: datetime
     valid_until: datetime
@@ -95,6 +104,7 @@ class NotPlanned(Struct, frozen=True, kw_only=True):
     event: str
     anchor: Anchor
     before: str
+    at: str | None = None
     reason: Reason
     due_at: datetime | None
     useful_until: datetime | None
@@ -172,7 +182,7 @@ def _of_anchor(
     names = [_name(candidate, webhook, moment, rule) for rule in rules]
     came = _came_due(candidate, webhook, seen) if webhook.late == "skip" else frozenset()
     reasons = [
-        _withheld(candidate, webhook, due, before=dues[:n], owed=name in came)
+        _withheld(candidate, webhook, moment, due, before=dues[:n], owed=name in came)
         for n, (name, due) in enumerate(zip(names, dues, strict=True))
     ]
     order = sorted(due for due, reason in zip(dues, reasons, strict=True) if reason in (None, "already_past"))
@@ -180,7 +190,12 @@ def _of_anchor(
         _planned(candidate, webhook, moment, rule, name=name, due=due, order=order)
         if reason is None
         else _not_planned(
-            candidate, webhook, rule, reason, due=due, over=due_times.useful_until(moment, rule.offset)
+            candidate,
+            webhook,
+            rule,
+            reason,
+            due=due,
+            over=due_times.useful_until(moment, rule.offset, due_at=due),
         )
         for rule, name, due, reason in zip(rules, names, dues, reasons, strict=True)
     ]
@@ -189,8 +204,7 @@ def _of_anchor(
 # Computed again in every pass of the planner, while most are weeks away.
 @lru_cache(maxsize=4096)
 def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: str) -> tuple[datetime, ...]:
-    at, zone = time.fromisoformat(remind_at), dates.zone(zone_name)
-    return tuple(due_times.due(moment, rule.offset, remind_at=at, zone=zone) for rule in rules)
+    return tuple(due_times.due(moment, rule, remind_at=remind_at, timezone=zone_name) for rule in rules)
 
 
 def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
@@ -206,10 +220,18 @@ def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
 
 
 def _withheld(
-    candidate: Candidate, webhook: Webhook, due: datetime, *, before: tuple[datetime, ...], owed: bool
+    candidate: Candidate,
+    webhook: Webhook,
+    moment: Moment,
+    due: datetime,
+    *,
+    before: tuple[datetime, ...],
+    owed: bool,
 ) -> Withheld | None:
     if silence := _silenced(candidate, webhook):
         return silence
+    if due_times.is_after_the_instant(moment, due):
+        return "after_the_instant"
     if not selects(webhook, candidate, at=due):
         return "filtered"
     if due in before:
@@ -267,7 +289,12 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
 
 def _name(candidate: Candidate, webhook: Webhook, moment: Moment, rule: Rule) -> str:
     return delivery_id.reminder(
-        webhook.id, candidate.event.id, anchor=rule.anchor, anchor_at=moment.at, offset=rule.offset
+        webhook.id,
+        candidate.event.id,
+        anchor=rule.anchor,
+        anchor_at=moment.at,
+        offset=rule.offset,
+        at=rule.at,
     )
 
 
@@ -288,9 +315,10 @@ def _planned(
         type="event.reminder",
         anchor=rule.anchor,
         before=rule.before,
+        at=rule.at,
         anchor_at=moment.at,
         due_at=due,
-        valid_until=due_times.useful_until(moment, rule.offset),
+        valid_until=due_times.useful_until(moment, rule.offset, due_at=due),
         tighter_at=next((later for later in order if later > due), None),
         revision=candidate.revision,
         seq=candidate.seq,
@@ -311,6 +339,7 @@ def _not_planned(
         event=candidate.event.id,
         anchor=rule.anchor,
         before=rule.before,
+        at=rule.at,
         reason=reason,
         due_at=due,
         useful_until=over,

@@ -40,6 +40,7 @@ class Item(Struct, frozen=True, kw_only=True):
     event: str
     anchor: Anchor
     before: str
+    at: str | None
     due_at: datetime
     delivery: str
 
@@ -50,6 +51,7 @@ class Withheld(Struct, frozen=True, kw_only=True):
     event: str
     anchor: Anchor
     before: str
+    at: str | None
     reason: Reason
     due_at: datetime | None
 
@@ -83,7 +85,9 @@ def upcoming(
         withheld += [_held_back(each) for each in planned]
         planned = []
     planned.sort(key=lambda each: (each.due_at, each.id))
-    withheld.sort(key=lambda each: (each.due_at or until, each.event, each.anchor, each.before))
+    withheld.sort(
+        key=lambda each: (each.due_at or until, each.event, each.anchor, each.before, each.at or "")
+    )
     return Upcoming(
         items=tuple(_item(each) for each in planned[:MOST_ROWS]),
         not_planned=tuple(_withheld(each) for each in withheld[:MOST_ROWS]),
@@ -114,6 +118,7 @@ def _held_back(planned: Planned) -> NotPlanned:
         event=planned.event,
         anchor=planned.anchor or "start",
         before=planned.before or "",
+        at=planned.at,
         reason="paused",
         due_at=planned.due_at,
         useful_until=planned.valid_until,
@@ -125,6 +130,7 @@ def _item(planned: Planned) -> Item:
         event=planned.event,
         anchor=planned.anchor or "start",
         before=planned.before or "",
+        at=planned.at,
         due_at=planned.due_at,
         delivery=planned.id,
     )
@@ -132,7 +138,12 @@ def _item(planned: Planned) -> Item:
 
 def _withheld(each: NotPlanned) -> Withheld:
     return Withheld(
-        event=each.event, anchor=each.anchor, before=each.before, reason=each.reason, due_at=each.due_at
+        event=each.event,
+        anchor=each.anchor,
+        before=each.before,
+        at=each.at,
+        reason=each.reason,
+        due_at=each.due_at,
     )
 
 
@@ -174,6 +185,7 @@ def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: 
         type="event.reminder",
         anchor=rule.anchor,
         before=rule.before,
+        at=rule.at,
         anchor_at=moment.at,
         due_at=now,
         valid_until=now + USEFUL,

@@ -127,9 +127,9 @@ def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withd
     if webhook.state != "disabled" and _skipped(planned, webhook):
         return "paused"
     [event], [hook] = without_past((candidate,), (webhook,))
-    rule = (planned.anchor, planned.before)
+    rule = (planned.anchor, planned.before, planned.at)
     for answer in reminders(event, hook):
-        if (answer.anchor, answer.before) == rule:
+        if (answer.anchor, answer.before, answer.at) == rule:
             if isinstance(answer, NotPlanned):
                 return answer.reason
             return "already_past" if answer.id == planned.id else "moved"

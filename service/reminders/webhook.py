@@ -21,6 +21,7 @@ Signing = Literal["v1", "v1a"]
 State = Literal["active", "paused", "disabled"]
 Late = Literal["skip", "send_now"]
 Resume = Literal["skip", "catch_up"]
+DAYS_WANTED = "a time of day needs a `before` of whole days, such as P7D, P1D or P0D"
 _selection = lru_cache(maxsize=4096)(filters.read_filter)
 
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -29,11 +30,22 @@ ZoneName = Annotated[str, Meta(min_length=1, max_length=64)]
 ClockTime = Annotated[str, Meta(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True):
-    """A reminder rule: how long before which anchor."""
+class Rule(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    cache_hash=True,
+):
+    """A reminder rule: how long before which anchor, and with `at` at which time of that day.
+
+    `at` is a time in the webhook's zone; `before` then counts whole days from the day of the anchor.
+    """
 
     anchor: Anchor
     before: Annotated[str, Meta(min_length=2, max_length=40)]
+    at: ClockTime | None = None
 
     @property
     def offset(self) -> Offset:
@@ -201,7 +213,15 @@ def view(webhook: Webhook) -> WebhookView:
 
 def check(webhook: Webhook) -> Webhook:
     """Returns it with canonical offsets and without repeats; raises Invalid with every fault at once."""
-    faults = [*_rule_faults(webhook.reminders), *_filter_faults(webhook.filter), *_text_faults(webhook)]
+    faults = [
+        *(
+            fault
+            for index, rule in enumerate(webhook.reminders)
+            for fault in rule_faults(rule, pointer=f"/reminders/{index}")
+        ),
+        *_filter_faults(webhook.filter),
+        *_text_faults(webhook),
+    ]
     try:
         dates.zone(webhook.timezone)
     except dates.ZoneError as error:
@@ -217,14 +237,15 @@ def check(webhook: Webhook) -> Webhook:
     )
 
 
-def _rule_faults(reminders: tuple[Rule, ...]) -> list[Fault]:
-    faults = []
-    for index, rule in enumerate(reminders):
-        try:
-            offsets.parse(rule.before)
-        except offsets.OffsetError as error:
-            faults.append(Fault(pointer=f"/reminders/{index}/before", detail=str(error)))
-    return faults
+def rule_faults(rule: Rule, *, pointer: str = "") -> tuple[Fault, ...]:
+    """Returns what is wrong with a rule that stands at this JSON pointer."""
+    try:
+        offset = offsets.parse(rule.before)
+    except offsets.OffsetError as error:
+        return (Fault(pointer=f"{pointer}/before", detail=str(error)),)
+    if rule.at is not None and not offset.counts_days:
+        return (Fault(pointer=f"{pointer}/at", detail=DAYS_WANTED),)
+    return ()
 
 
 def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:

@@ -133,9 +133,9 @@ Why = Annotated[
     str,
     msgspec.Meta(
         description="Superseded: `moved`, `cancelled`, `postponed`, `internal`, `deleted`, `filtered`, "
-        "`withdrawn`, `same_instant`, `already_past`, `paused`, `disabled`, or what is not known of the "
-        "date, such as `month_precision`. Expired: `too_late`, `tighter`, `flood`. Dead: `exhausted`, "
-        "`gone`, `poison`, `unsealable`."
+        "`withdrawn`, `same_instant`, `after_the_instant`, `already_past`, `paused`, `disabled`, or what is "
+        "not known of the date, such as `month_precision`. Expired: `too_late`, `tighter`, `flood`. Dead: "
+        "`exhausted`, `gone`, `poison`, `unsealable`."
     ),
 ]
 
@@ -149,6 +149,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     type: MessageType
     anchor: Anchor | None
     before: str | None
+    at: str | None
     anchor_at: datetime | None
     due_at: datetime
     valid_until: datetime
@@ -179,17 +180,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 PLANNED = [
     delivery.c[name]
     for name in (
-        *("id", "webhook_id", "event_id", "type", "anchor", "before", "anchor_at", "due_at"),
-        *("valid_until", "tighter_at", "revision", "seq"),
+        *("id", "webhook_id", "event_id", "type", "anchor", "before", "at", "anchor_at"),
+        *("due_at", "valid_until", "tighter_at", "revision", "seq"),
     )
 ]
 
 
 def planned_of(values: Sequence[Any]) -> Planned:
     """From the values of PLANNED, in their order."""
-    id, webhook, event, type, anchor, before, anchor_at, due_at, valid_until, tighter_at, revision, seq = (
-        values
-    )
+    id, webhook, event, type, anchor, before, at, anchor_at, *rest = values
+    due_at, valid_until, tighter_at, revision, seq = rest
     return Planned(
         id=id,
         webhook=webhook,
@@ -197,6 +197,7 @@ def planned_of(values: Sequence[Any]) -> Planned:
         type=type,
         anchor=anchor,
         before=before,
+        at=at,
         anchor_at=None if anchor_at is None else _shared(anchor_at),
         due_at=_shared(due_at),
         valid_until=_shared(valid_until),
@@ -215,6 +216,7 @@ def row_of(planned: Planned, *, now: datetime) -> dict[str, Any]:
         "type": planned.type,
         "anchor": planned.anchor,
         "before": planned.before,
+        "at": planned.at,
         "anchor_at": _millis(planned.anchor_at),
         "due_at": millis(planned.due_at),
         "valid_until": millis(planned.valid_until),
@@ -242,6 +244,7 @@ def delivery_of(row: Row[Any]) -> Delivery:
         type=row.type,
         anchor=row.anchor,
         before=row.before,
+        at=row.at,
         anchor_at=_maybe(row.anchor_at),
         due_at=instant(row.due_at),
         valid_until=instant(row.valid_until),

@@ -242,6 +242,7 @@ delivery = Table(
     Column("lease_until", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
+    Column("at", Text),
     Index("delivery_history", "webhook_id", "due_at", "id"),
     # Not only of what is unsent: in the order of events the queue is a shuffled one, and to leave this index
     # with each success is a page of its own to write.

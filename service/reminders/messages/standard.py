@@ -7,7 +7,7 @@ depends on when it is sent (lateness, the event as it was known) is passed in.
 from datetime import datetime
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import late_seconds
@@ -19,6 +19,7 @@ NOTHING = Raw(b"null")
 class Reminder(Struct, frozen=True, kw_only=True):
     anchor: Anchor
     before: str
+    at: str | UnsetType = UNSET
     anchor_at: datetime
     due_at: datetime
     late_seconds: int
@@ -64,6 +65,7 @@ def reminder(planned: Planned, *, event: bytes, now: datetime) -> bytes:
     told = Reminder(
         anchor=planned.anchor,
         before=planned.before,
+        at=UNSET if planned.at is None else planned.at,
         anchor_at=planned.anchor_at,
         due_at=planned.due_at,
         late_seconds=late_seconds(planned, now=now),

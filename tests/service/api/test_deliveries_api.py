@@ -61,6 +61,7 @@ def test_a_delivery_is_shown_with_every_attempt(client, sent):
         "type": "event.reminder",
         "anchor": "start",
         "before": "PT1H",
+        "at": None,
         "anchor_at": "2026-03-01T04:01:00Z",
         "due_at": "2026-03-01T03:01:00Z",
         "state": "dead",

@@ -22,6 +22,12 @@ REFUSED = {
     ("--remind", "start:-P1D"): f"--remind start:-P1D: {NO_DURATION}",
     ("--remind", "start:P" + "1" * 99 + "D"): f"--remind start:P{'1' * 99}D: {NO_DURATION}",
     ("--remind", "start:P500D"): "--remind start:P500D: a reminder is at most 400 days before its anchor.\n",
+    (
+        "--remind",
+        "start:PT3H@09:00",
+    ): "--remind start:PT3H@09:00: a time of day needs a `before` of whole days, such as P7D, P1D or P0D.\n",
+    ("--remind", "start:P1D@9:00"): "--remind start:P1D@9:00: '9:00' is no time of day, such as 09:00.\n",
+    ("--remind", "start:P1D@"): "--remind start:P1D@: '' is no time of day, such as 09:00.\n",
     ("--remind", "finish:P1D"): "--remind: 'finish' is none of start, end, opens, closes.\n",
     ("--remind", "start"): "--remind: 'start' must be two parts with : between them.\n",
     ("--filter", "from=zzz"): f"--filter from: {NO_INSTANT}",
@@ -44,8 +50,9 @@ def test_what_cannot_be_replayed_is_refused(asked):
 
 
 def test_what_can_be_is_understood():
-    assert rules_of(("closes:P7D", "start:PT0S")) == (
+    assert rules_of(("closes:P7D", "closes:P0D@09:00", "start:PT0S")) == (
         Rule(anchor="closes", before="P7D"),
+        Rule(anchor="closes", before="P0D", at="09:00"),
         Rule(anchor="start", before="PT0S"),
     )
     asked = filter_of(("tag=ai", "tag=bio", "disputed=true", "from=2025-09-01", "city=제주"))

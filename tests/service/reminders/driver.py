@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_steps
+from service.cli.arguments import rules_of
 from service.reminders import webhook as rules
 from service.reminders.notices import USEFUL, RevisedEvent, notices
 from service.reminders.plan import Candidate, Planned, plan
 from service.reminders.replan import changed_candidates, check, mark_expired, replan
-from service.reminders.webhook import Former, PatchWebhook, Rule, Webhook
+from service.reminders.webhook import Former, PatchWebhook, Webhook
 from service.reminders.webhook import check as checked
 from tests.service.reminders.oracle import Gathering, History, Hook, Sent
 
@@ -237,7 +238,7 @@ def webhook(hook_id: str, hook: Hook, *, at: datetime) -> Webhook:
         format="standard",
         lang="ko",
         filter=FilterBody(tag=(hook.tag,)) if hook.tag else FilterBody(),
-        reminders=tuple(Rule(anchor=anchor, before=before) for anchor, before in hook.rules),  # type: ignore[arg-type]
+        reminders=rules_of(tuple(":".join(rule) for rule in hook.rules)),
         changes=hook.changes,  # type: ignore[arg-type]
         timezone=hook.zone,
         remind_at=hook.remind_at.strftime("%H:%M"),

@@ -9,10 +9,11 @@ from service.catalogue import evidence, view
 from service.catalogue.event import Event, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.windows import phase_at, phase_steps
+from service.cli.arguments import rules_of
 from service.reminders import webhook as rules
 from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate, Planned
-from service.reminders.webhook import NewWebhook, Rule, Webhook
+from service.reminders.webhook import NewWebhook, Webhook
 
 LONG_AGO = datetime(2024, 1, 1, tzinfo=UTC)
 LONG_HENCE = datetime(2027, 1, 1, tzinfo=UTC)
@@ -52,7 +53,7 @@ def candidate(made: Event, *, at: datetime = LONG_AGO, number: int = 1) -> Candi
 
 def webhook(*reminders: str, at: datetime = LONG_AGO, webhook_id: str = "whk_1", **fields: Any) -> Webhook:
     """`webhook("start P7D", "start PT0S", late="send_now")`"""
-    rows = tuple(Rule(anchor=anchor, before=before) for anchor, before in (r.split() for r in reminders))  # type: ignore[arg-type]
+    rows = rules_of(tuple(rule.replace(" ", ":") for rule in reminders))
     fields = {"filter": FilterBody()} | fields
     body = NewWebhook(url="https://example.org/hook", name="우리 팀", reminders=rows, **fields)
     return rules.created(body, webhook_id=webhook_id, owner="key", now=at)

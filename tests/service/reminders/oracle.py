@@ -307,24 +307,27 @@ def _asks_of(
     if tag is not None and tag not in was.tags:
         return []
     asks: list[Ask] = []
-    for anchor, before in rules:
+    for anchor, rule in rules:
+        before, _, at_hour = rule.partition("@")
         text = was.start if anchor in ("start", "opens") else was.end
         if (anchor in ("opens", "closes")) != was.window or text is None:
             continue
-        found = _when(text, was.zone, before, (remind_at, zone))
+        hour = time.fromisoformat(at_hour) if at_hour else None
+        found = _when(text, was.zone, before, hour, (remind_at, zone))
         if found is None:
             continue
         at, due, over = found
         if any(a.anchor == anchor and a.due == due for a in asks):
             continue
         parts = ("v2", name, event, anchor, int(at.timestamp()), _canonical(before))
+        parts += (at_hour,) if at_hour else ()
         asks.append(Ask(id=_hash(_near(at, before), parts), anchor=anchor, due=due, over=over))
     return asks
 
 
 @lru_cache(maxsize=MANY)
 def _when(
-    text: str, zone: str, before: str, hour: tuple[time, str]
+    text: str, zone: str, before: str, at_hour: time | None, hour: tuple[time, str]
 ) -> tuple[datetime, datetime, datetime] | None:
     """The moment, when its reminder is due, and when that is too late. None if the day is not known."""
     days, seconds = _offset(before)
@@ -332,12 +335,15 @@ def _when(
     text = text.rstrip("?~%")
     if "X" in text or len(text) < 10:
         return None
-    day = date.fromisoformat(text[:10])
+    day = written = date.fromisoformat(text[:10])
     if len(text) > 10:
         if text.endswith("T24:00"):
             day, text = day + DAY, "2000-01-01T00:00"
         clock = time.fromisoformat(text[11:])
         at = instant(day, clock, zone)
+        if at_hour is not None:
+            due = _of_the_day(written, days, zone, at_hour, hour[1])
+            return None if due > at else (at, due, at + HOUR if due == at else at)
         if days == 0:
             due = at - exact
         else:
@@ -347,9 +353,14 @@ def _when(
     if seconds:
         due = dawn(day - days * DAY, zone) - exact
     else:
-        end = dawn(day - (days - 1) * DAY, zone)
-        due = max(w for w in _walls(day, days, *hour) if w < end)
+        due = _of_the_day(day, days, zone, at_hour or hour[0], hour[1])
     return at, due, over if (days, seconds) == (0, 0) else at
+
+
+def _of_the_day(day: date, days: int, zone: str, hour: time, subscriber: str) -> datetime:
+    """That hour for the subscriber, on the day that many days before; earlier if that day is over by then."""
+    end = dawn(day - (days - 1) * DAY, zone)
+    return max(w for w in _walls(day, days, hour, subscriber) if w < end)
 
 
 def _walls(day: date, days: int, clock: time, zone: str) -> list[datetime]:
@@ -412,7 +423,9 @@ def _canonical(text: str) -> str:
     days, seconds = _offset(text)
     hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
     exact = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "") + (f"{rest}S" if rest else "")
-    return "P" + (f"{days}D" if days else "") + ("T" + exact if exact else "") if days or seconds else "PT0S"
+    if not (days or seconds):
+        return "PT0S" if "T" in text else "P0D"
+    return "P" + (f"{days}D" if days else "") + ("T" + exact if exact else "")
 
 
 def _near(at: datetime, before: str) -> int:

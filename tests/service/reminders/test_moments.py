@@ -4,8 +4,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from service.catalogue import dates
 from service.catalogue.event import Event, Evidence, Text
+from service.cli.arguments import rules_of
 from service.reminders import due_times, offsets
 from service.reminders.due_times import Moment
 from tests.service.reminders import oracle
@@ -21,8 +21,8 @@ def moment(start: str, zone: str) -> Moment:
 def due(
     start: str, zone: str, before: str, *, remind_at: str = "09:00", subscriber: str = "Asia/Seoul"
 ) -> str:
-    at, reader = time.fromisoformat(remind_at), dates.zone(subscriber)
-    instant = due_times.due(moment(start, zone), offsets.parse(before), remind_at=at, zone=reader)
+    [rule] = rules_of((f"start:{before}",))
+    instant = due_times.due(moment(start, zone), rule, remind_at=remind_at, timezone=subscriber)
     return instant.strftime("%m-%d %H:%M")
 
 
@@ -126,6 +126,37 @@ def test_a_hour_of_reminding_that_the_clocks_skip_is_read_with_the_offset_before
     ) == ("03-09 07:30")
 
 
+HOURS = [
+    # A call that closes at 24:00 of the 5th: its D-day is the 5th, its D-1 the 4th
+    ("2025-09-05T24:00", "Asia/Seoul", "P0D@09:00", "Asia/Seoul", "09-05 00:00"),
+    ("2025-09-05T24:00", "Asia/Seoul", "P1D@09:00", "Asia/Seoul", "09-04 00:00"),
+    ("2025-09-05T18:00", "Asia/Seoul", "P0D@09:00", "Asia/Seoul", "09-05 00:00"),
+    ("2025-09-05T00:30", "Asia/Seoul", "P1W@09:00", "Asia/Seoul", "08-29 00:00"),
+    ("2025-09-05", "Asia/Seoul", "P1D@18:30", "Asia/Seoul", "09-04 09:30"),
+    # The day is the event's, the hour the subscriber's: New York's nine o'clock is 22:00 of that day in Seoul
+    ("2025-09-05T23:00", "Asia/Seoul", "P0D@09:00", "America/New_York", "09-05 13:00"),
+    ("2025-09-05T07:00", "Asia/Seoul", "P1D@09:00", "America/New_York", "09-04 13:00"),
+    # Honolulu's would be on the day itself in Seoul, so it is a day earlier
+    ("2025-09-05T23:00", "Asia/Seoul", "P1D@09:00", "Pacific/Honolulu", "09-03 19:00"),
+    # Clocks in New York jump over 02:30 of the day before
+    ("2025-03-10T12:00", "America/New_York", "P1D@02:30", "America/New_York", "03-09 07:30"),
+    ("2025-03-10T12:00", "America/New_York", "P1D@09:00", "America/New_York", "03-09 13:00"),
+    ("2025-03-09T12:00", "America/New_York", "P1D@09:00", "America/New_York", "03-08 14:00"),
+]
+
+
+@pytest.mark.parametrize(("end", "zone", "before", "subscriber", "expected"), HOURS)
+def test_at_an_hour_of_the_day_it_comes_at_the_subscribers_hour_on_a_day_of_the_event(
+    end: str, zone: str, before: str, subscriber: str, expected: str
+) -> None:
+    event = Event(id="e", kind="application_window", name=Text(ko="e"), end=end, timezone=zone)
+    found = due_times.moment(event, "closes")
+    [rule] = rules_of((f"closes:{before}",))
+    assert isinstance(found, Moment)
+    at = due_times.due(found, rule, remind_at="20:00", timezone=subscriber)
+    assert at.strftime("%m-%d %H:%M") == expected
+
+
 @pytest.mark.parametrize(("start", "zone", "before", "_"), TIMED)
 def test_the_oracle_reads_wall_clocks_the_same_way(start: str, zone: str, before: str, _: str) -> None:
     if zone == "Pacific/Apia":
@@ -137,12 +168,14 @@ def test_the_oracle_reads_wall_clocks_the_same_way(start: str, zone: str, before
 
 def test_a_reminder_is_of_use_until_its_moment() -> None:
     timed, daily = moment("2025-09-05T14:00", "Asia/Seoul"), moment("2025-09-05", "Asia/Seoul")
-    day_before, on_time = offsets.parse("P1D"), offsets.parse("PT0S")
+    day_before, on_time, the_day = map(offsets.parse, ("P1D", "PT0S", "P0D"))
     at = datetime(2025, 9, 5, 5, tzinfo=UTC)
-    assert due_times.useful_until(timed, day_before) == at
-    assert due_times.useful_until(timed, on_time) == at + timedelta(hours=1)
-    assert due_times.useful_until(daily, day_before) == datetime(2025, 9, 4, 15, tzinfo=UTC)
-    assert due_times.useful_until(daily, on_time) == datetime(2025, 9, 5, 15, tzinfo=UTC)
+    dawn, dusk = datetime(2025, 9, 4, 15, tzinfo=UTC), datetime(2025, 9, 5, 15, tzinfo=UTC)
+    assert due_times.useful_until(timed, day_before, due_at=at - timedelta(days=1)) == at
+    assert due_times.useful_until(timed, on_time, due_at=at) == at + timedelta(hours=1)
+    assert due_times.useful_until(timed, the_day, due_at=at - timedelta(hours=5)) == at
+    assert due_times.useful_until(daily, day_before, due_at=dawn - timedelta(hours=15)) == dawn
+    assert due_times.useful_until(daily, on_time, due_at=dawn + timedelta(hours=9)) == dusk
 
 
 @pytest.mark.parametrize(

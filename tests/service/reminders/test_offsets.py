@@ -17,7 +17,9 @@ from service.reminders.offsets import Offset, OffsetError
         ("P1DT2H30M", 1, 9000, "P1DT2H30M"),
         ("PT90S", 0, 90, "PT1M30S"),
         ("PT0S", 0, 0, "PT0S"),
-        ("P0D", 0, 0, "PT0S"),
+        ("P0D", 0, 0, "P0D"),
+        ("P0W", 0, 0, "P0D"),
+        ("P0DT0S", 0, 0, "PT0S"),
         ("P400D", 400, 0, "P400D"),
     ],
 )

@@ -33,6 +33,7 @@ ZONES = [
 ]
 OFFSETS = ["P7D", "P3D", "P1D", "P1D", "PT24H", "PT0S", "PT0S", "P0D", "PT1H", "PT2H30M", "P1DT2H", "P1W"]
 OFFSETS += ["PT36H", "PT10M", "PT9M", "PT9M"]
+OFFSETS += ["P0D@09:00", "P0D@14:00", "P0D@23:30", "P1D@09:00", "P1D@18:00", "P1W@02:30", "P3D@00:00"]
 CLOCKS = ["00:00", "02:30", "01:30", "09:00", "09:00", "14:00", "18:00", "23:59", "02:00"]
 TAGS = ["ai", "bio"]
 CHANGES = ["created", "updated", "rescheduled", "postponed", "cancelled", "deleted"]

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from service.reminders import delivery_id
 from service.reminders.notices import RevisedEvent
-from service.reminders.plan import Planned, plan
+from service.reminders.plan import Candidate, Planned, plan, reminders
 from service.reminders.replan import Replan, Withdrawal, changed_candidates, check, replan
 from service.reminders.webhook import Webhook
 from tests.service.reminders.making import (
@@ -66,6 +66,31 @@ def test_the_name_of_a_reminder_is_what_it_says_and_not_when_it_is_sent() -> Non
     early, late = webhook("start P7D", remind_at="08:00"), webhook("start P1W", remind_at="10:00")
     assert ids(early) == ids(late)
     assert ids(webhook("start P7D", webhook_id="whk_2")) != ids(early) != ids(webhook("start P6D"))
+
+
+def closing(end: str) -> Candidate:
+    return candidate(event(kind="application_window", start=None, end=end, close_rule="fixed"))
+
+
+def test_two_hours_of_one_day_are_two_reminders_and_the_day_is_not_the_instant() -> None:
+    hook = webhook("closes P0D@09:00", "closes P0D@17:00", "closes PT0S")
+    found = plan([closing("2025-09-05T24:00")], [hook], **ALWAYS)
+    assert [(each.before, each.at, each.due_at, each.valid_until) for each in found] == [
+        ("P0D", "09:00", utc("2025-09-05 00:00"), utc("2025-09-05 15:00")),
+        ("P0D", "17:00", utc("2025-09-05 08:00"), utc("2025-09-05 15:00")),
+        ("PT0S", None, utc("2025-09-05 15:00"), utc("2025-09-05 16:00")),
+    ]
+    assert len({each.id for each in found}) == 3
+
+
+def test_an_hour_after_the_instant_is_not_planned_and_one_at_the_instant_is() -> None:
+    hook = webhook("closes P0D@14:01", "closes P0D@14:00", "closes P1D@23:59")
+    found = reminders(closing("2025-09-05T14:00"), hook)
+    assert [(each.at, each.reason, each.due_at) for each in found] == [
+        ("14:01", "after_the_instant", utc("2025-09-05 05:01")),
+        ("14:00", None, utc("2025-09-05 05:00")),
+        ("23:59", None, utc("2025-09-04 14:59")),
+    ]
 
 
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))

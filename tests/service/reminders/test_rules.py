@@ -40,9 +40,22 @@ def test_offsets_are_spelt_one_way_and_repeats_are_dropped() -> None:
         changes=["created", "created"],
         signing=["v1a"],
     )
-    assert [rule.before for rule in hook.reminders] == ["P7D", "PT24H", "PT0S"]
+    assert [rule.before for rule in hook.reminders] == ["P7D", "PT24H", "P0D"]
     assert hook.changes == ("created",)
     assert hook.signing == ("v1", "v1a")
+
+
+def test_a_time_of_day_is_kept_and_shown_and_needs_whole_days() -> None:
+    at_nine = [{"anchor": "closes", "before": before, "at": "09:00"} for before in ("P0D", "P1W", "P1D")]
+    hook = made(reminders=[*at_nine, {"anchor": "closes", "before": "P0D"}])
+    assert list(msgspec.to_builtins(rules.view(hook))["reminders"]) == [
+        {"anchor": "closes", "before": "P0D", "at": "09:00"},
+        {"anchor": "closes", "before": "P7D", "at": "09:00"},
+        {"anchor": "closes", "before": "P1D", "at": "09:00"},
+        {"anchor": "closes", "before": "P0D"},
+    ]
+    wrong = [{"anchor": "closes", "before": before, "at": "09:00"} for before in ("PT0S", "P1DT2H", "PT24H")]
+    assert pointers(reminders=wrong) == [f"/reminders/{n}/at" for n in range(3)]
 
 
 def test_every_fault_is_named_at_once() -> None:
