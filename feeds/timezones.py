@@ -119,15 +119,17 @@ ZONES = {
 def local(moment: datetime, zone: str | None) -> datetime | None:
     """`moment` as wall time of `zone`, or None where only UTC says it safely.
 
-    That is: a zone without a row, a year before its rule, an offset on which the table and this machine's
-    zoneinfo differ, and the repeated hour in autumn, whose second pass a local DTSTART cannot name.
+    That is: a zone without a row, a year before its rule, an offset on which the table and tzdata differ,
+    and the repeated hour in autumn: a local DTSTART cannot name its second pass, and not every program takes
+    it for the first one, as RFC 5545 3.3.5 says.
     """
     row = ZONES.get(zone) if zone else None
     if row is None or zone is None or not row.since <= moment.year < LAST_YEAR:
         return None
     wall = moment.astimezone(ZoneInfo(zone))
     agreed = wall.utcoffset() == timedelta(minutes=offset(row, moment))
-    return wall if agreed and wall.year >= row.since and wall.fold == 0 else None
+    repeated = wall.replace(fold=1 - wall.fold).utcoffset() != wall.utcoffset()
+    return wall if agreed and wall.year >= row.since and not repeated else None
 
 
 def offset(zone: Zone, moment: datetime) -> int:
