@@ -85,7 +85,7 @@ def window_span(event: Event) -> EntrySpan | None:
     start, end = start_of(event), _earliest_close(event)
     if start is None or start.first is None or end is None or not (is_exact(start) and is_exact(end)):
         return None
-    return _day_span(start.first, end.first)
+    return _day_span(start.first, _last_day(end))
 
 
 def month_span(edtf: Edtf | None) -> EntrySpan | None:

@@ -115,6 +115,7 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "an-extended-window-says-so": (moved(CALL, start="2026-03-02", end="2026-03-20T18:00"), {"lang": "en"}),
     "a-disputed-close-shows-the-earlier-one": (changed(CALL, end="2026-03-27", evidence=tuple(_said)), {}),
     "a-bar-runs-from-open-to-close": (CALL, {"windows": "bar"}),
+    "a-bar-to-midnight-ends-on-the-day-before": (changed(CALL, end="2026-03-28T00:00"), {"windows": "bar"}),
     "a-bar-without-an-end-is-its-known-edge": (
         changed(CALL, end=None, close_rule="rolling"),
         {"windows": "bar"},
