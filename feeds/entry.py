@@ -24,10 +24,11 @@ class Spot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """A reminder inside the calendar; `trigger` is relative to the start, negative before it."""
+    """A reminder inside the calendar; `trigger` is negative before what it is `related` to."""
 
     trigger: timedelta
     text: str
+    related: Literal["start", "end"] = "start"
 
 
 class Organizer(msgspec.Struct, frozen=True, kw_only=True):

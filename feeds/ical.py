@@ -24,7 +24,7 @@ IDENTITY = {"UID", "DTSTAMP", "SEQUENCE", "CREATED", "LAST-MODIFIED", "RELATED-T
 CONTENT = {"DTSTART", "DTEND", "SUMMARY", "DESCRIPTION", "LOCATION", "GEO", "URL", "CATEGORIES", "STATUS"}
 LOOK = {"TRANSP", "COLOR", "IMAGE", "CONFERENCE", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT"}
 PROPERTIES = IDENTITY | CONTENT | LOOK | {"ACTION", "TRIGGER"}
-PARAMETERS = frozenset({"TZID", "VALUE", "RELTYPE", "LANGUAGE", "FEATURE", "LABEL"})
+PARAMETERS = frozenset({"TZID", "VALUE", "RELTYPE", "LANGUAGE", "FEATURE", "RELATED"})
 FOOTER = b"END:VCALENDAR\r\n"
 NAMELESS = "…"  # libical drops a property without a value, and readers rely on these
 
@@ -156,7 +156,8 @@ def _alarm(entry: Entry, alarm: Alarm, number: int) -> Component:
     part = VAlarm()
     _put(part, "UID", _Line(f"alarm{number}-{_token(entry.uid)}"))
     _put(part, "ACTION", _Line("DISPLAY"))
-    _put(part, "TRIGGER", _Line(_duration(alarm.trigger)))
+    related = {"RELATED": "END"} if alarm.related == "end" else None
+    _put(part, "TRIGGER", _Line(_duration(alarm.trigger), params=related))
     _put(part, "DESCRIPTION", _Text(one_line(alarm.text) or NAMELESS))
     return part
 

@@ -261,7 +261,9 @@ def _alarms(document: Document, shape: Shape, title: str, style: Style) -> tuple
         return ()
     # A whole day begins at midnight, when nobody wants to be woken: P1D rings at 09:00 the day before.
     late = timedelta() if shape.span.timed else MORNING
-    return tuple(Alarm(trigger=late - before, text=title) for before in style.alarms)
+    # The block of a deadline ends at it.
+    related: Literal["start", "end"] = "end" if shape.edge == "closes" and shape.span.timed else "start"
+    return tuple(Alarm(trigger=late - before, text=title, related=related) for before in style.alarms)
 
 
 def _organizers(document: Document, around: Around, lang: Language) -> tuple[Organizer, ...]:

@@ -42,6 +42,10 @@ FEED = Feed(
     modified=CHANGED,
     color="crimson",
 )
+ALARMS = (
+    Alarm(trigger=timedelta(days=-7), text="D-7"),
+    Alarm(trigger=timedelta(hours=-2), text="2시간 전", related="end"),
+)
 
 # What breaks calendars: controls, line separators, backslash forms, direction marks, joined emoji.
 NASTY = (
@@ -102,7 +106,7 @@ def entries(draw: st.DrawFn, titles: st.SearchStrategy[str] = texts) -> Entry:
         busy=draw(st.booleans()),
         parent=draw(st.sampled_from((None, "parent@dday.example"))),
         color=draw(st.sampled_from((None, "crimson"))),
-        alarms=draw(st.sampled_from(((), (Alarm(trigger=timedelta(days=-7), text="D-7"),)))),
+        alarms=draw(st.sampled_from(((), ALARMS))),
         language=draw(st.sampled_from(("ko", "en"))),
     )
 
@@ -144,6 +148,7 @@ def _random_entry(chance: random.Random, number: int) -> Entry:
         color=chance.choice((None, "crimson")),
         language=chance.choice(("ko", "en")),
         image=chance.choice((None, "https://dday.example/a.png")),
+        alarms=chance.choice(((), ALARMS)),
     )
 
 
