@@ -12,7 +12,9 @@ from service.catalogue.event import Event
 DAY = timedelta(days=1)
 # Calendar programs hide events without length, so an event whose end is not known gets a block, and says so.
 BLOCK = timedelta(minutes=60)
-CLOSING_BLOCK = timedelta(minutes=30)
+EDGE_BLOCK = timedelta(minutes=30)
+# A call that may be used up within minutes of its opening.
+MINUTE_MATTERS = ("first_come", "until_exhausted")
 
 
 class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,9 +61,14 @@ def event_span(event: Event) -> EntrySpan | None:
 
 
 def opening_span(event: Event) -> EntrySpan | None:
-    """The whole day on which a window opens; the text has the hour."""
+    """Where those who come first win, the half hour from its minute; else the day, and the text has the hour."""
     start = start_of(event)
-    return _day_span(start.first) if start is not None and start.first and is_exact(start) else None
+    if start is None or start.first is None or not is_exact(start):
+        return None
+    at = dates.bounds(start, dates.zone(event.timezone)).earliest if start.minute is not None else None
+    if at is None or event.close_rule not in MINUTE_MATTERS:
+        return _day_span(start.first)
+    return EntrySpan(start=at, end=at + EDGE_BLOCK)
 
 
 def closing_span(event: Event) -> EntrySpan | None:
@@ -75,9 +82,9 @@ def closing_span(event: Event) -> EntrySpan | None:
     if end.minute is None:
         return _day_span(end.first)
     at = dates.bounds(end, dates.zone(event.timezone)).latest
-    if at is None or at - CLOSING_BLOCK < dates.MIN_INSTANT:
+    if at is None or at - EDGE_BLOCK < dates.MIN_INSTANT:
         return None
-    return EntrySpan(start=at - CLOSING_BLOCK, end=at)
+    return EntrySpan(start=at - EDGE_BLOCK, end=at)
 
 
 def window_span(event: Event) -> EntrySpan | None:

@@ -106,6 +106,11 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "a-window-closing-at-2359-ends-on-its-day": (changed(CALL, end="2026-03-27T23:59"), {}),
     "a-close-without-an-hour-is-the-whole-day": (changed(CALL, end="2026-03-27"), {}),
     "an-aoe-deadline-is-told-in-utc": (changed(CALL, end="2026-03-27T23:59", timezone="Etc/GMT+12"), {}),
+    "an-opening-whose-minute-matters-is-timed": (
+        changed(CALL, start="2026-03-02T10:00", close_rule="first_come", end=None),
+        {"alarms": (timedelta(hours=1),)},
+    ),
+    "an-opening-whose-minute-does-not-matter-is-a-day": (changed(CALL, start="2026-03-02T10:00"), {}),
     "a-window-without-a-close-only-opens": (
         changed(CALL, end=None, close_rule="until_exhausted", close_text="예산 소진 시까지"),
         {},
