@@ -59,7 +59,14 @@ class EntryPhrases(SharedPhrases):
     close_text = Phrase("마감: {}", "Closes: {}")
     hour_shown = Phrase(
         "종료 시각은 발표되지 않아 {}분으로 표시합니다.",
-        "The end has not been announced; {} minutes are shown.",
+        "The time of its end has not been announced; {} minutes are shown.",
+    )
+    end_is_coarse = Phrase(
+        "알려진 끝이 {}뿐이어서 {}분으로 표시합니다.", "Of its end only {} is known; {} minutes are shown."
+    )
+    end_is_start = Phrase(
+        "시작과 끝이 같은 시각이어서 {}분으로 표시합니다.",
+        "It begins and ends at the same time; {} minutes are shown.",
     )
     applications = Phrase("접수: {}", "Applications: {}")
     part_of = Phrase("{}의 일부", "Part of {}")
@@ -327,7 +334,7 @@ def _when(document: Document, shape: Shape, phrases: EntryPhrases) -> Iterator[s
     yield phrases.applications.format(label) if document.is_window else label
     if not document.is_window:
         if shape.span and shape.span.guessed:
-            yield phrases.hour_shown.format(int(shape.span.guessed.total_seconds() // 60))
+            yield _guessed(shape.span.guessed, shape.span.stated, phrases)
         return
     if document.close_text:
         yield phrases.close_text.format(document.close_text)
@@ -335,6 +342,16 @@ def _when(document: Document, shape: Shape, phrases: EntryPhrases) -> Iterator[s
         yield phrases.closing_unknown
     elif document.when.end_precision == "day" and shape.edge != "opens":
         yield phrases.closing_day_only
+
+
+def _guessed(length: timedelta, end: Edtf | None, phrases: EntryPhrases) -> str:
+    """Returns why an entry has a length that nobody stated: never more than is known of its end."""
+    minutes = int(length.total_seconds() // 60)
+    if end is None or end.first is None or end.precision == "day":
+        return phrases.hour_shown.format(minutes)
+    if end.minute is not None:
+        return phrases.end_is_start.format(minutes)
+    return phrases.end_is_coarse.format(date_labels.date_label(end, phrases.lang), minutes)
 
 
 def _summary(document: Document, phrases: EntryPhrases) -> Iterator[str]:

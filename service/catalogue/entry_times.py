@@ -18,11 +18,13 @@ MINUTE_MATTERS = ("first_come", "until_exhausted")
 
 
 class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
-    """Whole days or instants; `end` is exclusive. `guessed` is the length shown where none is known."""
+    """Whole days or instants; `end` is exclusive. `guessed` is the length shown where none is known, and
+    `stated` is then what is known of the end, such as its month."""
 
     start: date
     end: date
     guessed: timedelta | None = None
+    stated: Edtf | None = None
 
     @property
     def timed(self) -> bool:
@@ -61,7 +63,7 @@ def event_span(event: Event) -> EntrySpan | None:
 
 
 def opening_span(event: Event) -> EntrySpan | None:
-    """Where those who come first win, the half hour from its minute; else the day, and the text has the hour."""
+    """The half hour from its minute where the first to come win; else the day, and the text has the hour."""
     start = start_of(event)
     if start is None or start.first is None or not is_exact(start):
         return None
@@ -134,7 +136,7 @@ def _timed_span(event: Event, start: Edtf, end: Edtf | None) -> EntrySpan | None
     begins, first = dates.bounds(start, zone).earliest, start.first
     if begins is None or first is None:
         return None
-    block = EntrySpan(start=begins, end=min(begins + BLOCK, dates.MAX_INSTANT), guessed=BLOCK)
+    block = EntrySpan(start=begins, end=min(begins + BLOCK, dates.MAX_INSTANT), guessed=BLOCK, stated=end)
     if end is None or not is_exact(end):
         return block
     if end.minute is None:

@@ -70,6 +70,8 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "an-event-over-midnight-is-timed": (changed(SUMMIT, end="2026-04-08T02:00"), {}),
     "an-event-longer-than-a-day-is-whole-days": (changed(SUMMIT, end="2026-04-09T00:00"), {}),
     "an-event-without-an-end-shows-an-hour-and-says-so": (changed(SUMMIT, end=None), {}),
+    "an-event-whose-end-is-known-to-the-month-says-so": (changed(SUMMIT, end="2026-05"), {}),
+    "an-event-whose-end-is-its-start-says-so": (changed(SUMMIT, end="2026-04-07T14:00"), {"lang": "en"}),
     "a-day-without-an-hour-is-that-day": (changed(SUMMIT, start="2026-04-07", end=None), {}),
     "an-online-event-is-told-in-utc": (changed(SUMMIT, place=Place(online_url="https://meet.example/a")), {}),
     "an-event-in-a-zone-with-summer-time": (changed(SUMMIT, timezone="America/New_York"), {}),
