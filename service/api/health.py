@@ -1,5 +1,6 @@
 """Whether the process lives, whether it can do its work, and what it offers."""
 
+import asyncio
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Literal
@@ -16,6 +17,8 @@ from service.metrics import CONTENT_TYPE
 
 TAG = "About"
 MOST_BEHIND = timedelta(seconds=30)
+# A database that is frozen says nothing, and no timeout of its own holds.
+PATIENCE_SECONDS = 3
 HTML = Media(type="text/html")
 
 
@@ -40,11 +43,17 @@ async def alive() -> Response[bytes]:
 
 @get("/readyz", **route("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
 async def ready(request: Call) -> Response[bytes]:
-    """200 when the store can be reached and reminders are planned in time (less than 30 s behind).
+    """200 when the store answers within 3 s and reminders are planned in time (less than 30 s behind).
 
     `degraded` while the clock has jumped and is not believed yet: all is answered, nothing new is sent.
     """
-    behind = await request.service.store.aread(lambda c: planner.lag(c, now=request.service.clock.now()))
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            behind = await request.service.store.aread(
+                lambda c: planner.lag(c, now=request.service.clock.now())
+            )
+    except TimeoutError:
+        raise Unavailable(f"The store has not answered for {PATIENCE_SECONDS} s.") from None
     if behind > MOST_BEHIND:
         raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
     return responses.sent(responses.value(_readiness(request.service.clock.jump)))

@@ -1,9 +1,14 @@
 """A fresh folder, a fresh process, a real port: what a stranger sees who types `dday serve`."""
 
 import json
+import os
 import re
 import signal
 import stat
+import tempfile
+import time
+import urllib.error
+from pathlib import Path
 
 import pytest
 import vobject
@@ -13,6 +18,8 @@ from service.store import events
 from service.store.engine import Store
 from tests.e2e.ports import free_port
 from tests.e2e.served import start
+from tests.processes import children
+from tests.support import postgres
 
 __all__ = ["start"]
 
@@ -110,3 +117,54 @@ def test_a_missing_key_file_is_not_made_anew_over_secrets(start, tmp_path):
     code, words = start(tmp_path, free_port()).refusal()
     assert (code, "dday.key is missing" in words) == (2, True)
     assert not (tmp_path / "dday.key").exists()
+
+
+@pytest.fixture
+def frozen_postgres():
+    """A PostgreSQL of its own: its address, and what freezes all its processes until the test ends."""
+    frozen = []
+    with tempfile.TemporaryDirectory(prefix="dday-pg-") as folder:
+        server = postgres.Server(Path(folder), lambda url: Store.open(url).close())
+
+        def freeze():
+            pid = int((Path(folder) / "data" / "postmaster.pid").read_text().split()[0])
+            frozen.extend((pid, *children(pid)))
+            for each in frozen:
+                os.kill(each, signal.SIGSTOP)
+
+        yield server.url(postgres.TEMPLATE), freeze
+        for each in frozen:
+            os.kill(each, signal.SIGCONT)
+        postgres.stop(Path(folder))
+
+
+@pytest.mark.campaign(minutes=0.4)
+@pytest.mark.timed
+def test_a_frozen_postgresql_is_told_by_readyz_in_time_however_often_one_asks(
+    start, tmp_path, frozen_postgres
+):
+    url, freeze = frozen_postgres
+    service = start(
+        tmp_path,
+        free_port(),
+        "--no-deliver",
+        "--seeds",
+        "none",
+        DDAY_DATABASE_URL=url,
+        DDAY_SECRET_KEY="0a" * 32,
+    )
+    service.wait()
+    freeze()
+    for _ in range(5):
+        begun = time.monotonic()
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            service.get("/readyz")
+        assert time.monotonic() - begun < 4
+        answer = refused.value.read()
+        assert (refused.value.status, json.loads(answer)["detail"]) == (
+            503,
+            "The store has not answered for 3 s.",
+        )
+        begun = time.monotonic()
+        assert service.get("/healthz") == b'{"status":"ok"}'
+        assert time.monotonic() - begun < 0.2
