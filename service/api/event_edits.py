@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from service.api import json_body, responses
 from service.api.responses import ApiResponse, Precondition, StoredVersion
 from service.catalogue import evidence, validation, view, windows
-from service.catalogue.event import Event, Language
+from service.catalogue.event import DateField, Event, Language
 from service.catalogue.view import When
 from service.catalogue.windows import Phase
 from service.errors import At, NotFound, Unprocessable
@@ -124,6 +124,7 @@ class DerivedFields(StoredFields, frozen=True, kw_only=True, forbid_unknown_fiel
     when: When | UnsetType = UNSET
     phase: Phase | UnsetType = UNSET
     disputed: bool | UnsetType = UNSET
+    unsupported: tuple[DateField, ...] | UnsetType = UNSET
 
 
 class Written(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +187,7 @@ def _as_follows(event: Event, now: datetime) -> dict[str, Any]:
     return {
         "when": msgspec.json.decode(msgspec.json.encode(view.when(event))),
         "disputed": evidence.disputed(event),
+        "unsupported": [item.field for item in evidence.unsupported(event)],
         "phase": windows.phase_at(steps, now),
     }
 

@@ -56,6 +56,11 @@ FILTER_PARAMETERS = (
     _any_of("part_of", "The event it is part of.", _SLUG),
     Parameter(name="disputed", description="Whether sources disagree.", schema={"type": "boolean"}),
     Parameter(
+        name="unsupported",
+        description="Whether it has a date that none of its evidence supports.",
+        schema={"type": "boolean"},
+    ),
+    Parameter(
         name="q",
         description="Words that each stand in some name or summary; 서울 is found in 서울콘.",
         schema=_text(LONGEST_QUERY),

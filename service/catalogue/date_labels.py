@@ -1,15 +1,15 @@
 """Writes dates in Korean and English words, never finer than they are known."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Literal
 
 import msgspec
 
-from service.catalogue import dates
+from service.catalogue import dates, evidence
 from service.catalogue.dates import Edtf
-from service.catalogue.event import CloseRule, Language, PreviousDates
-from service.catalogue.vocabulary import LocalizedText, pick, table
+from service.catalogue.event import CloseRule, Event, Language, PreviousDates
+from service.catalogue.vocabulary import FIELDS, WINDOW_DATES, LocalizedText, SharedPhrases, pick, table
 
 _HOME_ZONE = "Asia/Seoul"
 _WEEKDAYS_KO = "월화수목금토일"
@@ -60,6 +60,18 @@ def previous_label(previous: PreviousDates, *, timezone: str, lang: Language) ->
     start = dates.parse(previous.start) if previous.start else None
     end = dates.parse_end(previous.end) if previous.end else None
     return pick(label(start, end, timezone=timezone), lang)
+
+
+def unsupported(event: Event, phrases: SharedPhrases) -> Iterator[str]:
+    """Yields sentences about the dates that no evidence supports, with what all of it says instead."""
+    names = WINDOW_DATES if event.is_window else FIELDS
+    found = [(pick(names[item.field], phrases.lang), item.said) for item in evidence.unsupported(event)]
+    if bare := [name for name, said in found if not said]:
+        yield phrases.unsupported.format(", ".join(bare))
+    for name, said in found:
+        if said:
+            dated = " / ".join(date_label(dates.parse_end(value), phrases.lang) for value in said)
+            yield phrases.contradicted.format(f"{name} {dated}")
 
 
 def date_label(edtf: Edtf, lang: Language) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from feeds.entry import Alarm, Entry, Organizer, Spot, State, Status
-from service.catalogue import date_labels, entry_times
+from service.catalogue import date_labels, entry_times, evidence
 from service.catalogue.dates import Edtf
 from service.catalogue.entry_times import EntrySpan, MovedDate
 from service.catalogue.event import Event, Language, PartRole, Text
@@ -231,7 +231,8 @@ def _status(document: Document, shape: Shape, style: Style) -> Status:
     if document.status == "cancelled":
         # Google takes a CANCELLED event away at once, so that nobody sees why; `mark` keeps it there.
         return "cancelled" if style.cancelled == "keep" else "confirmed"
-    doubtful = document.disputed or document.when.uncertain or document.when.approximate or shape.unclear
+    unsure = document.when.uncertain or document.when.approximate
+    doubtful = document.disputed or evidence.contradicted(document) or unsure or shape.unclear
     return "tentative" if doubtful or document.status != "scheduled" else "confirmed"
 
 
@@ -301,7 +302,10 @@ def _title(document: Document, shape: Shape, *, around: Around, style: Style) ->
 def _description(document: Document, shape: Shape, *, around: Around, style: Style) -> str:
     """Returns what changed; then when, what, who and where to read on, unless `detail=min`."""
     phrases = PHRASES[style.lang]
-    news = list(_news(document, shape, phrases))
+    news, unsupported = list(_news(document, shape, phrases)), date_labels.unsupported(document, phrases)
+    # That nobody has recorded any evidence yet is no news.
+    if style.detail == "full" or evidence.contradicted(document):
+        news += unsupported
     if style.detail == "min":
         return "\n".join(news)
     paragraphs = (

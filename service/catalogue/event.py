@@ -63,6 +63,7 @@ EvidenceField = Literal[
     "related",
     "claim",
 ]
+DateField = Literal["start", "end"]
 SourceKind = Literal["official_notice", "official_api", "press_release", "news", "mirror", "blog", "other"]
 OrganizationKind = Literal[
     "government", "agency", "research", "corporate", "startup", "investor", "association", "other"

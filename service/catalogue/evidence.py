@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from service.catalogue import dates, search_terms
 from service.catalogue.dates import Edtf, EdtfError
-from service.catalogue.event import Event, EvidenceField, Rank, Source
+from service.catalogue.event import DateField, Event, EvidenceField, Rank, Source
 
 # The fields that can have one value only. An event has many names, organizations and days it `contains`.
+DATES: tuple[DateField, ...] = ("start", "end")
 _SINGLE: tuple[EvidenceField, ...] = ("start", "end", "status", "place", "edition", "close_rule")
 
 
@@ -23,6 +24,13 @@ class Dispute(Struct, frozen=True, kw_only=True):
 
     field: EvidenceField
     values: tuple[str, ...]
+
+
+class Unsupported(Struct, frozen=True, kw_only=True):
+    """A date that no evidence supports. `said` is what all of it says instead, if anything."""
+
+    field: DateField
+    said: tuple[str, ...]
 
 
 class Witnessed(Struct, frozen=True, kw_only=True):
@@ -56,6 +64,27 @@ def supported(event: Event, field: EvidenceField) -> tuple[str, ...]:
     about = [item for item in event.evidence if item.field == field and item.rank != "deprecated"]
     best = [item for item in about if item.rank == "preferred"] or about
     return tuple(dict.fromkeys(item.value for item in best if item.value is not None))
+
+
+def unsupported(event: Event) -> tuple[Unsupported, ...]:
+    """The dates that no evidence supports: none speaks of them, or all of it says another or no day.
+
+    Evidence as fine as the day supports it, whatever the hour; of two hours both must be the same.
+    """
+    found = []
+    for field in DATES:
+        date: str | None = getattr(event, field)
+        values = supported(event, field) if event.evidence else ()
+        if date is None or any(_names_its_day(value, date) for value in values):
+            continue
+        contradict = values and not any(_one_day_fits(value, date) for value in values)
+        found.append(Unsupported(field=field, said=values if contradict else ()))
+    return tuple(found)
+
+
+def contradicted(event: Event) -> bool:
+    """Whether there is a date of which all evidence says another day."""
+    return any(item.said for item in unsupported(event))
 
 
 def witnesses(event: Event, sources: Iterable[Source]) -> tuple[Witnessed, ...]:
@@ -120,6 +149,16 @@ def _one_day_fits(one: str, other: str) -> bool:
     if first.minute is not None and second.minute is not None:
         return _instants_fit(first, second)
     return _masks_fit(first, second)
+
+
+def _names_its_day(value: str, date: str) -> bool:
+    """Whether evidence says this day, month or year, and not only a longer time that it lies in."""
+    if not _one_day_fits(value, date):
+        return False
+    said, given = (text[:10].rstrip("?~%") for text in (value, date))
+    return len(said) >= len(given) and all(
+        mine != "X" or theirs == "X" for mine, theirs in zip(said, given, strict=False)
+    )
 
 
 def _instants_fit(one: Edtf, other: Edtf) -> bool:

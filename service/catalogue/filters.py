@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from service.catalogue import dates, search_terms, validation, windows
+from service.catalogue import dates, evidence, search_terms, validation, windows
 from service.catalogue.dates import Bounds
 from service.catalogue.event import SLUG_PATTERN, Event, Kind, Status
 from service.catalogue.validation import Fault, refuse
@@ -34,7 +34,8 @@ _CHOICES = {"kind": get_args(Kind), "status": get_args(Status), "phase": get_arg
 _SLUGS = ("tag", "series", "program", "organization", "part_of")
 MANY = (*_CHOICES, *_SLUGS, "city")
 _INSTANTS = ("from", "to", "updated_since")
-_ONCE = (*_INSTANTS, "disputed", "q")
+_SWITCHES = ("disputed", "unsupported")
+_ONCE = (*_INSTANTS, *_SWITCHES, "q")
 NAMES = frozenset((*MANY, *_ONCE))
 
 _NO_INSTANT = "it is neither a date (2025-09-05) nor an instant with its zone (2025-09-05T05:00:00Z)"
@@ -58,6 +59,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     phase: tuple[Phase, ...] = ()
     part_of: tuple[str, ...] = ()
     disputed: bool | None = None
+    unsupported: bool | None = None
     q: str | None = None
     updated_since: datetime | None = None
 
@@ -84,6 +86,7 @@ class FilterBody(
     phase: tuple[Phase, ...] | Phase = ()
     part_of: tuple[str, ...] | str = ()
     disputed: bool | None = None
+    unsupported: bool | None = None
     q: str | None = None
     updated_since: str | None = None
 
@@ -129,6 +132,7 @@ def matches(
     return (
         _has_facets(event, filters)
         and (filters.disputed is None or filters.disputed == disputed)
+        and (filters.unsupported is None or filters.unsupported == bool(evidence.unsupported(event)))
         and (filters.updated_since is None or updated_at >= filters.updated_since)
         and (not filters.phase or windows.phase_at(steps, now) in filters.phase)
         and ((filters.from_ is None and filters.to is None) or overlaps(windows.span(event), filters))
@@ -203,7 +207,7 @@ def _fault(name: str, value: str) -> str | None:
         return None if _SLUG.fullmatch(value) else "it is not an id: lower-case letters, digits and hyphens"
     if name in _INSTANTS:
         return _instant(value, end=name == "to")[1]
-    if name == "disputed":
+    if name in _SWITCHES:
         return None if value in ("true", "false") else "it is true or false"
     return None if name == "city" or search_terms.tokens(value) else "there is no word in it"
 
@@ -211,7 +215,7 @@ def _fault(name: str, value: str) -> str | None:
 def _value(name: str, values: Sequence[str]) -> object:
     if name in _INSTANTS:
         return _instant(values[0], end=name == "to")[0]
-    if name == "disputed":
+    if name in _SWITCHES:
         return values[0] == "true"
     if name == "q":
         return values[0]

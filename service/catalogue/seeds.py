@@ -9,7 +9,7 @@ from itertools import combinations
 
 import msgspec
 
-from service.catalogue import dates, validation
+from service.catalogue import dates, evidence, validation
 from service.catalogue.event import Event, Evidence, Organization, Participation, Program, Series, Source
 from service.catalogue.seed_yaml import FOLDERS, Noun, SeedFault, SeedFile, Unreadable, read
 
@@ -34,9 +34,9 @@ def _unsupported(seed: SeedFile) -> Iterator[SeedFault]:
     if not isinstance(seed.noun, Event):
         return
     event = seed.noun
-    for field, date in (("start", event.start), ("end", event.end)):
-        claims = [item for item in event.evidence if item.field == field and item.rank != "deprecated"]
-        if date and not any(supports(item.value, date, event) for item in claims):
+    for field in evidence.DATES:
+        date: str | None = getattr(event, field)
+        if date and not any(supports(said, date, event) for said in evidence.supported(event, field)):
             yield seed.fault(f"/{field}", f"no evidence that still holds says {field} {date}")
     for index, previous in enumerate(event.previous_dates or ()):
         for field, date in (("start", previous.start), ("end", previous.end)):
@@ -44,13 +44,16 @@ def _unsupported(seed: SeedFile) -> Iterator[SeedFault]:
                 yield seed.fault(f"/previous_dates/{index}/{field}", f"no evidence ever said {field} {date}")
 
 
-def supports(claim: str | None, date: str, event: Event) -> bool:
-    """A claim carries a date that is no finer and no surer than itself."""
+def supports(claim: str, date: str, event: Event) -> bool:
+    """A claim carries a date that is no finer and no surer than itself.
+
+    It is stricter than `evidence.unsupported`, which asks for the day only: an hour needs evidence too.
+    """
     if claim == date:
         return True
     try:
         zone = dates.zone(event.timezone)
-        said, given = dates.parse_end(claim or ""), dates.parse_end(date)
+        said, given = dates.parse_end(claim), dates.parse_end(date)
     except (dates.EdtfError, dates.ZoneError):
         return True  # not a date at all: the rules have said so
     inner, outer = dates.bounds(said, zone), dates.bounds(given, zone)

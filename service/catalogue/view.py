@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from service.catalogue import date_labels, dates, evidence, windows
 from service.catalogue.dates import Edtf, Precision
-from service.catalogue.event import Event, Language, PreviousDates
+from service.catalogue.event import DateField, Event, Language, PreviousDates
 from service.catalogue.windows import Phase
 
 
@@ -53,6 +53,8 @@ class Document(Event, frozen=True, kw_only=True, forbid_unknown_fields=False):
     previous_dates: Annotated[tuple[PreviousDates, ...], Meta(max_length=50)] = ()
     when: When
     disputed: bool
+    # What earlier versions wrote into the log has none.
+    unsupported: tuple[DateField, ...] = ()
     revision: Annotated[int, Meta(ge=1)]
     seq: Annotated[int, Meta(ge=1)]
     created_at: datetime
@@ -90,6 +92,7 @@ def document(
             **written,
             when=when(event),
             disputed=evidence.disputed(event),
+            unsupported=tuple(item.field for item in evidence.unsupported(event)),
             revision=revision,
             seq=seq,
             created_at=_to_millisecond(created_at),
@@ -112,6 +115,19 @@ def event_of(document: bytes) -> Event:
     """The event as it was written, from a document without its phase."""
     kept = _DECODER.decode(document)
     return Event(**{field: getattr(kept, field) for field in _FIELDS})
+
+
+def derived_anew(kept: bytes) -> bytes:
+    """The document with everything that follows from the event as this version derives it."""
+    old = _DECODER.decode(kept)
+    return document(
+        event_of(kept),
+        previous_dates=old.previous_dates,
+        revision=old.revision,
+        seq=old.seq,
+        created_at=old.created_at,
+        updated_at=old.updated_at,
+    )
 
 
 def when(event: Event) -> When:

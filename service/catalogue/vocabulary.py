@@ -36,6 +36,8 @@ class SharedPhrases:
     website = Phrase("누리집", "Website")
     uncertain = Phrase("날짜가 확실하지 않습니다.", "The date is uncertain.")
     approximate = Phrase("날짜가 대략적입니다.", "The date is approximate.")
+    unsupported = Phrase("출처로 뒷받침되지 않는 날짜입니다: {}", "No source supports this date: {}")
+    contradicted = Phrase("모든 출처가 다르게 말합니다: {}", "All sources say otherwise: {}")
     closing_day_only = Phrase("마감 시각은 공고에 없습니다.", "The notice gives no closing time.")
     translated = Phrase("번역: Dday", "translated by Dday")
 
@@ -108,4 +110,9 @@ edition       | 회차           | Edition
 close_rule    | 마감 방식      | How it closes
 related       | 관계           | Relation
 claim         | 출처의 주장    | Claim of the source
+""")
+# The dates of a window are named by what they are for.
+WINDOW_DATES = table("""
+start | 접수 시작 | Opening
+end   | 접수 마감 | Closing
 """)

@@ -77,6 +77,6 @@ def day(text: str, *, flag: str = "A day") -> datetime:
 
 
 def _value(name: str, values: list[str]) -> object:
-    if name == "disputed" and values in (["true"], ["false"]):
+    if name in ("disputed", "unsupported") and values in (["true"], ["false"]):
         return values == ["true"]
     return values[0] if len(values) == 1 else values

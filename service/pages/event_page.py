@@ -142,6 +142,7 @@ def _notices(document: Document, frame: Frame) -> Iterator[str]:
     say, when = frame.say, document.when
     yield from (getattr(say, document.status),) if document.status != "scheduled" else ()
     yield from (say.disputed,) if document.disputed else ()
+    yield from date_labels.unsupported(document, say)
     yield from (say.uncertain,) if when.uncertain else ()
     yield from (say.approximate,) if when.approximate else ()
     if document.is_window and when.end_precision == "day":

@@ -10,10 +10,10 @@ from service.catalogue.event import Event
 from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate
 from service.reminders.replan import changed_candidates
-from service.store import event_writes, revisions
+from service.store import revisions
 from service.store.revisions import Revision
 from service.store.sql import millis
-from service.store.stored_event import Stored
+from service.store.stored_event import Stored, last_seen
 from service.store.tables import revision as log
 
 
@@ -104,7 +104,7 @@ def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> byte
     if found is None:
         return None
     event = view.event_of(found)
-    steps = windows.phase_steps(event, seen=event_writes.last_seen(c, [event])[event.id])
+    steps = windows.phase_steps(event, seen=last_seen(c, [event])[event.id])
     return view.with_phase(found, windows.phase_at(steps, now))
 
 
@@ -123,7 +123,7 @@ def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision,
 
 def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate | None]:
     events = {row.seq: (row, view.event_of(row.document)) for row in rows if row.document is not None}
-    seen = event_writes.last_seen(c, [event for _, event in events.values()])
+    seen = last_seen(c, [event for _, event in events.values()])
     made: dict[int, Candidate | None] = {row.seq: None for row in rows}
     for seq, (row, event) in events.items():
         made[seq] = _candidate(row, event, steps=windows.phase_steps(event, seen=seen[event.id]))

@@ -5,26 +5,24 @@ revision, its references and its index rows are all there or none is.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
-from service.catalogue import evidence, view, windows
-from service.catalogue.event import Event, Source
+from service.catalogue import view, windows
+from service.catalogue.event import Event
 from service.catalogue.revisions import FieldDifference, changed, with_previous_dates
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.reminders import due_times
 from service.store import locks, references, revisions, search_index
 from service.store.revisions import Revision
 from service.store.search_index import Entry
 from service.store.sql import instant, millis
-from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, stored
+from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, last_seen, stored
 from service.store.tables import event as events
-from service.store.tables import noun
 
 READ_AT_ONCE = 500
 DEPTH = 20
@@ -127,7 +125,7 @@ class Unit:
         number = current.number if current else seq
         created = current.created_at if current else self._now
         kept = self._stored(draft, event, seq, created)
-        row = {**_index_columns(event), **_columns(kept), "created_at": millis(created)}
+        row = {**search_index.columns(event), **_columns(kept), "created_at": millis(created)}
         if current:
             self._updates.append({**row, "the_number": number})
         else:
@@ -190,17 +188,6 @@ def _columns(kept: Stored) -> dict[str, Any]:
     }
 
 
-def _index_columns(event: Event) -> dict[str, Any]:
-    # Where reminders look for it: a deadline in dispute stands at the earliest of its dates.
-    close = due_times.deadline(event) if event.is_window else event.end
-    bounds = windows.bounds(event if close == event.end else msgspec.structs.replace(event, end=close))
-    return {
-        **search_index.place(event)._asdict(),
-        "starts": None if bounds.earliest is None else millis(bounds.earliest),
-        "ends": None if bounds.latest is None else millis(bounds.latest),
-    }
-
-
 def rederive_events(c: Connection, currents: Sequence[Current]) -> None:
     """Bring phases up to date with the sources; no revision, as the documents stay what they are."""
     seen = last_seen(c, [current.event for current in currents])
@@ -233,31 +220,6 @@ _UPDATE = (
     )
 )
 _STEPS = update(events).where(_NUMBER).values(steps=bindparam("new_steps"))
-_SOURCES = select(noun.c.document).where(
-    noun.c.kind == "source", noun.c.id.in_(bindparam("ids", expanding=True))
-)
-
-
-def last_seen(c: Connection, written: Sequence[Event]) -> dict[str, date | None]:
-    """For each event the newest day one of its sources was looked at: what its phases depend on."""
-    cited = {said.source for event in written for said in event.evidence}
-    sources = _read_sources(c, sorted(cited))
-    return {
-        event.id: evidence.last_seen(event, [sources[id] for id in _cited(event) if id in sources])
-        for event in written
-    }
-
-
-def _cited(event: Event) -> Iterable[str]:
-    return dict.fromkeys(said.source for said in event.evidence)
-
-
-def _read_sources(c: Connection, identifiers: Sequence[str]) -> dict[str, Source]:
-    if not identifiers:
-        return {}
-    rows = c.execute(_SOURCES, {"ids": identifiers})
-    sources = (msgspec.json.decode(row.document, type=Source) for row in rows)
-    return {source.id: source for source in sources}
 
 
 def read_current(c: Connection, identifiers: Sequence[str]) -> dict[str, Current]:

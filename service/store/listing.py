@@ -179,8 +179,9 @@ def _query(c: Connection, filters: EventFilter, *, now: datetime) -> _Query | No
 def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
     """Returns the names of the labels asked for, a tuple for each group."""
     values: dict[str, Sequence[str]] = {name: getattr(filters, name) for name in _FACETS}
-    if filters.disputed is not None:
-        values["disputed"] = (str(int(filters.disputed)),)
+    for switch in ("disputed", "unsupported"):
+        if (wanted := getattr(filters, switch)) is not None:
+            values[switch] = (str(int(wanted)),)
     if LABELLED_PHASES.issuperset(filters.phase):
         values["phase"] = filters.phase
     if filters.phase and OF_WINDOWS.issuperset(filters.phase):

@@ -18,19 +18,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from msgspec.structs import replace as replaced
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql
 
 from service.catalogue import evidence, search_terms, view, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Phase, Step
+from service.reminders import due_times
 from service.store import locks
 from service.store.sql import LAST, MILLISECOND, among, millis, millis_or, rows_among
-from service.store.stored_event import decode_steps
+from service.store.stored_event import encode_steps, last_seen
 from service.store.tables import event, event_label, label, meta
 
-# Has to be raised with every change to what rows an event has; the next start rebuilds the index.
-VERSION = 2
+# Has to be raised with every change to what rows an event has, and to what follows from an event in its
+# document or its phases; the next start derives them anew.
+VERSION = 3
 
 # The longest event of each shelf in milliseconds, except of the shelf for longer ones.
 SPANS = tuple(timedelta(days=days) // MILLISECOND for days in (1.5, 8, 35, 100, 400))
@@ -79,6 +82,18 @@ def place(subject: Event) -> ListingPlace:
     return ListingPlace(_shelf(hi - lo), lo, hi, mark)
 
 
+def columns(subject: Event) -> dict[str, int | None]:
+    """Returns the columns of an event that it is looked up by, in a list or by the planner of reminders."""
+    # Where reminders look for it: a deadline in dispute stands at the earliest of its dates.
+    close = due_times.deadline(subject) if subject.is_window else subject.end
+    bounds = windows.bounds(subject if close == subject.end else replaced(subject, end=close))
+    return {
+        **place(subject)._asdict(),
+        "starts": None if bounds.earliest is None else millis(bounds.earliest),
+        "ends": None if bounds.latest is None else millis(bounds.latest),
+    }
+
+
 def entries(subject: Event, steps: Sequence[Step]) -> frozenset[Entry]:
     """Returns every row of an event; a pure function of what is stored, so that old rows can be found."""
     home = place(subject)
@@ -97,6 +112,7 @@ def labels(subject: Event) -> Iterator[str]:
     yield f"kind:{subject.kind}"
     yield f"status:{subject.status}"
     yield f"disputed:{int(evidence.disputed(subject))}"
+    yield f"unsupported:{int(bool(evidence.unsupported(subject)))}"
     yield from (f"tag:{tag}" for tag in subject.tags)
     yield from (f"organization:{part.id}" for part in subject.organizations)
     city = subject.place.city if subject.place else None
@@ -177,20 +193,24 @@ def is_current(c: Connection) -> bool:
 
 
 _NEXT_EVENTS = (
-    select(event.c.number, event.c.document, event.c.steps)
+    select(event.c.number, event.c.document)
     .where(event.c.number > bindparam("after"))
     .order_by(event.c.number)
     .limit(EVENTS_AT_ONCE)
 )
-_SET_PLACE = (
+_DERIVED = ("document", "steps", *ListingPlace._fields, "starts", "ends")
+_SET_DERIVED = (
     update(event)
     .where(event.c.number == bindparam("the_number"))
-    .values({name: bindparam(name) for name in ListingPlace._fields})
+    .values({name: bindparam(name) for name in _DERIVED})
 )
 
 
 def rebuild(c: Connection) -> None:
-    """Derives every row anew, in the transaction of `c`, so that a list never misses an event meanwhile."""
+    """Derives every row, and all else that follows from an event, as this version does.
+
+    It is done in the transaction of `c`, so that a list never misses an event meanwhile.
+    """
     locks.migration(c)
     if is_current(c):
         return
@@ -199,9 +219,19 @@ def rebuild(c: Connection) -> None:
     c.execute(delete(label))
     after = 0
     while rows := c.execute(_NEXT_EVENTS, {"after": after}).all():
-        subjects = {row.number: (view.event_of(row.document), decode_steps(row.steps)) for row in rows}
-        places = [{"the_number": n, **place(subject)._asdict()} for n, (subject, _) in subjects.items()]
-        c.execute(_SET_PLACE, places)
-        replace(c, before={}, after={n: entries(*derived) for n, derived in subjects.items()})
+        subjects = {row.number: view.event_of(row.document) for row in rows}
+        seen = last_seen(c, list(subjects.values()))
+        steps = {n: windows.phase_steps(each, seen=seen[each.id]) for n, each in subjects.items()}
+        derived = [
+            {
+                "the_number": row.number,
+                "document": view.derived_anew(row.document),
+                "steps": encode_steps(steps[row.number]),
+                **columns(subjects[row.number]),
+            }
+            for row in rows
+        ]
+        c.execute(_SET_DERIVED, derived)
+        replace(c, before={}, after={n: entries(each, steps[n]) for n, each in subjects.items()})
         after = rows[-1].number
     c.execute(update(meta).where(_IS_VERSION).values(value=str(VERSION)))

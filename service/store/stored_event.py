@@ -1,15 +1,17 @@
 """An event as the store holds it, and how it is read from its row."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
+from sqlalchemy import Connection, bindparam, select
 
-from service.catalogue import view, windows
-from service.catalogue.event import Event
+from service.catalogue import evidence, view, windows
+from service.catalogue.event import Event, Source
 from service.catalogue.windows import Step
 from service.store.sql import instant
+from service.store.tables import noun
 
 COLUMNS = ("id", "uid", "document", "steps", "revision", "seq", "updated_at")
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
@@ -63,5 +65,26 @@ def encode_steps(steps: tuple[Step, ...]) -> str:
     return msgspec.json.encode(steps).decode()
 
 
-def decode_steps(text: str) -> tuple[Step, ...]:
-    return _STEPS.decode(text)
+_SOURCES = select(noun.c.document).where(
+    noun.c.kind == "source", noun.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+def last_seen(c: Connection, written: Sequence[Event]) -> dict[str, date | None]:
+    """For each event the newest day one of its sources was looked at: what its phases depend on."""
+    cited = {said.source for event in written for said in event.evidence}
+    sources = _read_sources(c, sorted(cited))
+    return {
+        event.id: evidence.last_seen(
+            event, [sources[said.source] for said in event.evidence if said.source in sources]
+        )
+        for event in written
+    }
+
+
+def _read_sources(c: Connection, identifiers: Sequence[str]) -> dict[str, Source]:
+    if not identifiers:
+        return {}
+    rows = c.execute(_SOURCES, {"ids": identifiers})
+    sources = (msgspec.json.decode(row.document, type=Source) for row in rows)
+    return {source.id: source for source in sources}

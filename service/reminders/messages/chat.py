@@ -237,6 +237,7 @@ def _notes(
         pick(STANDINGS[standing], phrases.lang) if standing else "",
         phrases.tentative if event.status == "tentative" else "",
         _disputed(event, phrases) if event.disputed else "",
+        *date_labels.unsupported(event.event, phrases),
         phrases.uncertain if event.when.uncertain else "",
         phrases.approximate if event.when.approximate else "",
         phrases.some_time if planned.anchor == "closes" and written and "T" not in written else "",

@@ -1,7 +1,10 @@
 """Events over HTTP, from making one to finding it again."""
 
+import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -85,9 +88,55 @@ def test_a_put_creates_and_a_get_shows_what_was_created(client: Client, put: Put
 def test_an_event_has_every_field_of_the_contract_in_its_order(client: Client, put: Put) -> None:
     shown = put().json()
     assert shown["when"]["label"] == {"ko": "2026년 4월 1일(수) ~ 2일(목)", "en": "Wed, 1 – Thu, 2 Apr 2026"}
-    assert list(shown)[-7:] == ["when", "disputed", "revision", "seq", "created_at", "updated_at", "phase"]
+    derived = ["when", "disputed", "unsupported", "revision", "seq", "created_at", "updated_at", "phase"]
+    assert list(shown)[-8:] == derived
     assert (shown["phase"], shown["disputed"], shown["revision"]) == ("upcoming", False, 1)
+    assert shown["unsupported"] == ["start", "end"]
     assert shown["when"]["earliest"] == "2026-03-31T15:00:00Z"
+
+
+def test_the_first_examples_of_the_guide_bring_their_evidence(client: Client, curator: Headers) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
+    examples = re.findall(r"curl -s -X PUT localhost:8000(\S+) .*?-d '(.*?)'\n", guide, re.DOTALL)
+    answers = {path: client.put(path, json=json.loads(body), headers=curator) for path, body in examples}
+    assert {path: answer.status_code for path, answer in answers.items()} == {
+        "/v1/sources/our-notice": 201,
+        "/v1/events/our-demo-day": 201,
+    }
+    assert answers["/v1/events/our-demo-day"].json()["unsupported"] == []
+
+
+def test_evidence_that_says_another_day_is_told_and_can_be_put_back(
+    client: Client, curator: Headers, put: Put
+) -> None:
+    source = {"title": "안내", "kind": "news"}
+    assert client.put("/v1/sources/notice", json=source, headers=curator).status_code == 201
+    said = [{"field": "start", "value": "2026-04-02", "source": "notice"}]
+    told = put(evidence=said, end=None).json()
+    assert (told["disputed"], told["unsupported"]) == (False, ["start"])
+    assert client.put("/v1/events/forum-2026", json=told, headers=curator).status_code == 200
+    entry = client.get("/feeds/en/events/forum-2026.ics").text.replace("\r\n ", "")
+    assert "STATUS:TENTATIVE\r\n" in entry
+    assert "All sources say otherwise: Start Thu\\, 2 Apr 2026" in entry
+    page = client.get("/en/events/forum-2026", headers={"accept": "text/html"}).text
+    assert "<li>All sources say otherwise: Start Thu, 2 Apr 2026</li>" in page
+    assert put(evidence=said, start="2026-04-02", end=None).json()["unsupported"] == []
+    assert "STATUS:CONFIRMED\r\n" in client.get("/feeds/en/events/forum-2026.ics").text
+
+
+@pytest.mark.parametrize("asked", ["true", "false"])
+def test_feeds_and_lists_find_the_same_unsupported_events(
+    client: Client, curator: Headers, put: Put, asked: str
+) -> None:
+    source = {"title": "안내", "kind": "news"}
+    client.put("/v1/sources/notice", json=source, headers=curator)
+    said = [{"field": "start", "value": "2026-04-01", "source": "notice"}]
+    put("bare", end=None)
+    put("backed", end=None, evidence=said)
+    found = {"true": ["bare"], "false": ["backed"]}[asked]
+    assert ids(client.get(f"/v1/events?unsupported={asked}")) == found
+    feed = client.get(f"/feeds/ko/calendar.json?unsupported={asked}").json()
+    assert [item["url"].rpartition("/")[2] for item in feed["items"]] == found
 
 
 def test_a_put_replaces_whole_and_counts_a_revision(put: Put) -> None:
@@ -130,6 +179,7 @@ def test_a_get_edited_and_put_back_keeps_the_history_of_its_dates(
         ("when", None),
         ("phase", "open"),
         ("disputed", True),
+        ("unsupported", []),
         ("revision", 7),
         ("seq", 0),
         ("created_at", "2020-01-01T00:00:00Z"),
@@ -301,6 +351,8 @@ def test_lang_keeps_the_labels_of_one_language(client: Client, put: Put) -> None
         ("?phase=upcoming&status=scheduled", ["summit", "call", "forum-2026"]),
         ("?disputed=true", []),
         ("?disputed=false&city=서울", ["summit"]),
+        ("?unsupported=true", ["summit", "call", "forum-2026"]),
+        ("?unsupported=false", []),
         ("?q=서울", ["summit"]),
         ("?q=서밋", ["summit"]),
         ("?q=forum%20sustainability", ["forum-2026"]),
@@ -326,6 +378,7 @@ def test_filters_find_what_they_say(stocked: Callable[..., Any], query: str, fou
         ("phase=soon", ["phase"]),
         ("status=", ["status"]),
         ("disputed=maybe", ["disputed"]),
+        ("unsupported=maybe", ["unsupported"]),
         ("tag=NOT%20A%20SLUG", ["tag"]),
         ("sort=name", ["sort"]),
         ("sort=start&sort=end", ["sort"]),

@@ -14,6 +14,7 @@ from service.catalogue import validation, view
 from service.catalogue.entries import Around, Named, Style, entries
 from service.catalogue.event import Event, Evidence, Geo, Participation, Place, PreviousDates, Text
 from service.catalogue.view import Document
+from tests.support.backed import backed
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "ical"
 CREATED = datetime(2026, 1, 5, 1, tzinfo=UTC)
@@ -62,7 +63,21 @@ def moved(event: Event, *, start: str | None = None, end: str | None = None) -> 
 
 
 _said = [Evidence(field="end", value=day, source="notice") for day in ("2026-03-27", "2026-03-25")]
-CASES: dict[str, tuple[Event, dict[str, Any]]] = {
+_opens = Evidence(field="start", value="2026-03-02", source="somebody")
+_closes = Evidence(field="end", value="2026-03-25", source="notice")
+# What evidence, or the lack of it, does to an entry. Of all other cases every date has evidence.
+EVIDENCE: dict[str, tuple[Event, dict[str, Any]]] = {
+    "a-disputed-close-shows-the-earlier-one": (
+        changed(CALL, end="2026-03-27", evidence=(_opens, *_said)),
+        {},
+    ),
+    "a-date-without-evidence-says-so": (CALL, {}),
+    "a-date-that-all-evidence-contradicts-is-tentative": (
+        changed(CALL, end="2026-03-27", evidence=(_opens, _closes)),
+        {"lang": "en"},
+    ),
+}
+_CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "a-timed-event-is-told-in-its-zone": (SUMMIT, {}),
     "the-same-in-english-keeps-its-uid": (SUMMIT, {"lang": "en"}),
     "detail-min-is-title-time-and-place": (SUMMIT, {"detail": "min"}),
@@ -120,7 +135,6 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "a-window-without-an-announced-close-says-so": (changed(CALL, end=None, close_rule="unknown"), {}),
     "a-window-without-an-opening-only-closes": (changed(CALL, start=None), {}),
     "an-extended-window-says-so": (moved(CALL, start="2026-03-02", end="2026-03-20T18:00"), {"lang": "en"}),
-    "a-disputed-close-shows-the-earlier-one": (changed(CALL, end="2026-03-27", evidence=tuple(_said)), {}),
     "a-bar-runs-from-open-to-close": (CALL, {"windows": "bar"}),
     "a-bar-to-midnight-ends-on-the-day-before": (changed(CALL, end="2026-03-28T00:00"), {"windows": "bar"}),
     "a-bar-without-an-end-is-its-known-edge": (
@@ -134,6 +148,15 @@ CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "an-internal-event-is-in-no-calendar": (changed(SUMMIT, visibility="internal"), {}),
     "a-milestone-is-an-event-of-its-own": (changed(SUMMIT, kind="milestone", end=None), {}),
 }
+
+
+def _source(event: Event) -> str:
+    return event.evidence[0].source if event.evidence else "somebody"
+
+
+CASES = {
+    name: (backed(event, source=_source(event)), asked) for name, (event, asked) in _CASES.items()
+} | EVIDENCE
 
 
 def document_of(event: Event, *, revision: int = 3) -> Document:

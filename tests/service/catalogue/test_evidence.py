@@ -6,7 +6,7 @@ import pytest
 
 from service.catalogue import evidence
 from service.catalogue.event import Event, Evidence, Source, Text
-from service.catalogue.evidence import Dispute, Witnessed
+from service.catalogue.evidence import Dispute, Unsupported, Witnessed
 
 
 def says(field: str, value: str | None, source: str = "s", rank: str = "normal") -> Evidence:
@@ -124,6 +124,62 @@ def test_the_earliest_of_disputed_deadlines_comes_first(end, items, closes):
     closes = ("2023-04-27T16:00", "2023-04-27T18:00", "2023-04-27") if closes is None else closes
     assert evidence.closes(called) == closes
     assert evidence.earliest_close(called) == (closes[0] if closes else None)
+
+
+@pytest.mark.parametrize(
+    ("date", "said", "told"),
+    [
+        ("2025-09-05", [], [()]),
+        ("2025-09-05", [None], [()]),
+        ("2025-09-05", ["2025-09-05"], []),
+        ("2025-09-05", ["2025-09-05T14:00"], []),
+        ("2025-09-05T14:00", ["2025-09-05"], []),
+        ("2025-09-05T14:00", ["2025-09-05T14:00"], []),
+        ("2025-09-05T14:00", ["2025-09-05T15:00"], [("2025-09-05T15:00",)]),
+        ("2025-09-05", ["2025-09-04"], [("2025-09-04",)]),
+        ("2025-09-05", ["2025-09-04", "2025-09-06"], [("2025-09-04", "2025-09-06")]),
+        ("2025-09-05", ["2025-09-04", "2025-09-05"], []),
+        ("2025-09-05", ["2025-09"], [()]),
+        ("2025-09-05", ["2025-10"], [("2025-10",)]),
+        ("2025-09-05", ["XXXX-XX-05"], [()]),
+        ("2025-09-05?", ["2025-09-05"], []),
+        ("2025-09", ["2025-09-05"], []),
+        ("2025", ["2025-09", "2024"], []),
+        ("2025", ["202X"], [()]),
+        ("XXXX-XX-05", ["XXXX-XX-05"], []),
+        (None, ["2025-09-05"], []),
+        (None, [], []),
+    ],
+)
+@pytest.mark.parametrize("field", ["start", "end"])
+def test_a_date_is_unsupported_where_no_evidence_names_its_day(field, date, said, told):
+    items = [says(field, value, source=f"s{index}") for index, value in enumerate(said)]
+    found = evidence.unsupported(event(*items, **{field: date}))
+    assert found == tuple(Unsupported(field=field, said=values) for values in told)
+    assert evidence.contradicted(event(*items, **{field: date})) == any(told)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "told"),
+    [
+        (("normal", "normal"), ()),
+        (("preferred", "normal"), (Unsupported(field="start", said=("2025-09-04",)),)),
+        (("normal", "preferred"), ()),
+        (("normal", "deprecated"), (Unsupported(field="start", said=("2025-09-04",)),)),
+        (("deprecated", "deprecated"), (Unsupported(field="start", said=()),)),
+    ],
+)
+def test_only_evidence_of_the_best_rank_supports(ranks, told):
+    other, same = ranks
+    two = event(
+        says("start", "2025-09-04", rank=other), says("start", "2025-09-05", rank=same), start="2025-09-05"
+    )
+    assert evidence.unsupported(two) == told
+
+
+def test_evidence_of_another_field_supports_no_date():
+    other = event(says("contains", "2025-09-05"), says("end", "2025-09-05"), start="2025-09-05")
+    assert [item.field for item in evidence.unsupported(other)] == ["start"]
 
 
 @pytest.mark.parametrize(

@@ -31,27 +31,32 @@ from tests.service.reminders.making import (
     utc,
     webhook,
 )
+from tests.support.backed import backed
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "messages"
 PAGE = "https://dday.example/events/{}"
 CHATS: tuple[Any, ...] = ("slack", "discord", "teams")
 
-CHALLENGE = call(
-    "startup-challenge-2026-call",
-    name=Text(ko="2026 스타트업 챌린지 모집", en="Startup Challenge 2026: call"),
-    start="2026-03-02",
-    end="2026-03-27T18:00",
-    edition=Edition(label="2026"),
-    apply_url="https://k-startup.example/apply?id=1&lang=ko",
-    url="https://mss.example/notice",
+CHALLENGE = backed(
+    call(
+        "startup-challenge-2026-call",
+        name=Text(ko="2026 스타트업 챌린지 모집", en="Startup Challenge 2026: call"),
+        start="2026-03-02",
+        end="2026-03-27T18:00",
+        edition=Edition(label="2026"),
+        apply_url="https://k-startup.example/apply?id=1&lang=ko",
+        url="https://mss.example/notice",
+    )
 )
-SEOULCON = event(
-    "seoulcon-2025",
-    name=Text(ko="서울콘 2025", en="SeoulCon 2025"),
-    start="2025-12-29",
-    end="2026-01-01",
-    place=Place(name=Text(ko="동대문디자인플라자(DDP)", en="Dongdaemun Design Plaza"), city="서울"),
-    url="https://seoulcon.example",
+SEOULCON = backed(
+    event(
+        "seoulcon-2025",
+        name=Text(ko="서울콘 2025", en="SeoulCon 2025"),
+        start="2025-12-29",
+        end="2026-01-01",
+        place=Place(name=Text(ko="동대문디자인플라자(DDP)", en="Dongdaemun Design Plaza"), city="서울"),
+        url="https://seoulcon.example",
+    )
 )
 CALLED_OFF = msgspec.structs.replace(SEOULCON, status="cancelled")
 ABROAD = msgspec.structs.replace(

@@ -122,6 +122,7 @@ def filters(draw: st.DrawFn) -> EventFilter:
         "phase": draw(_some("open", "closing_soon", "ongoing", "upcoming", "ended", "unknown", "forecasted")),
         "part_of": draw(_some("e0")),
         "disputed": draw(st.sampled_from((None, None, True, False))),
+        "unsupported": draw(st.sampled_from((None, None, True, False))),
         "q": draw(
             st.sampled_from((None, None, "서울", "서밋", "글로벌", "글로벌 AI", "summit", "서", "2025"))
         ),

@@ -67,6 +67,17 @@ def test_what_an_earlier_version_wrote_is_found_in_the_same_order(empty_url, sql
     assert all(found.values())
 
 
+def test_what_follows_from_an_event_is_derived_as_this_version_does(empty_url, sqlite_store):
+    sqlite_store.write(lambda c: events.put_many(c, WRITTEN, now=NOW, cause="test"))
+    with filled_by_an_earlier_version(empty_url) as migrated:
+        found = migrated.read(lambda c: events.get_many(c, [each.id for each in WRITTEN]))
+    fresh = sqlite_store.read(lambda c: events.get_many(c, [each.id for each in WRITTEN]))
+    assert {key: each.document for key, each in found.items()} == {
+        key: each.document for key, each in fresh.items()
+    }
+    assert b'"unsupported":["start","end"]' in found["call"].document
+
+
 def test_the_old_index_is_gone_and_what_is_written_next_is_found(empty_url):
     moved = event("talk", start="2026-05-02", tags=("ai", "bio"))
     with filled_by_an_earlier_version(empty_url) as migrated:

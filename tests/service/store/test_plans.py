@@ -37,6 +37,7 @@ FILTERS = (
     EventFilter(phase=("unknown",)),
     EventFilter(part_of=("e0",)),
     EventFilter(disputed=False, city=("서울",)),
+    EventFilter(unsupported=True, tag=("t1",)),
     EventFilter(q="서밋"),
     EventFilter(q="글로벌 서밋", tag=("t1",)),
     EventFilter(updated_since=NOW - timedelta(days=1), kind=("summit",)),
