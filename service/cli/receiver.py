@@ -147,6 +147,8 @@ class ShownEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Text = Text()
     when: ShownLabel = ShownLabel()
+    start: str | None = None
+    end: str | None = None
 
 
 class Countdown(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +161,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     event: ShownEvent | None = None
     reminder: Countdown | None = None
     changed: tuple[str, ...] = ()
+    previous: dict[str, object] = {}
 
 
 class ReceivedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,9 +221,16 @@ def _what(message: ReceivedMessage) -> str:
     reminder = message.data.reminder
     if reminder is None:
         kind = escape(message.type.removeprefix("event."))
-        fields = escape(", ".join(message.data.changed))
+        fields = escape(", ".join(_change(field, message.data, event) for field in message.data.changed))
         changed = f" ({fields})" if kind in ("updated", "rescheduled") else ""
         return f"[bold]{kind}[/]{changed}  {name}  {when}"
     late = f" [yellow]{reminder.late_seconds} s late[/]" if reminder.late_seconds else ""
     before = escape(f"{countdown(reminder.before):>5}")
     return f"[bold]{before}[/] {escape(f'{reminder.anchor:<6}')}{late} {name}  {when}"
+
+
+def _change(field: str, data: Data, event: ShownEvent) -> str:
+    """The name of a changed field; of a date also from what to what."""
+    if field not in ("start", "end"):
+        return field
+    return f"{field} {data.previous.get(field) or '–'} → {getattr(event, field) or '–'}"

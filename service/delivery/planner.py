@@ -39,11 +39,15 @@ PASSES = 100_000
 
 
 class Pass(Struct, frozen=True, kw_only=True):
-    """The counts of one run of the planner, or of one pass of it."""
+    """The counts of one run of the planner, or of one pass of it.
+
+    `expired` came too late to be sent, `flooded` were too many at once.
+    """
 
     planned: int = 0
     superseded: int = 0
     expired: int = 0
+    flooded: int = 0
     planned_until: datetime | None = None
     revision: int = 0
     passes: int = 0
@@ -53,6 +57,7 @@ class Pass(Struct, frozen=True, kw_only=True):
             planned=self.planned + other.planned,
             superseded=self.superseded + other.superseded,
             expired=self.expired + other.expired,
+            flooded=self.flooded + other.flooded,
             planned_until=other.planned_until or self.planned_until,
             revision=other.revision or self.revision,
             passes=self.passes + other.passes,
@@ -129,7 +134,8 @@ def _finish(
     webhooks.forget_followed(c)
     return Pass(
         planned=sum(row.state == "pending" for row in decision.insert),
-        expired=sum(row.state == "expired" for row in decision.insert),
+        expired=sum(row.state == "expired" and row.reason != "flood" for row in decision.insert),
+        flooded=sum(row.reason == "flood" for row in decision.insert),
         superseded=gone,
         planned_until=decision.planned_until,
         revision=decision.revision or 0,

@@ -46,10 +46,16 @@ async def plan(service: Service) -> bool:
     done = await asyncio.to_thread(planner.run_once, service.store, now=service.clock.now())
     service.metrics.planned.inc(done.planned)
     service.metrics.superseded.inc(done.superseded)
-    service.metrics.expired.inc(done.expired)
+    service.metrics.expired.inc(done.expired + done.flooded)
     if done.expired:
         log.info(
             "%d deliveries were planned too late to be sent", done.expired, extra={"expired": done.expired}
+        )
+    if done.flooded:
+        log.info(
+            "%d deliveries are not sent, as one write or one webhook asked for too many at once (flood)",
+            done.flooded,
+            extra={"flooded": done.flooded},
         )
     return done.planned > 0
 

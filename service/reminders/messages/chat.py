@@ -34,7 +34,7 @@ from service.reminders.webhook import Anchor
 Tone = Literal["calm", "soon", "change", "over"]
 MOST_CHANGES = 8
 # Fields whose old and new value are told, the most telling first; of others only that they changed.
-TOLD_APART = ("status", "start", "end", "timezone")
+TOLD_APART = ("status", "start", "end", "timezone", "place", "name")
 # A new event was nothing before, of a deleted one nothing is left to have changed, and what was or is
 # internal is nothing that readers may see.
 HAVE_A_BEFORE: frozenset[MessageType] = frozenset(
@@ -139,11 +139,19 @@ def notice(
     before = previous if planned.type in HAVE_A_BEFORE else {}
     standing = _standing(planned, event, before)
     over = event.status in OFF or planned.type in ("event.cancelled", "event.postponed", "event.deleted")
+    changes = _changes(event, before, phrases)
+    # Who reads the headline only is told of one date: of a call when it closes.
+    dates_told = ("end", "start") if event.kind == "application_window" else ("start", "end")
+    headline = (
+        pick(TYPES[planned.type], lang),
+        _marked_name(event, standing, lang),
+        *[f"{changes[field].label} {changes[field].text}" for field in dates_told if field in changes][:1],
+    )
     return ChatMessage(
         lang=lang,
         tone="over" if over else "change",
-        headline=f"{pick(TYPES[planned.type], lang)} · {_marked_name(event, standing, lang)}",
-        rows=(*_changes(event, before, phrases), *_rows(event, phrases)),
+        headline=" · ".join(headline),
+        rows=(*changes.values(), *_rows(event, phrases)),
         notes=_notes(planned, event, standing, phrases),
         links=() if planned.type == "event.deleted" else _links(event, phrases, page),
     )
@@ -259,21 +267,30 @@ def _lateness(planned: Planned, phrases: MessagePhrases, *, now: datetime) -> tu
     return (phrases.late.format(_duration(late // 60, phrases)),) if late else ()
 
 
-def _changes(event: ChatEvent, previous: dict[str, object], phrases: MessagePhrases) -> tuple[ChatRow, ...]:
-    rows, lang = [], phrases.lang
+def _changes(event: ChatEvent, previous: dict[str, object], phrases: MessagePhrases) -> dict[str, ChatRow]:
+    """Returns by field from what to what it changed; what reads the same in this language is only named."""
+    rows, lang = {}, phrases.lang
+    anchors = {"start": "opens", "end": "closes"} if event.kind == "application_window" else {}
     for field in TOLD_APART:
         if field in previous:
             before, after = (_value(field, value, lang) for value in (previous[field], getattr(event, field)))
-            rows.append(ChatRow(label=pick(FIELDS[field], lang), text=f"{before} → {after}"))
-    others = [pick(FIELDS[field], lang) for field in previous if field in FIELDS and field not in TOLD_APART]
+            label = ANCHORS[anchors[field]] if field in anchors else FIELDS[field]
+            if before != after:
+                rows[field] = ChatRow(label=pick(label, lang), text=f"{before} → {after}")
+    others = [pick(FIELDS[field], lang) for field in previous if field in FIELDS and field not in rows]
     if others:
-        rows.append(ChatRow(label=phrases.changed, text=", ".join(others[:MOST_CHANGES])))
-    return tuple(rows)
+        rows["others"] = ChatRow(label=phrases.changed, text=", ".join(others[:MOST_CHANGES]))
+    return rows
 
 
 def _value(field: str, value: object, lang: Language) -> str:
     if field in ("start", "end"):
         return _date(value, lang)
+    if field == "place":
+        place = value if isinstance(value, Place | None) else msgspec.convert(value, Place)
+        return _where(place, lang) or "–"
+    if field == "name":
+        return plain(pick(value if isinstance(value, Text) else msgspec.convert(value, Text), lang) or "")
     status = STATUSES.get(str(value)) if field == "status" else None
     return pick(status, lang) if status else plain(str(value))
 

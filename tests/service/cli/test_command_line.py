@@ -156,7 +156,14 @@ def test_the_contract_can_be_had_without_a_service():
 
 @pytest.mark.parametrize(
     ("before", "shown"),
-    [("P7D", "D-7"), ("P1D", "D-1"), ("P0D", "D-day"), ("PT0S", "D-day"), ("PT3H", "-PT3H")],
+    [
+        ("P7D", "D-7"),
+        ("P1D", "D-1"),
+        ("P0D", "D-day"),
+        ("PT0S", "D-day"),
+        ("PT3H", "-3h"),
+        ("PT2H30M", "-2h30m"),
+    ],
 )
 def test_a_countdown_reads_as_in_korea(before, shown):
     assert countdown(before) == shown

@@ -12,7 +12,7 @@ from service.clock import SimulatedClock, SystemClock
 from service.delivery.schedule import delivering, housekeeping, planning
 from service.delivery.worker import Worker
 from service.settings import Settings
-from service.store import deliveries
+from service.store import deliveries, events
 from tests.reminding import HOUR, MASTER, MINUTE, NOON, a_webhook, add, an_event, put
 
 SECOND = timedelta(seconds=1)
@@ -113,3 +113,19 @@ def test_what_expired_while_nobody_planned_is_told_in_the_log(service, caplog):
         asyncio.run(run())
     assert caplog.messages == ["1 deliveries were planned too late to be sent"]
     assert value(service, "dday_deliveries_expired_total") == 1
+
+
+def test_what_was_too_much_at_once_is_called_a_flood_in_the_log(service, caplog):
+    async def run():
+        add(service.store, a_webhook("http://127.0.0.1:9/", changes=("created",)))
+        await plan(service)
+        many = [an_event(f"talk-{n}", NOON + 24 * HOUR) for n in range(23)]
+        service.store.write(lambda c: events.put_many(c, many, now=NOON, cause="test"))
+        await plan(service)
+
+    with caplog.at_level(logging.INFO, logger="service.delivery.schedule"):
+        asyncio.run(run())
+    assert caplog.messages == [
+        "3 deliveries are not sent, as one write or one webhook asked for too many at once (flood)"
+    ]
+    assert value(service, "dday_deliveries_expired_total") == 3
