@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from service import seed_loader
 from service.catalogue import seeds
-from service.catalogue.validation import Invalid
 from service.seed_loader import LoadReport, load, read_folder
 from service.store import events, revisions
 from service.store.engine import Store
@@ -22,8 +21,12 @@ def head(c: Connection) -> int:
     return revisions.head(c)
 
 
+def counts(report: LoadReport) -> tuple[int, int, int, int]:
+    return report.created, report.changed, report.unchanged, report.removed
+
+
 def test_an_empty_store_takes_every_seed(store: Store) -> None:
-    assert load(store, SEEDS, now=FIRST) == LoadReport(created=ALL, changed=0, unchanged=0)
+    assert counts(load(store, SEEDS, now=FIRST)) == (ALL, 0, 0, 0)
     assert store.read(head) > 0
 
 
@@ -40,19 +43,12 @@ def test_an_edited_seed_is_one_revision_and_remembers_its_earlier_dates(store: S
         **FILES,
         "events/join-2025.yaml": FILES["events/join-2025.yaml"].replace("2025-09-01", "2025-09-02"),
     }
-    assert load(store, seeds.parse(moved), now=LATER) == LoadReport(created=0, changed=1, unchanged=ALL - 1)
+    assert counts(load(store, seeds.parse(moved), now=LATER)) == (0, 1, ALL - 1, 0)
     stored = store.read(lambda c: events.get(c, "join-2025"))
     assert stored.revision == 2
     assert b'"previous_dates":[{"start":"2025-09-01","end":null,"until_revision":1}]' in stored.document
     # The file does not speak of earlier dates, and so does not take them back.
     assert load(store, seeds.parse(moved), now=LATER) == LoadReport(created=0, changed=0, unchanged=ALL)
-
-
-def test_a_seed_that_cannot_be_stored_leaves_nothing_behind(store: Store) -> None:
-    broken = seeds.Seeds(sources=(), organizations=(), series=(), programs=(), events=SEEDS.events)
-    with pytest.raises(Invalid):
-        load(store, broken, now=FIRST)
-    assert store.read(head) == 0
 
 
 @pytest.mark.parametrize("read", [seed_loader.read_folder, seed_loader.read_articles])

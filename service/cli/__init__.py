@@ -40,8 +40,8 @@ COMMANDS = {
         ),
         "seed": (
             "service.cli.catalogue",
-            "Load the seeds in FOLDER into the database; what is there already, unchanged, makes no "
-            "revision.",
+            "Bring the news of the seeds in FOLDER into the database; what was changed there stays, and is "
+            "listed.",
         ),
         "import": (
             "service.cli.imports",

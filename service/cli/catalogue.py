@@ -1,10 +1,14 @@
 """`dday check` and `dday seed`: the seed files, looked over and loaded."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import rich_click as click
 
 from service import seed_loader
+from service.catalogue.seed_yaml import FOLDERS
 from service.catalogue.seeds import BadSeeds, Report, Seeds, parse
 from service.catalogue.seeds import check as check_seeds
 from service.cli.console import (
@@ -18,9 +22,13 @@ from service.cli.console import (
     show_json,
 )
 from service.clock_sync import steady
+from service.seed_loader import LoadReport, SeedOutcome
 from service.settings import BUNDLED_SEEDS, Settings
+from service.store import dialects
 from service.store.engine import Store
+from service.store.references import NOUNS
 
+FOLDER_OF = {NOUNS[noun]: folder for folder, noun in FOLDERS.items()}
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -63,23 +71,74 @@ def _tell(report: Report, folder: Path, *, compared: bool) -> None:
 
 @click.command()
 @click.argument("folder", type=FOLDER, default=BUNDLED_SEEDS)
+@click.option("--remove", is_flag=True, help="Delete what has no seed any more, unless a curator changed it.")
+@click.option("--dry-run", is_flag=True, help="Show all that would happen; write nothing.")
 @as_json_flag
 @settings_flags("database_url")
-def seed(settings: Settings, folder: Path, as_json: bool) -> None:
-    """Load the seeds in FOLDER into the database; what is there already, unchanged, makes no revision.
+def seed(settings: Settings, folder: Path, remove: bool, dry_run: bool, as_json: bool) -> None:
+    """Bring the news of the seeds in FOLDER into the database; what was changed there stays, and is listed.
 
-    A thing of the same id takes the form of its seed. What has no seed stays as it is.
+    News are what the seeds say otherwise than when they were last loaded. What was deleted stays deleted, and
+    what is there already, unchanged, makes no revision. Exit code 1 if the database cannot take a seed.
     """
     seeds = parsed(folder)  # before there is a database that holds nothing
-    store = Store.open(settings.database_url, exclusive=False)
-    try:
-        report = seed_loader.load(store, seeds, now=steady(store).now())
-    finally:
-        store.close()
+    with _opened(settings.database_url, dry_run=dry_run) as store:
+        report = seed_loader.load(store, seeds, now=steady(store).now(), remove=remove, dry_run=dry_run)
     if as_json:
         show_json(report)
-        return
-    err.print(f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged.")
+    else:
+        _tell_loaded(report, dry_run=dry_run)
+    if any(item.outcome == "held" for item in report.items):
+        raise SystemExit(1)
+
+
+@contextmanager
+def _opened(url: str, *, dry_run: bool) -> Iterator[Store]:
+    """The database. Where there is none yet, a dry run has an empty one that is thrown away."""
+    path = dialects.file(url)
+    with TemporaryDirectory(prefix="dday-") as folder:
+        absent = dry_run and path is not None and not path.exists()
+        url = f"sqlite:///{folder}/dday.db" if absent else url
+        store = Store.open(url, migrate=absent or not dry_run, exclusive=False)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+def _tell_loaded(report: LoadReport, *, dry_run: bool) -> None:
+    for item in report.items:
+        if dry_run or item.outcome not in ("created", "changed") or item.kept or item.contested:
+            out.print(f"{FOLDER_OF[item.kind]}/{item.id}: {_said(item)}", markup=False)
+    err.print(
+        f"{report.created} created, {report.changed} changed, {report.unchanged} unchanged"
+        + (f", {report.removed} removed" if report.removed else "")
+        + (". Nothing was written." if dry_run else ".")
+    )
+
+
+def _said(item: SeedOutcome) -> str:
+    because = f" ({item.reason})" if item.reason else ""
+    kept = ", ".join(item.kept)
+    match item.outcome:
+        case "created":
+            return "new"
+        case "deleted":
+            return "was deleted here, and stays so"
+        case "removed":
+            return "has no seed any more, and is removed"
+        case "held":
+            return f"cannot be loaded: {item.reason}"
+        case "left" if kept:
+            return f"has no seed any more, but stays: {kept} changed here"
+        case "left":
+            return f"has no seed any more{because or '; --remove deletes it'}"
+    sentences = (
+        ("from the seed: ", ", ".join(item.applied)),
+        ("stays as it was changed here: ", kept),
+        (f"stays as it is here, though the seed says otherwise{because}: ", ", ".join(item.contested)),
+    )
+    return "; ".join(words + names for words, names in sentences if names)
 
 
 def parsed(folder: Path) -> Seeds:

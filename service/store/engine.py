@@ -39,6 +39,7 @@ LAST_WORDS = (
     "The disk did not write what was committed (%s). Nothing after this could be believed, so the service "
     "ends. What it has acknowledged before is safe. Look at the disk before starting it again."
 )
+OLD_SCHEMA = "The database has no schema of Dday yet, or an older one: `dday serve` brings it up to date."
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,9 @@ class Store:
     def _prepare(self, *, migrate: bool) -> None:
         try:
             current = self.write(schema.is_current)
-            if migrate and not current:
+            if not current and not migrate:
+                raise schema.SchemaMismatch(OLD_SCHEMA)
+            if not current:
                 self._alone(schema.upgrade)
             if migrate and not self.write(search_index.is_current):
                 self._alone(search_index.rebuild)

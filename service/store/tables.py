@@ -87,6 +87,15 @@ reference = Table(
     Index("reference_by", "by_noun", "by_id"),
 )
 
+# What each seed said when it was last loaded, as a document of the thing.
+seed = Table(
+    "seed",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
 revision = Table(
     "revision",
     metadata,

@@ -16,7 +16,7 @@ from service.store.sql import millis, millis_or
 from service.store.stored_event import encode_steps
 
 
-def earlier(c: Connection, subject: Event, *, number: int, now: datetime) -> None:
+def earlier(c: Connection, subject: Event, *, number: int, now: datetime, cause: str = "test") -> None:
     """Write an event with its log and a row of its index as the schemas up to 0007 kept them."""
     metadata = MetaData()
     tables = {
@@ -58,7 +58,7 @@ def earlier(c: Connection, subject: Event, *, number: int, now: datetime) -> Non
             uid=f"uid-{number}",
             changes="[]",
             document=document.decode(),
-            cause="test",
+            cause=cause,
             at=millis(now),
         )
     )
