@@ -12,18 +12,54 @@ from urllib.parse import quote
 LINE_BREAKS = re.compile("\r\n|[\r\n\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufeff]")
 SURROGATES = re.compile("[\ud800-\udfff]")
+DIRECTIONS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+POP, POP_ISOLATE = "\u202c", "\u2069"
+CLOSERS = dict.fromkeys("\u202a\u202b\u202d\u202e", POP) | dict.fromkeys("\u2066\u2067\u2068", POP_ISOLATE)
 LINK = re.compile(r"https?://[!#-;=?-\[\]_a-z~]{1,6000}")
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"})
 
 
 def clean(text: str) -> str:
-    """`text` in NFC, line breaks as \\n, without controls (TAB stays); lone surrogates become U+FFFD."""
+    """`text` in NFC, line breaks as \\n, without controls (TAB stays); lone surrogates become U+FFFD.
+
+    What sets the direction of letters is closed on its line.
+    """
     if text.isascii() and text.isprintable():
         return text
     text = LINE_BREAKS.sub("\n", text)
     text = CONTROLS.sub("", text)
-    return unicodedata.normalize("NFC", SURROGATES.sub("\ufffd", text))
+    return closed(unicodedata.normalize("NFC", SURROGATES.sub("\ufffd", text)))
+
+
+def closed(text: str) -> str:
+    """`text` that leaves the direction of what is written behind it alone (Unicode UAX #9).
+
+    Embeddings, overrides and isolates are closed at the end of their line, and what closes nothing goes.
+    """
+    if text.isascii() or not DIRECTIONS.search(text):
+        return text
+    return "\n".join(map(_closed_line, text.split("\n")))
+
+
+def _closed_line(line: str) -> str:
+    kept, wanted, isolates = [], list[str](), 0
+    for character in line:
+        closer = CLOSERS.get(character)
+        if closer:
+            wanted.append(closer)
+            isolates += closer == POP_ISOLATE
+        elif character == POP_ISOLATE and isolates:
+            # It closes the embeddings inside the isolate too.
+            while wanted.pop() != POP_ISOLATE:
+                pass
+            isolates -= 1
+        elif character == POP and wanted[-1:] == [POP]:
+            wanted.pop()
+        elif character in (POP, POP_ISOLATE):
+            continue
+        kept.append(character)
+    return "".join([*kept, *reversed(wanted)])
 
 
 def one_line(text: str) -> str:

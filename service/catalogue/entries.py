@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from feeds.entry import Alarm, Entry, Organizer, Spot, State, Status
+from feeds.text import closed
 from service.catalogue import date_labels, entry_times, evidence
 from service.catalogue.dates import Edtf
 from service.catalogue.entry_times import EntrySpan, MovedDate
@@ -252,7 +253,7 @@ def _spot(document: Document, lang: Language, *, full: bool) -> Spot | None:
     # "DDP, 서울" needs no "서울" of its own when the address begins with it.
     shown = [part for index, part in enumerate(parts) if not any(part in other for other in parts[:index])]
     return Spot(
-        text=", ".join(shown) or place.online_url,
+        text=", ".join(map(closed, shown)) or place.online_url,
         name=name,
         address=place.address,
         city=place.city,

@@ -6,6 +6,7 @@ Each of them has a table of its own besides: `service.catalogue.entries`, `servi
 
 import msgspec
 
+from feeds.text import closed
 from service.catalogue.event import Language, Text
 
 
@@ -43,9 +44,9 @@ class SharedPhrases:
 
 
 def pick(text: LocalizedText | Text, lang: Language) -> str:
-    """The text in one language, or in the other where there is none."""
+    """The text in one language, or in the other where there is none; it may be written amid other words."""
     first, second = (text.ko, text.en) if lang == "ko" else (text.en, text.ko)
-    return first or second or ""
+    return closed(first or second or "")
 
 
 def table(rows: str) -> dict[str, LocalizedText]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from feeds.text import closed
 from service.catalogue.event import Language
 from service.pages.components import local
 
@@ -47,6 +48,8 @@ _ENVIRONMENT = Environment(
     loader=FileSystemLoader(FOLDER / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    # What sets the direction of letters ends with the text it stands in. Markup is ours.
+    finalize=lambda value: closed(value) if type(value) is str else value,
     trim_blocks=True,
     auto_reload=False,
 )

@@ -16,7 +16,7 @@ from feeds.entry import Entry, EntryError
 from feeds.foreign_ical import read
 from feeds.formats import document
 from feeds.ical import NAMELESS
-from feeds.text import clean, escaped, folded, link, one_line
+from feeds.text import clean, closed, escaped, folded, link, one_line
 from tests.feeds.outlines import faults_of, filled_with, outline_faults
 from tests.feeds.samples import ENTRY, FEED, NASTY, entries, texts
 
@@ -77,6 +77,44 @@ def test_cleaning_twice_is_cleaning_once():
     for text in NASTY:
         once = clean("가" + text + "나")
         assert clean(once) == once == unicodedata.normalize("NFC", once)
+
+
+# UAX #9: embeddings (LRE, RLE), overrides (LRO, RLO) and isolates (LRI, RLI, FSI), and what closes them.
+EMBEDDING, ISOLATE, POP, POP_ISOLATE = "\u202a\u202b\u202d\u202e", "\u2066\u2067\u2068", "\u202c", "\u2069"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\u202eabc", "\u202eabc\u202c"),
+        ("\u2067가\u202bb", "\u2067가\u202bb\u202c\u2069"),
+        ("\u2067가\u202bb\u2069c", "\u2067가\u202bb\u2069c"),
+        ("a\u202cb\u2069c", "abc"),
+        ("\u2066a\u202cb", "\u2066ab\u2069"),
+        ("\u202ea\nb", "\u202ea\u202c\nb"),
+        ("\u202aa\u202c 서울", "\u202aa\u202c 서울"),
+        ("서울", "서울"),
+    ],
+)
+def test_what_sets_the_direction_of_letters_is_closed_on_its_line(written, shown):
+    assert closed(written) == shown
+
+
+@given(st.text(alphabet=EMBEDDING + ISOLATE + POP + POP_ISOLATE + "a가\n"))
+def test_a_closed_text_leaves_what_follows_alone_and_closes_nothing_before_it(text):
+    """Held to the stack of UAX #9 X1 to X8, which knows no mending."""
+    for line in clean(text).split("\n"):
+        stack: list[str] = []
+        for character in line:
+            if character in EMBEDDING + ISOLATE:
+                stack.append(character)
+            elif character == POP:
+                assert stack.pop() in EMBEDDING
+            elif character == POP_ISOLATE:
+                while stack.pop() not in ISOLATE:
+                    pass
+        assert stack == []
+    assert clean(clean(text)) == clean(text)
 
 
 @given(st.text())

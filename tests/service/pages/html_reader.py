@@ -17,6 +17,7 @@ class Read(HTMLParser):
         self.scripts: list[str] = []
         self.headings: list[str] = []
         self.text = ""
+        self.pieces: list[str] = []
         self._inside: list[str] = []
         self.feed(page)
         self.close()
@@ -41,6 +42,7 @@ class Read(HTMLParser):
             self.scripts[-1] += data
         else:
             self.text += data
+            self.pieces.append(data)
 
     def values(self, tag: str, name: str) -> list[str]:
         return [value for each, attribute, value in self.attributes if (each, attribute) == (tag, name)]

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from feeds.text import closed
 from service.catalogue import validation, view, windows
 from service.catalogue.event import (
     Alias,
@@ -231,6 +232,15 @@ def test_a_text_reads_as_it_was_written() -> None:
     assert f"name ko {payload}" in read(page).text
     [script] = read(page).scripts
     assert json.loads(script)["name"] == f"name ko {payload}"
+
+
+def test_no_text_turns_round_the_words_behind_it() -> None:
+    for payload in ("\u202eabc", "\u2067가\u202b", "a\u202cb\u2069c"):
+        for page in pages(payload):
+            found = read(page)
+            shown = [*found.pieces, *(value for _, _, value in found.attributes), *found.scripts]
+            assert [piece for piece in shown if closed(piece) != piece] == []
+            assert any("abc" in piece or "가" in piece for piece in found.pieces)
 
 
 URLS = (
