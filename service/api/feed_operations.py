@@ -30,6 +30,7 @@ _WORDS = {
     "detail": "With or without descriptions. Unset, with them until the feed outgrows what Google reads.",
     "past": "How far it goes back, such as `P30D`. `from` or `to` replace it.",
     "ahead": "How far it goes ahead, such as `P18M`. `from` or `to` replace it.",
+    "tz": "Times by the clocks where it takes place, or all in UTC, for programs that overlook a TZID.",
     "profile": "Plain, or rich: with images, video links and language marks, for programs that bear them.",
 }
 _PROMISE = (

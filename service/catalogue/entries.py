@@ -91,6 +91,7 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
     placeholders: bool = False
     levels: Literal["parent", "child", "all"] = "all"
     detail: Literal["full", "min"] = "full"
+    tz: Literal["local", "utc"] = "local"
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +200,7 @@ def _entry(document: Document, shape: Shape, *, uid: str, around: Around, style:
         title=title,
         start=span.start if span else None,
         end=span.end if span else None,
-        zone=_zone(document, shape),
+        zone=None if style.tz == "utc" else _zone(document, shape),
         when=document.when.label.text(style.lang),
         description=_description(document, shape, around=around, style=style),
         spot=_spot(document, style.lang, full=full),
@@ -372,10 +373,8 @@ def _bodies(document: Document, around: Around, phrases: EntryPhrases, base_url:
         page = f"{base_url}/events/{document.part_of}"
         yield f"{phrases.part_of.format(pick(parent.name, lang))}: {page}"
     for role in NAMED_ROLES:
-        named = (
-            around.get(("organization", part.id)) for part in document.organizations if part.role == role
-        )
-        names = [pick(body.name, lang) for body in named if body]
+        bodies = (part.id for part in document.organizations if part.role == role)
+        names = [pick(body.name, lang) for one in bodies if (body := around.get(("organization", one)))]
         if names:
             yield f"{pick(ROLES[role], lang)}: {', '.join(names)}"
 

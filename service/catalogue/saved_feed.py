@@ -23,6 +23,7 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     detail: Literal["full", "min"] | None = None
     past: Duration | None = None
     ahead: Duration | None = None
+    tz: Literal["local", "utc"] | None = None
     profile: Literal["plain", "rich"] | None = None
 
 

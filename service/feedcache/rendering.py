@@ -109,6 +109,7 @@ def style_of(request: FeedRequest, *, base_url: str, shortened: bool) -> Style:
         placeholders=options.placeholders,
         levels=options.levels,
         detail="min" if shortened or options.detail == "min" else "full",
+        tz=options.tz,
     )
 
 

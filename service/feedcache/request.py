@@ -53,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     # As far back as ahead: calendars delete what a feed leaves out, and a subscriber loses the record of it.
     past: Reach = Reach(18, 0)
     ahead: Reach = Reach(18, 0)
+    tz: Literal["local", "utc"] = "local"
     profile: Profile = "plain"
 
 
@@ -304,5 +305,6 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
     "detail": OneOf(("full", "min")),
     "past": period,
     "ahead": period,
+    "tz": OneOf(("local", "utc")),
     "profile": OneOf(("plain", "rich")),
 }

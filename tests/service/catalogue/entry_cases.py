@@ -89,6 +89,7 @@ _CASES: dict[str, tuple[Event, dict[str, Any]]] = {
     "an-event-whose-end-is-its-start-says-so": (changed(SUMMIT, end="2026-04-07T14:00"), {"lang": "en"}),
     "a-day-without-an-hour-is-that-day": (changed(SUMMIT, start="2026-04-07", end=None), {}),
     "an-online-event-is-told-in-utc": (changed(SUMMIT, place=Place(online_url="https://meet.example/a")), {}),
+    "a-timed-event-can-be-told-in-utc": (SUMMIT, {"tz": "utc"}),
     "an-event-in-a-zone-with-summer-time": (changed(SUMMIT, timezone="America/New_York"), {}),
     "a-month-is-not-in-the-calendar": (changed(SUMMIT, start="2026-11", end=None), {}),
     "a-placeholder-is-tentative-and-on-the-first": (

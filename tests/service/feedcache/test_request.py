@@ -37,3 +37,9 @@ def test_of_a_filter_with_too_many_values_none_counts_and_the_others_stay() -> N
 def test_a_filter_with_bad_values_only_is_left_out() -> None:
     feed = parse(b"kind=nonsense&kind=more&tag=ai")
     assert (feed.filters.kind, feed.filters.tag, feed.ignored) == ((), ("ai",), ("kind",))
+
+
+def test_every_time_of_a_feed_can_be_told_in_utc() -> None:
+    asked, default = parse(b"tz=utc"), parse(b"tz=local")
+    assert (asked.options.tz, asked.query, default.query) == ("utc", "tz=utc", "")
+    assert parse(b"tz=Asia/Seoul").ignored == ("tz",)
