@@ -124,7 +124,7 @@ def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
             service.process.kill()
             service.process.wait()
     print(f"a jump by {jump} s was told after {noticed:.2f} s")
-    # A busy machine is late by itself; the look every hour would be by minutes.
+    # The clock is looked at twice a second; a busy machine is late by itself.
     assert noticed < 15
     assert receiver.requests == []
     assert states == []
