@@ -123,6 +123,24 @@ async def two_lengths(_: StreamReader, writer: StreamWriter) -> None:
     writer.close()
 
 
+async def no_content_with_a_body(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n<html>thanks</html>")
+    await writer.drain()
+    writer.close()
+
+
+async def longer_than_its_length(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" + OK + b"content-length: 2\r\n\r\nokay, that was it")
+    await writer.drain()
+    writer.close()
+
+
+async def bad_chunk(_: StreamReader, writer: StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 503 No\r\ntransfer-encoding: chunked\r\n\r\nzzz\r\n")
+    await writer.drain()
+    writer.close()
+
+
 async def upgrade(_: StreamReader, writer: StreamWriter) -> None:
     writer.write(b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n")
     await _pour(writer, bytes(65536))
@@ -144,6 +162,9 @@ EXPECTED: dict[Raw, str] = {
     reset_in_headers: "protocol",
     http_0_9: "protocol",
     short_body: "2xx",
+    no_content_with_a_body: "2xx",
+    longer_than_its_length: "2xx",
+    bad_chunk: "5xx",
     two_lengths: "protocol",
     upgrade: "protocol",
 }

@@ -9,13 +9,14 @@ import asyncio
 import ssl
 import time
 from collections.abc import Iterator
-from functools import cache, lru_cache
-from typing import cast
+from functools import cache, lru_cache, partial
+from typing import Any, cast
 
 import aiohttp
 import certifi
 import httpx
 import msgspec
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import LineTooLong
 from httpx_aiohttp import AiohttpTransport
 
@@ -98,7 +99,7 @@ class Egress:
 
     def _transport(self, scheme: str) -> httpx.AsyncBaseTransport:
         gate = Gate(self.policy, scheme=scheme)
-        connector = aiohttp.TCPConnector(
+        connector = HeadFirstConnector(
             ssl=self._tls,
             resolver=Resolver(gate, self._look_ups),
             use_dns_cache=False,
@@ -118,6 +119,41 @@ class Egress:
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
+
+
+class HeadFirst(ResponseHandler):
+    """Parses the head of an answer before whatever came with it, so that a status counts however packets fall.
+
+    The parser takes a packet as a whole: a fault behind the head would lose the status in the same packet.
+    """
+
+    _head: bytearray | None = None
+
+    def set_response_params(self, **params: Any) -> None:
+        self._head = bytearray()
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        while data and self._head is not None and self._parser is not None:
+            known = len(self._head)
+            self._head += data
+            end = self._head.find(b"\r\n\r\n", max(0, known - 3))
+            if end < 0:
+                break
+            is_informational = self._head[9:10] == b"1"
+            self._head = bytearray() if is_informational else None
+            head, data = data[: end + 4 - known], data[end + 4 - known :]
+            super().data_received(head)
+        if data:
+            super().data_received(data)
+
+
+class HeadFirstConnector(aiohttp.TCPConnector):
+    """Makes connections that parse heads first."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._factory = partial(HeadFirst, loop=self._loop)
 
 
 @cache
