@@ -122,7 +122,7 @@ class Egress:
 
 
 class HeadFirst(ResponseHandler):
-    """Parses the head of an answer before whatever came with it, so that a status counts however packets fall.
+    """Parses the head of an answer before what came with it, so that a status counts however packets fall.
 
     The parser takes a packet as a whole: a fault behind the head would lose the status in the same packet.
     """
@@ -153,7 +153,7 @@ class HeadFirstConnector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = partial(HeadFirst, loop=self._loop)
+        self._factory = cast(Any, partial(HeadFirst, loop=self._loop))
 
 
 @cache
