@@ -53,6 +53,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     due_at: datetime
     state: State
     reason: Why | None
+    superseded_by: str | None
     next_attempt_at: datetime | None
     replay: int
     created_at: datetime

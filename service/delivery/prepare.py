@@ -22,7 +22,7 @@ from service.reminders.plan import Notice
 from service.reminders.replan import check
 from service.reminders.signing import SigningKey, Unsealable, unseal
 from service.reminders.webhook import Webhook
-from service.store import event_history, events, webhook_secrets, webhooks
+from service.store import deliveries, event_history, events, webhook_secrets, webhooks
 from service.store.claims import Attempted, Claimed, Ended
 from service.store.revisions import Revision
 from service.store.sql import millis
@@ -116,7 +116,7 @@ class Outbound(Struct, frozen=True, kw_only=True):
         return Attempted(
             delivery=claimed.planned.id,
             fence=claimed.fence,
-            body=self.body if claimed.body is None else None,
+            body=None if self.body == claimed.body else self.body,
             body_sha256=sha256(self.body).hexdigest(),
         )
 
@@ -130,10 +130,14 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
 
 class Sources(Struct, frozen=True, kw_only=True):
-    """The events and revisions that messages are made from, read at once for a whole batch."""
+    """The events and revisions that messages are made from, read at once for a whole batch.
+
+    `newer` has by webhook and event the notices that are on their way or have arrived, as `(seq, id)`.
+    """
 
     events: dict[str, Stored]
     log: dict[int, Revision]
+    newer: dict[tuple[str, str], list[tuple[int, str]]]
 
 
 def prepare(
@@ -141,7 +145,7 @@ def prepare(
 ) -> Prepared:
     """Decides about every claimed delivery, and makes the bodies of those that have none."""
     known = subscribers.load(c, (each.planned.webhook for each in claimed)) if claimed else {}
-    sources = _read(c, claimed)
+    sources = _read(c, claimed, {key: each.webhook for key, each in known.items()})
     outbound: list[Outbound] = []
     ended: list[tuple[Claimed, Ended]] = []
     paused: list[Claimed] = []
@@ -173,21 +177,71 @@ def _decide(
         return None
     if not subscriber.live(now):
         return _ended(claimed, "unsealable")
-    body = claimed.body or _body(c, claimed, subscriber.webhook, sources, page=page, now=now)
+    if subscriber.webhook.format != "standard" and (over := _overtaken(claimed, sources)):
+        return over
+    kept = None if _is_made_anew(claimed, subscriber.webhook, sources) else claimed.body
+    body = kept or _body(c, claimed, subscriber.webhook, sources, page=page, now=now)
     if body is None:
         return _ended(claimed, "too_late")
     return Outbound(claimed=claimed, subscriber=subscriber, body=body)
 
 
-def _ended(claimed: Claimed, reason: str) -> Ended:
+def _ended(claimed: Claimed, reason: str, *, by: str | None = None) -> Ended:
     state = "dead" if reason == "unsealable" else "expired" if reason in EXPIRES else "superseded"
-    return Ended(delivery=claimed.planned.id, fence=claimed.fence, state=state, reason=reason)
+    return Ended(delivery=claimed.planned.id, fence=claimed.fence, state=state, reason=reason, by=by)
 
 
-def _read(c: Connection, claimed: Sequence[Claimed]) -> Sources:
-    event_ids = {each.planned.event for each in claimed if _depends_on_event(each)}
-    seqs = {each.planned.seq for each in claimed if _is_notice(each) and each.body is None}
-    return Sources(events=events.get_many(c, sorted(event_ids)), log=event_history.at(c, sorted(seqs)))
+def _read(c: Connection, claimed: Sequence[Claimed], known: Mapping[str, Webhook]) -> Sources:
+    chats = [
+        each
+        for each in claimed
+        if (hook := known.get(each.planned.webhook)) is not None and hook.format != "standard"
+    ]
+    told = [each.planned for each in chats if _is_notice(each) and not each.replay]
+    event_ids = {each.planned.event for each in (*chats, *filter(_depends_on_event, claimed))} - {""}
+    newer = deliveries.notices_of(c, sorted({each.event for each in told})) if told else {}
+    seqs = {each.seq for each in told}
+    seqs |= {each.planned.seq for each in claimed if _is_notice(each) and (each.body is None or each.replay)}
+    seqs |= {seq for each in told for seq, _ in newer.get((each.webhook, each.event), ()) if seq > each.seq}
+    return Sources(
+        events=events.get_many(c, sorted(event_ids)), log=event_history.at(c, sorted(seqs)), newer=newer
+    )
+
+
+def _overtaken(claimed: Claimed, sources: Sources) -> Ended | None:
+    """Ends a notice that would not be true in a chat any more, or that a newer one has said since.
+
+    A person reads what comes last as what holds now. Receivers of `standard` compare `data.revision`.
+    """
+    planned, stored = claimed.planned, sources.events.get(claimed.planned.event)
+    if not _is_notice(claimed) or claimed.replay:
+        return None
+    if planned.type == "event.deleted":
+        return _ended(claimed, "overtaken") if is_told(stored) else None
+    if stored is None or not is_told(stored):
+        return _ended(claimed, "deleted" if stored is None else "internal")
+    if (
+        planned.type in ("event.cancelled", "event.postponed")
+        and planned.type != f"event.{stored.event.status}"
+    ):
+        return _ended(claimed, "overtaken")
+    if planned.type == "event.created":
+        return None
+    changed = _changed(sources, planned.seq)
+    later = sources.newer.get((planned.webhook, planned.event), ())
+    by = (key for seq, key in later if seq > planned.seq and changed <= _changed(sources, seq))
+    return _ended(claimed, "overtaken", by=key) if (key := next(by, None)) else None
+
+
+def _changed(sources: Sources, seq: int) -> frozenset[str]:
+    row = sources.log.get(seq)
+    return frozenset(row.changed) if row else frozenset()
+
+
+def _is_made_anew(claimed: Claimed, webhook: Webhook, sources: Sources) -> bool:
+    """Whether a person reads it, so that it must be true when it arrives: "D-7" is not, a day later."""
+    about = claimed.planned.type in MADE_ANEW and is_told(sources.events.get(claimed.planned.event))
+    return webhook.format != "standard" and about
 
 
 def _depends_on_event(claimed: Claimed) -> bool:
@@ -225,7 +279,7 @@ def _body(
 ) -> bytes | None:
     planned = claimed.planned
     if _is_notice(claimed):
-        return _notice(c, claimed, webhook, sources.log.get(planned.seq), page=page, now=now)
+        return _notice(c, claimed, webhook, sources, page=page, now=now)
     stored = sources.events.get(planned.event)
     if stored is None:
         return None
@@ -237,11 +291,18 @@ def _body(
 
 
 def _notice(
-    c: Connection, claimed: Claimed, webhook: Webhook, row: Revision | None, *, page: Page, now: datetime
+    c: Connection, claimed: Claimed, webhook: Webhook, sources: Sources, *, page: Page, now: datetime
 ) -> bytes | None:
-    """The notice of one revision; None when the log no longer reaches back to it."""
+    """The notice of one revision; None when the log no longer reaches back to it.
+
+    In a chat it says what changed since before that revision, as the event is now.
+    """
+    row, stored = sources.log.get(claimed.planned.seq), sources.events.get(claimed.planned.event)
     told = claimed.planned.type
-    document = None if row is None else event_history.document(c, row, gone=told == "event.deleted", now=now)
+    if webhook.format != "standard" and stored is not None and told != "event.deleted":
+        document: bytes | None = stored.body(now)
+    else:
+        document = event_history.document(c, row, gone=told == "event.deleted", now=now) if row else None
     if row is None or document is None:
         return None
     # What is new to those outside had nothing before, also where it was internal until now.

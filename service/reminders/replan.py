@@ -30,10 +30,11 @@ Withdrawn = Literal["moved", "withdrawn", "deleted"] | Reason
 
 
 class Withdrawal(Struct, frozen=True, kw_only=True):
-    """A delivery to take back, and the reason its owner reads."""
+    """A delivery to take back, the reason its owner reads, and the delivery planned in its place."""
 
     id: str
     reason: Withdrawn
+    by: str | None = None
 
 
 class Replan(Struct, frozen=True, kw_only=True):
@@ -96,7 +97,7 @@ def replan(
     return Replan(
         insert=notices.limit_catch_up(mark_expired(news, now=now), past),
         revise=tuple(new for row in pending if (new := kept[row.id]) and _differs(row, new)),
-        supersede=tuple(Withdrawal(id=row.id, reason=_why(row, events, hooks)) for row in gone),
+        supersede=tuple(_withdrawal(row, events, hooks, asked) for row in gone),
         stand=tuple(key for key, new in kept.items() if new is not None),
     )
 
@@ -144,6 +145,19 @@ def without_past(
         tuple(replace(candidate, past=()) for candidate in candidates),
         tuple(replace(webhook, past=(), since=DAWN) for webhook in webhooks),
     )
+
+
+def _withdrawal(
+    row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook], asked: Mapping[str, Planned]
+) -> Withdrawal:
+    reason = _why(row, events, hooks)
+    same = (row.webhook, row.event, row.anchor, row.before, row.at)
+    others = (
+        key
+        for key, each in asked.items()
+        if (each.webhook, each.event, each.anchor, each.before, each.at) == same
+    )
+    return Withdrawal(id=row.id, reason=reason, by=next(others, None) if reason == "moved" else None)
 
 
 def _why(row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook]) -> Withdrawn:

@@ -52,12 +52,13 @@ class Attempted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """A claimed delivery that is not to be sent: the state it comes to, and why."""
+    """A claimed delivery that is not to be sent: its new state, why, and which one is sent instead."""
 
     delivery: str
     fence: int
     state: str
     reason: str
+    by: str | None = None
 
 
 def due(
@@ -104,8 +105,8 @@ def _claimed(row: Any, body: bytes | None) -> Claimed:
 def open_attempts(c: Connection, attempts: Sequence[Attempted], *, worker: str, now: datetime) -> None:
     """Records that these requests are about to be made, and their bytes, before anything is sent.
 
-    So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it.
-    A commit whose answer was lost is written again: rows that exist are left as they are.
+    So whatever a receiver has seen is on record, and a repeated attempt repeats the bytes, whoever makes it,
+    but for a chat, whose message is made anew. A commit whose answer was lost is written again.
     """
     opened = [
         {
@@ -125,7 +126,13 @@ def open_attempts(c: Connection, attempts: Sequence[Attempted], *, worker: str, 
 def end(c: Connection, ended: Sequence[Ended], *, now: datetime) -> Counter[str]:
     """Ends claimed deliveries without a request; returns how many came to each state."""
     rows = [
-        {**_key(each.delivery, each.fence), "state": each.state, "reason": each.reason, "now": millis(now)}
+        {
+            **_key(each.delivery, each.fence),
+            "state": each.state,
+            "reason": each.reason,
+            "by": each.by,
+            "now": millis(now),
+        }
         for each in ended
     ]
     many(c, _END, rows)
@@ -182,13 +189,19 @@ _OPEN = (
 _KEEP_BODY = (
     postgresql.insert(delivery_body)
     .values(delivery_id=bindparam("delivery_id"), body=bindparam("body"))
-    .on_conflict_do_nothing()
+    .on_conflict_do_update(index_elements=["delivery_id"], set_={"body": bindparam("body")})
 )
 _BODIES = select(delivery_body.c.delivery_id, delivery_body.c.body).where(among(delivery_body.c.delivery_id))
 _END = (
     update(delivery)
     .where(MINE, IS_LEASED)
-    .values(state=bindparam("state"), reason=bindparam("reason"), finished_at=bindparam("now"), **UNOWNED)
+    .values(
+        state=bindparam("state"),
+        reason=bindparam("reason"),
+        superseded_by=bindparam("by"),
+        finished_at=bindparam("now"),
+        **UNOWNED,
+    )
 )
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
 # Two conditions, as `owner <> :worker` would walk over all that this worker holds.

@@ -14,7 +14,7 @@ from service.reminders.plan import MessageType, Planned
 from service.reminders.replan import Withdrawal
 from service.reminders.retry import Outcome
 from service.reminders.webhook import Anchor
-from service.store.sql import instant, millis
+from service.store.sql import instant, many, millis
 from service.store.tables import (
     IS_FINISHED,
     IS_LEASED,
@@ -30,6 +30,7 @@ CHUNK = 500
 # A notice tells of the past: no change of plan takes it back.
 _IS_REMINDER = delivery.c.type == "event.reminder"
 _IS_FIRST = delivery.c.replay == 0
+_REPLACED = update(delivery).where(delivery.c.id == bindparam("the_id")).values(superseded_by=bindparam("by"))
 
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
@@ -52,7 +53,9 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
     )
     kept = {name: new[name] for name in ("reason", "due_at", "valid_until", "tighter_at", "revision", "seq")}
     statement = made.on_conflict_do_update(
-        index_elements=["id"], set_={**revived, **kept, "drop_flag": 0}, where=again
+        index_elements=["id"],
+        set_={**revived, **kept, "drop_flag": 0, "superseded_by": None},
+        where=again,
     )
     return c.execute(statement, rows).rowcount
 
@@ -69,6 +72,16 @@ def unsent_of_webhook(c: Connection, webhook_id: str, *, again: bool = False) ->
     pending = select(*PLANNED).where(its, IS_PENDING)
     leased = select(*PLANNED).where(its, IS_LEASED)
     return tuple(planned_of(row) for query in (pending, leased) for row in c.execute(query))
+
+
+def notices_of(c: Connection, event_ids: Sequence[str]) -> dict[tuple[str, str], list[tuple[int, str]]]:
+    """Notices of these events that are on their way or have arrived: seq and id by webhook and event."""
+    alive = delivery.c.state.in_(("pending", "leased", "succeeded")) & ~_IS_REMINDER
+    query = select(delivery.c.webhook_id, delivery.c.event_id, delivery.c.seq, delivery.c.id)
+    found: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for webhook_id, event_id, seq, key in c.execute(query.where(delivery.c.event_id.in_(event_ids), alive)):
+        found.setdefault((webhook_id, event_id), []).append((seq, key))
+    return found
 
 
 def switched_off(c: Connection, webhook_id: str, *, now: datetime) -> tuple[Planned, ...]:
@@ -88,6 +101,8 @@ def supersede(c: Connection, taken_back: Sequence[Withdrawal], *, now: datetime)
             gone = {"state": "superseded", "reason": reason, "finished_at": millis(now)}
             count += c.execute(update(delivery).where(its, IS_PENDING).values(**gone)).rowcount
             c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=1, reason=reason))
+    replaced = [{"the_id": each.id, "by": each.by} for each in taken_back if each.by is not None]
+    many(c, _REPLACED, replaced)
     return count
 
 
@@ -95,7 +110,7 @@ def stand_by(c: Connection, ids: Sequence[str]) -> None:
     """These are wanted, also where one that is being sent was marked: its event has moved there and back."""
     for start in range(0, len(ids), CHUNK):
         its = delivery.c.id.in_(ids[start : start + CHUNK]) & (delivery.c.drop_flag == 1)
-        c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=0, reason=None))
+        c.execute(update(delivery).where(its, IS_LEASED).values(drop_flag=0, reason=None, superseded_by=None))
 
 
 def revise(c: Connection, planned: Iterable[Planned]) -> None:
@@ -132,10 +147,10 @@ GIVEN_UP: tuple[State, ...] = ("dead", "expired")
 Why = Annotated[
     str,
     msgspec.Meta(
-        description="Superseded: `moved`, `cancelled`, `postponed`, `internal`, `deleted`, `filtered`, "
-        "`withdrawn`, `same_instant`, `after_the_instant`, `already_past`, `paused`, `disabled`, or what is "
-        "not known of the date, such as `month_precision`. Expired: `too_late`, `tighter`, `flood`. Dead: "
-        "`exhausted`, `gone`, `poison`, `unsealable`."
+        description="Superseded: `moved`, `overtaken`, `cancelled`, `postponed`, `internal`, `deleted`, "
+        "`filtered`, `withdrawn`, `same_instant`, `after_the_instant`, `already_past`, `paused`, "
+        "`disabled`, or what is not known of the date, such as `month_precision`. Expired: `too_late`, "
+        "`tighter`, `flood`. Dead: `exhausted`, `gone`, `poison`, `unsealable`."
     ),
 ]
 
@@ -156,6 +171,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     state: State
     reason: str | None
+    superseded_by: str | None
     next_at: datetime
     tries: int
     replay: int
@@ -251,6 +267,7 @@ def delivery_of(row: Row[Any]) -> Delivery:
         revision=row.revision,
         state=row.state,
         reason=row.reason,
+        superseded_by=row.superseded_by,
         next_at=instant(row.next_at),
         tries=row.tries,
         replay=row.replay,

@@ -252,6 +252,7 @@ delivery = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("finished_at", BigInteger),
     Column("at", Text),
+    Column("superseded_by", Text),
     Index("delivery_history", "webhook_id", "due_at", "id"),
     # Not only of what is unsent: in the order of events the queue is a shuffled one, and to leave this index
     # with each success is a page of its own to write.

@@ -66,6 +66,7 @@ def test_a_delivery_is_shown_with_every_attempt(client, sent):
         "due_at": "2026-03-01T03:01:00Z",
         "state": "dead",
         "reason": "exhausted",
+        "superseded_by": None,
         "next_attempt_at": None,
         "replay": 0,
         "created_at": "2026-03-01T03:00:00Z",

@@ -112,7 +112,7 @@ def test_a_move_takes_the_old_reminders_back_and_plans_the_new_ones() -> None:
     hook = webhook("start P1D")
     rows = pending(hook)
     done = step(hook, rows, revised(event(), event(start="2025-09-10"), at=NOW))
-    assert done.supersede == (Withdrawal(id=rows[0].id, reason="moved"),)
+    assert done.supersede == (Withdrawal(id=rows[0].id, reason="moved", by=done.insert[0].id),)
     assert told(done.insert) == [("summit", "start", "P1D", "2025-09-09 00:00")]
     assert done.revise == ()
 
