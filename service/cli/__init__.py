@@ -1,10 +1,15 @@
 """`dday`, the command line: one module a command, imported when the command is called.
 
-Exit codes: 0 done, 1 it ran and found something wrong, 2 it was called or set up wrongly.
+Exit codes: 0 done, 1 it ran and found something wrong, 2 it was called or set up wrongly, 141 whoever
+read what it writes has gone.
 """
 
 import gc
 import keyword
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -67,6 +72,23 @@ COMMANDS = {
 }
 BY_NAME = {name: entry for panel in COMMANDS.values() for name, entry in panel.items()}
 
+# What a shell says of a program that SIGPIPE has ended, as it does most: 128 and the number of the signal.
+READER_GONE = 141
+
+
+@contextmanager
+def ended_with_its_reader() -> Iterator[None]:
+    """Ends the program without a word once nobody reads what it writes, as after `| head -1`."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer is written when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_GONE)
+
 
 class Commands(click.RichGroup):
     """The group `dday`, which imports a command to run it and knows the first sentence of the others.
@@ -97,9 +119,19 @@ class Commands(click.RichGroup):
             gc.enable()
         return name, command, rest
 
+    def main(self, *args: Any, **named: Any) -> Any:
+        with ended_with_its_reader():
+            return super().main(*args, **named)
+
+    def make_context(self, *args: Any, **named: Any) -> click.Context:
+        """Returns the context; this is where `--help` and `--version` are printed."""
+        with ended_with_its_reader():
+            return super().make_context(*args, **named)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with ended_with_its_reader():
+                return super().invoke(ctx)
         except OperatorError as error:
             sentence, code = str(error), error.exit_code
         except Problem as error:
@@ -107,7 +139,8 @@ class Commands(click.RichGroup):
         except OSError as error:
             sentence, code = f"{error.strerror}: {error.filename}", OperatorError.exit_code
         # One line, not a box: it may be grepped, and end in a log.
-        click.echo(f"Error: {sentence}", err=True)
+        with suppress(BrokenPipeError):
+            click.echo(f"Error: {sentence}", err=True)
         ctx.exit(code)
 
 

@@ -21,9 +21,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 KOREA = ZoneInfo("Asia/Seoul")
+
+
+class _Terminal(Console):
+    """A console that leaves it to the command what happens when nobody reads on; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 # Into a pipe or a file a table takes the room it needs: its ids are to be copied.
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = _Terminal(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 240)
+err = _Terminal(stderr=True, highlight=False, soft_wrap=True)
 
 # What each setting is, for its flag: `DDAY_PORT` is `--port`.
 ABOUT = {

@@ -51,11 +51,11 @@ def demo(port: int | None, seconds: int, stay: bool) -> None:
         Receiver(tally.take, secret=lambda: secret[0], simulated=True) as receiver,
     ):
         secret.append(subscribe(simulated.service, receiver.url, reminders=COUNTDOWN, filter=FilterBody()))
-        server.run(_live(simulated, seconds=seconds, stay=stay))
+        server.run(_live(simulated, receiver, seconds=seconds, stay=stay))
     tally.verdict()
 
 
-async def _live(simulated: Season, *, seconds: int, stay: bool) -> None:
+async def _live(simulated: Season, receiver: Receiver, *, seconds: int, stay: bool) -> None:
     enough, ready = asyncio.Event(), asyncio.Event()
     settings = simulated.service.settings
     serving = asyncio.create_task(
@@ -63,7 +63,7 @@ async def _live(simulated: Season, *, seconds: int, stay: bool) -> None:
             build(simulated.service), host=settings.host, port=settings.port, ready=ready.set, enough=enough
         )
     )
-    travelling = asyncio.create_task(_travel(simulated, ready, seconds=seconds))
+    travelling = asyncio.create_task(_travel(simulated, receiver, ready, seconds=seconds))
     first, _ = await asyncio.wait({serving, travelling}, return_when=asyncio.FIRST_COMPLETED)
     arrived = travelling in first
     if arrived and (not stay or travelling.exception()):
@@ -74,12 +74,13 @@ async def _live(simulated: Season, *, seconds: int, stay: bool) -> None:
         travelling.result()
 
 
-async def _travel(simulated: Season, ready: asyncio.Event, *, seconds: int) -> None:
+async def _travel(simulated: Season, receiver: Receiver, ready: asyncio.Event, *, seconds: int) -> None:
     await ready.wait()
     url = simulated.service.settings.base_url
     err.print(f"It is August 2025 at {url}, for instance {url}/v1/events?from=2025-09-01", markup=False)
     async with replaying(simulated) as travel:
         async for instant in _paced(travel.until(END), seconds=seconds):
+            receiver.check()
             if instant >= MOVED_ON:
                 await _move(simulated, instant)
 

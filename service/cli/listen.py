@@ -1,7 +1,6 @@
 """`dday listen`: see reminders arrive on this machine, the way `stripe listen` does."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -58,14 +57,14 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
     with _receiver(port, secrets=secrets, forward_to=forward_to, as_json=as_json) as receiver:
         if secret:
             err.print(f"Listening at {receiver.url}", markup=False)
-            _until_interrupted()
+            _until_interrupted(receiver)
             return
         with _own_webhook(Api(url), receiver.url) as webhook:
             secrets.append(str(webhook.secret))
             err.print(
                 f"Listening at {receiver.url} as webhook {webhook.id}, secret {webhook.secret}", markup=False
             )
-            _until_interrupted()
+            _until_interrupted(receiver)
 
 
 def _receiver(port: int, *, secrets: list[str], forward_to: str | None, as_json: bool) -> Receiver:
@@ -126,8 +125,9 @@ def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
         api.call("DELETE", path_of("/v1/webhooks", webhook.id))
 
 
-def _until_interrupted() -> None:
+def _until_interrupted(receiver: Receiver) -> None:
     try:
-        threading.Event().wait()
+        receiver.unread.wait()
+        receiver.check()
     except KeyboardInterrupt:
         err.print("Stopped listening.")

@@ -71,12 +71,16 @@ def _judge_of_another_time(judge: Webhook, headers: Mapping[str, str], body: byt
 
 
 class Receiver:
-    """Listens on loopback in its own threads for as long as the `with` block lasts."""
+    """Listens on loopback in its own threads for as long as the `with` block lasts.
+
+    `unread` is set once nobody reads what is shown of the arrivals; whoever waits for more calls `check`.
+    """
 
     def __init__(
         self, answer: Answer, *, secret: Callable[[], str | None], port: int = 0, simulated: bool = False
     ) -> None:
         self._answer, self._secret, self._simulated = answer, secret, simulated
+        self.unread = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, name="receiver", daemon=True)
 
@@ -95,12 +99,22 @@ class Receiver:
         self._server.server_close()
         self._thread.join()
 
+    def check(self) -> None:
+        """Raises BrokenPipeError in the caller's thread, which may end what those of the receiver may not."""
+        if self.unread.is_set():
+            raise BrokenPipeError
+
     def arrived(self, headers: Mapping[str, str], body: bytes) -> Reply:
         secret = self._secret()
         fault = "no secret to verify with"
         if secret is not None:
             fault = judge(secret, headers=headers, body=body, simulated=self._simulated) or ""
-        answer = self._answer(Arrival(headers=headers, body=body, fault=fault or None))
+        try:
+            self.check()
+            answer = self._answer(Arrival(headers=headers, body=body, fault=fault or None))
+        except BrokenPipeError:
+            self.unread.set()
+            return Reply(status=503)
         return Reply(status=answer) if isinstance(answer, int) else answer
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:

@@ -67,16 +67,17 @@ def replay(
         Receiver(tally.take, secret=lambda: secret[0], simulated=True) as receiver,
     ):
         secret.append(subscribe(simulated.service, receiver.url, reminders=rules, filter=filter))
-        server.run(_through(simulated, last))
+        server.run(_through(simulated, receiver, last))
     tally.verdict()
 
 
-async def _through(simulated: Season, end: datetime) -> None:
+async def _through(simulated: Season, receiver: Receiver, end: datetime) -> None:
     start = simulated.clock.now()
-    with Progress(console=err, transient=True) as progress:
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task(f"{start:%Y-%m-%d}", total=(end - start).total_seconds())
         async with replaying(simulated) as travel:
             async for instant in travel.until(end):
+                receiver.check()
                 progress.update(
                     task, completed=(instant - start).total_seconds(), description=f"{instant:%Y-%m-%d}"
                 )
