@@ -139,12 +139,11 @@ def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[
                 faults.append(At(detail=f"There is no event {step.id!r}.", pointer=step.prefix))
             judged.append(step)
             continue
-        sent = current.body(now) if current else None
         try:
-            event_edits.check(plan.derived.get(step.id, {}), step.event, sent=sent, now=now)
+            event_edits.check(plan.derived.get(step.id, {}), step.event, current=current, now=now)
         except Problem as problem:
             faults += _below(step.prefix, problem.errors)
-        event = event_edits.without_history(step.event, sent=sent)
+        event = event_edits.without_history(step.event, current=current)
         judged.append(msgspec.structs.replace(step, event=event))
     if faults:
         raise Unprocessable(errors=faults[:SHOWN])

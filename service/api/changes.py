@@ -12,6 +12,7 @@ from service.api import queries, responses, tokens
 from service.api.operations import LIMIT_PARAMETER, PAGING_PARAMETERS, Parameter, route
 from service.api.request import Call
 from service.api.responses import ApiResponse, Page
+from service.api.tokens import LogPlace
 from service.catalogue import view, windows
 from service.catalogue.view import View
 from service.errors import NotFound, TokenExpired
@@ -20,6 +21,7 @@ from service.store.revisions import Revision
 from service.store.stored_event import Stored
 
 TAG = "Changes"
+START = LogPlace(0, 0)
 SINCE_PARAMETER = Parameter(
     name="since",
     description="`token` of the answer before; without it from the beginning.",
@@ -108,17 +110,19 @@ async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
 
 
 def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> ApiResponse:
-    after, head = 0, revisions.head(c)
-    if since is not None:
-        after = tokens.change_seq(since, instance=instance, head=head)
-        if after < revisions.floor(c):
-            raise TokenExpired("The changes after this token are no longer kept.")
-    found = revisions.since(c, after, limit + 1)
+    read = START if since is None else tokens.change_place(since, instance=instance)
+    if since is not None and read.seq < revisions.floor(c):
+        raise TokenExpired("The changes after this token are no longer kept.")
+    found = revisions.since(c, read.seq, limit + 1)
     shown, more = found[:limit], len(found) > limit
+    # At the end the token is that of the whole log: numbers that are not events are read too.
+    last = shown[-1].seq if more else revisions.head(c)
+    marks = revisions.marks(c, (read.seq, last))
+    if marks.get(read.seq) != read.mark:
+        raise TokenExpired("The log does not hold what this token has read: it was restored from a backup.")
     latest = events.get_many(c, list({row.id for row in shown if row.document is not None}))
     items = b",".join(_change(row, latest.get(row.id), now=now) for row in shown)
-    # At the end the token is that of the whole log: numbers that are not events are read too.
-    token = tokens.change_token(instance, shown[-1].seq if more else head)
+    token = tokens.change_token(instance, LogPlace(last, marks[last]))
     rest = msgspec.json.encode({"token": token, "more": more})
     return responses.tagged(b'{"items":[' + items + b"]," + rest[1:])
 

@@ -136,7 +136,7 @@ def _delete(c: Connection, edit: Edit, room: Room) -> ApiResponse:
 def _current(c: Connection, edit: Edit, room: Room) -> StoredNoun | None:
     locks.catalogue(c)
     current = entities.find(c, room.kind, edit.id)
-    edit.precondition.check(StoredVersion(revision=current.revision, seq=current.seq) if current else None)
+    edit.precondition.check(None if current is None else (_shown(current).headers["etag"],))
     return current
 
 

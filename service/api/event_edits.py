@@ -78,15 +78,20 @@ def _current(c: Connection, edit: Edit) -> Stored | None:
     except NotFound:
         edit.precondition.check(None)
         return None
-    edit.precondition.check(StoredVersion(revision=current.revision, seq=current.seq))
+    edit.precondition.check(_tags(current, edit.now))
     return current
+
+
+def _tags(stored: Stored, now: datetime) -> Iterator[str]:
+    """Every tag under which this revision may have been read until now, in either language or both."""
+    version = StoredVersion(revision=stored.revision, seq=stored.seq)
+    return (responses.etag_of_version(version, body) for body in _as_sent(stored, now))
 
 
 def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -> ApiResponse:
     checked = validation.check(event)
-    sent = current.body(edit.now) if current else None
-    check(edit.derived, checked, sent=sent, now=edit.now)
-    new = without_history(checked, sent=sent)
+    check(edit.derived, checked, current=current, now=edit.now)
+    new = without_history(checked, current=current)
     saved = events.put(c, new, now=edit.now, cause=edit.cause)
     if saved.outcome == "created":
         return responses.located(shown(saved.stored, now=edit.now, status=201), f"/v1/events/{edit.id}")
@@ -144,10 +149,11 @@ def taken_apart(body: Any, kind: type[StoredFields] = DerivedFields, *, below: s
     return Written(fields={name: value for name, value in body.items() if name not in names}, derived=derived)
 
 
-def check(derived: Mapping[str, Any], event: Event, *, sent: bytes | None, now: datetime) -> None:
-    """Refuse derived fields that neither `sent` (the stored event, as a GET answers) nor `event` has."""
+def check(derived: Mapping[str, Any], event: Event, *, current: Stored | None, now: datetime) -> None:
+    """Refuse derived fields that neither a GET of the stored event had until now nor `event` has."""
     if derived:
-        _refuse_others(derived, [*_as_sent(sent), _as_follows(event, now)])
+        sent = () if current is None else map(msgspec.json.decode, _as_sent(current, now))
+        _refuse_others(derived, [*sent, _as_follows(event, now)])
 
 
 def check_noun(derived: Mapping[str, Any], *, sent: bytes | None) -> None:
@@ -163,11 +169,11 @@ def _refuse_others(derived: Mapping[str, Any], right: Iterable[Mapping[str, Any]
         raise Unprocessable(errors=[At(detail=detail, pointer=f"/{name}") for name in wrong])
 
 
-def without_history(event: Event, *, sent: bytes | None) -> Event:
+def without_history(event: Event, *, current: Stored | None) -> Event:
     """Previous dates that only repeat the stored ones say nothing, so the store may add to them."""
-    if sent is None or event.previous_dates is msgspec.UNSET:
+    if current is None or event.previous_dates is msgspec.UNSET:
         return event
-    stored = msgspec.json.decode(sent)["previous_dates"]
+    stored = msgspec.json.decode(current.document)["previous_dates"]
     if msgspec.json.decode(msgspec.json.encode(event.previous_dates)) != stored:
         return event
     return msgspec.structs.replace(event, previous_dates=msgspec.UNSET)
@@ -176,10 +182,10 @@ def without_history(event: Event, *, sent: bytes | None) -> Event:
 _NEVER = object()
 
 
-def _as_sent(sent: bytes | None) -> Iterator[dict[str, Any]]:
-    if sent is not None:
-        for body in (sent, view.with_language(sent, "ko"), view.with_language(sent, "en")):
-            yield msgspec.json.decode(body)
+def _as_sent(stored: Stored, now: datetime) -> Iterator[bytes]:
+    """The bodies that a GET of this revision may have had until now."""
+    for body in stored.bodies(now):
+        yield from (body, view.with_language(body, "ko"), view.with_language(body, "en"))
 
 
 def _as_follows(event: Event, now: datetime) -> dict[str, Any]:

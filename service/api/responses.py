@@ -2,12 +2,13 @@
 page of 50 events takes 75 µs instead of 211.
 
 A tag (RFC 9110 sections 8.8.3 and 13) is `"<revision>.<seq>.<hash of the body>"` for one thing and `"<hash>"`
-for a list. Reads compare the whole tag. Writes compare revision and seq only: a phase that moved on with the
-clock, or another language of the labels, is no reason to refuse a write.
+for a list. Reads and writes compare the whole tag. A write takes every tag under which the stored thing may
+have been read: a phase that moved on with the clock, or another language, is no reason to refuse it
+(docs/decisions/0080-which-copy-a-caller-has.md).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
@@ -54,23 +55,37 @@ class Precondition(msgspec.Struct, frozen=True, kw_only=True):
     match: str | None = None
     none_match: str | None = None
 
-    def check(self, current: StoredVersion | None) -> None:
-        """Raises PreconditionFailed unless `current` (None: nothing is stored) is what the caller means."""
-        if self.match is not None and not _names(self.match, current, weak=False):
-            named = "another version than the stored one" if current else "a version, and nothing is stored"
+    def check(self, tags: Iterable[str] | None) -> None:
+        """Raises PreconditionFailed unless the caller means what is stored.
+
+        `tags` are all under which that may have been read; None: nothing is stored.
+        """
+        if self.match is None and self.none_match is None:
+            return
+        tags = None if tags is None else tuple(tags)
+        if self.match is not None and not _names(self.match, tags, weak=False):
+            named = (
+                "a version, and nothing is stored" if tags is None else "another version than the stored one"
+            )
             raise PreconditionFailed(f"If-Match names {named}.")
-        if self.none_match is not None and _names(self.none_match, current, weak=True):
+        if self.none_match is not None and _names(self.none_match, tags, weak=True):
             if self.none_match.strip() == "*":
                 raise AlreadyExists("If-None-Match: * asks for something new, and this exists already.")
             raise PreconditionFailed("If-None-Match excludes the version that is stored.")
 
 
 def item(
-    body: bytes, version: StoredVersion, *, status: int = 200, lang: Language | None = None
+    body: bytes,
+    version: StoredVersion,
+    *,
+    status: int = 200,
+    lang: Language | None = None,
+    read_as: bytes | None = None,
 ) -> ApiResponse:
-    """Returns one thing, with the tag that If-Match takes."""
+    """Returns one thing, with the tag that If-Match takes: that of a GET, which may show less (`read_as`)."""
     body = body if lang is None else view.with_language(body, lang)
-    return ApiResponse(status=status, body=body, headers={"etag": etag_of_version(version, body)})
+    etag = etag_of_version(version, body if read_as is None else read_as)
+    return ApiResponse(status=status, body=body, headers={"etag": etag})
 
 
 def page(bodies: Iterable[bytes], following: str | None, *, lang: Language | None = None) -> ApiResponse:
@@ -115,10 +130,10 @@ def holds(none_match: str | None, etag: str) -> bool:
     return none_match.strip() == "*" or etag.strip('"') in (tag for _, tag in _TAG.findall(none_match))
 
 
-def _names(header: str, current: StoredVersion | None, *, weak: bool) -> bool:
-    if current is None:
+def _names(header: str, tags: Sequence[str] | None, *, weak: bool) -> bool:
+    if tags is None:
         return False
     if header.strip() == "*":
         return True
-    version = f"{current.revision}.{current.seq}."
-    return any(tag.startswith(version) and (weak or not marked) for marked, tag in _TAG.findall(header))
+    named = {f'"{tag}"' for marked, tag in _TAG.findall(header) if weak or not marked}
+    return not named.isdisjoint(tags)

@@ -166,7 +166,7 @@ async def change(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
     def work(c: Connection) -> ApiResponse:
         kept = saved_feeds.get(c, feed_id, owner=request.owner, locked=True)
-        request.precondition.check(version_of(kept))
+        request.precondition.check((_shown(c, kept, now=request.now).headers["etag"],))
         news = json_body.convert(whole(patch, kept.feed, ("name", "filter", "options")), PatchSavedFeed)
         after = saved.patched(kept.feed, news, now=request.now)
         if after is not kept.feed:
@@ -185,7 +185,7 @@ async def remove(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
     def work(c: Connection) -> ApiResponse:
         kept = saved_feeds.get(c, feed_id, owner=request.owner, locked=True)
-        request.precondition.check(version_of(kept))
+        request.precondition.check((_shown(c, kept, now=request.now).headers["etag"],))
         saved_feeds.remove(c, feed_id, now=request.now)
         return responses.NO_CONTENT
 
@@ -211,18 +211,16 @@ def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
     return SavedFeedView(**shown, addresses=tuple(map(_address, addresses)))
 
 
-def version_of(kept: StoredFeed) -> StoredVersion:
-    return StoredVersion(revision=kept.version)
-
-
 def _shown(
     c: Connection, kept: StoredFeed, *, now: datetime, urls: Formats | None = None, status: int = 200
 ) -> ApiResponse:
     feed = kept.feed
     shown = view(feed, saved_feeds.live_addresses(c, [feed.id], now=now)[feed.id])
+    plain = msgspec.json.encode(shown)
     if urls is not None:
         shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls))
-    return responses.item(msgspec.json.encode(shown), version_of(kept), status=status)
+    version = StoredVersion(revision=kept.version)
+    return responses.item(msgspec.json.encode(shown), version, status=status, read_as=plain)
 
 
 def _address(address: Address) -> AddressView:

@@ -5,7 +5,7 @@ import hmac
 import re
 from hashlib import sha256
 from os import urandom
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -62,24 +62,30 @@ class ResponseCipher:
             return None
 
 
-def change_token(instance: str, seq: int) -> str:
-    """Returns the token for the place `seq` in the log of the database `instance`."""
-    plain = f"{instance}.{seq}"
+class LogPlace(NamedTuple):
+    """A place in the log of changes: the change at `seq` with this mark has been read, and all before it."""
+
+    seq: int
+    mark: int
+
+
+def change_token(instance: str, place: LogPlace) -> str:
+    """Returns the token for a place in the log of the database `instance`."""
+    plain = f"{instance}.{place.seq}.{place.mark:x}"
     return _base64(f"{plain}.{_checksum(plain)}".encode())
 
 
-def change_seq(token: str, *, instance: str, head: int) -> int:
-    """Returns the place a token stands for. Raises TokenExpired: another database's, or beyond `head`."""
-    found = re.fullmatch(
-        r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})\.([0-9a-f]{8})", _decoded(token).decode("latin-1")
-    )
-    if found is None or _checksum(f"{found[1]}.{found[2]}") != found[3]:
+def change_place(token: str, *, instance: str) -> LogPlace:
+    """Returns the place a token stands for; TokenExpired: it is another database's or an older version's."""
+    plain, _, checksum = _decoded(token).decode("latin-1").rpartition(".")
+    found = re.fullmatch(r"([A-Za-z0-9_-]{1,64})\.([0-9]{1,18})(?:\.([0-9a-f]{1,16}))?", plain)
+    if found is None or _checksum(plain) != checksum:
         raise BadParameters(errors=[At(detail="Not a token of /v1/changes.", parameter="since")])
     if found[1] != instance:
         raise TokenExpired("The token is from another database.")
-    if int(found[2]) > head:
-        raise TokenExpired("The token is ahead of this database, which was perhaps restored from a backup.")
-    return int(found[2])
+    if found[3] is None:
+        raise TokenExpired("The token is from a version of Dday that could not tell a restored database.")
+    return LogPlace(int(found[2]), int(found[3], 16))
 
 
 def _derived(secret: bytes, purpose: str) -> bytes:

@@ -61,9 +61,7 @@ async def create(request: Call) -> Response[bytes]:
             raise Conflict(f"This key has {MOST} webhooks, which is the most there can be.")
         fresh = tuple(signing.generate(version, randomness=token_bytes) for version in made.signing)
         webhooks.create(c, made, sealed=sealed(service, made.id, fresh), now=made.created_at)
-        body = msgspec.json.encode(with_secrets(rules.view(made), fresh))
-        answer = responses.item(body, StoredVersion(revision=1), status=201)
-        return responses.located(answer, f"/v1/webhooks/{made.id}")
+        return responses.located(_shown(c, made, fresh, status=201), f"/v1/webhooks/{made.id}")
 
     return await request.write(work)
 
@@ -130,7 +128,7 @@ async def change(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     def work(c: Connection) -> ApiResponse:
         api_keys.hold(c, request.key.id)
         current = webhooks.get(c, webhook_id, owner=request.owner, locked=True)
-        request.precondition.check(_version(c, webhook_id))
+        request.precondition.check((_shown(c, current).headers["etag"],))
         news = json_body.convert(whole(patch, current, ("filter",)), PatchWebhook)
         after = rules.patched(current, news, now=request.now)
         if after is current:
@@ -152,8 +150,8 @@ async def remove(request: Call, webhook_id: FromPath[str]) -> Response[bytes]:
     """Delete it with its secrets. What it still waited for is not sent."""
 
     def work(c: Connection) -> int:
-        webhooks.get(c, webhook_id, owner=request.owner, locked=True)
-        request.precondition.check(_version(c, webhook_id))
+        current = webhooks.get(c, webhook_id, owner=request.owner, locked=True)
+        request.precondition.check((_shown(c, current).headers["etag"],))
         return webhooks.remove(c, webhook_id, owner=request.owner, now=request.now)
 
     superseded = await request.service.store.awrite(work)
@@ -198,13 +196,13 @@ def _missing_keys(c: Connection, after: Webhook) -> tuple[SigningKey, ...]:
     return tuple(signing.generate(version, randomness=token_bytes) for version in missing)
 
 
-def _shown(c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = ()) -> ApiResponse:
-    body = msgspec.json.encode(with_secrets(rules.view(webhook), fresh))
-    return responses.item(body, _version(c, webhook.id))
-
-
-def _version(c: Connection, webhook_id: str) -> StoredVersion:
-    return StoredVersion(revision=webhooks.versions(c, [webhook_id])[webhook_id])
+def _shown(
+    c: Connection, webhook: Webhook, fresh: Iterable[SigningKey] = (), *, status: int = 200
+) -> ApiResponse:
+    view = rules.view(webhook)
+    version = StoredVersion(revision=webhooks.versions(c, [webhook.id])[webhook.id])
+    body = msgspec.json.encode(with_secrets(view, fresh))
+    return responses.item(body, version, status=status, read_as=msgspec.json.encode(view))
 
 
 HANDLERS = (create, listed, show, change, remove)

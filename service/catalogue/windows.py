@@ -16,6 +16,7 @@ For all but windows "open" reads ongoing and "closed" ended. A date with `?` or 
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -93,6 +94,12 @@ def phase_at(steps: tuple[Step, ...], now: datetime) -> Phase:
             break
         phase = step.phase
     return phase
+
+
+def phases_until(steps: tuple[Step, ...], now: datetime) -> tuple[Phase, ...]:
+    """Every phase there was until an instant, the newest first."""
+    reached = takewhile(lambda step: step.at is not None and step.at <= now, steps[1:])
+    return tuple(step.phase for step in (steps[0], *reached))[::-1]
 
 
 def bounds(event: Event) -> Bounds:

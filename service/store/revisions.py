@@ -4,6 +4,7 @@
 The planner is such a reader, and its position is stored beside the log.
 """
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -52,7 +53,18 @@ def draw(c: Connection, count: int) -> int:
 
 def append(c: Connection, rows: Sequence[Revision]) -> None:
     if rows:
-        c.execute(insert(revision), [_row(row) for row in rows])
+        mark = secrets.randbits(62)
+        c.execute(insert(revision), [{**_row(row), "mark": mark} for row in rows])
+
+
+def marks(c: Connection, seqs: Sequence[int]) -> dict[int, int]:
+    """The marks of these rows, as far as they are there; 0 is before the first and has the mark 0.
+
+    A row has a random mark from the transaction that wrote it. Whoever read the row at this `seq` with this
+    mark has read what this log holds until there, also if the database was restored from a backup since.
+    """
+    rows = c.execute(select(revision.c.seq, revision.c.mark).where(revision.c.seq.in_(seqs)))
+    return {0: 0} | {row.seq: row.mark for row in rows}
 
 
 def head(c: Connection) -> int:
@@ -95,11 +107,14 @@ def last_numbers(c: Connection, noun: Noun, identifiers: Sequence[str]) -> dict[
 
 
 def prune(c: Connection, before: datetime) -> int:
-    """Forget changes older than this; returns how many. Tokens from before then are expired."""
+    """Forget changes older than this, but for the newest of them, by which tokens go; returns how many.
+
+    Tokens from before then are expired.
+    """
     newest = c.execute(select(func.max(revision.c.seq)).where(revision.c.at < millis(before))).scalar_one()
     if newest is None:
         return 0
-    gone = c.execute(delete(revision).where(revision.c.seq <= newest)).rowcount
+    gone = c.execute(delete(revision).where(revision.c.seq < newest)).rowcount
     c.execute(update(counter).where(counter.c.name == "pruned").values(value=newest))
     return gone
 

@@ -1,6 +1,6 @@
 """An event as the store holds it, and how it is read from its row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -40,6 +40,11 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     def body(self, now: datetime) -> bytes:
         """The JSON to send: the stored document with its phase at this instant."""
         return view.with_phase(self.document, self.phase(now))
+
+    def bodies(self, now: datetime) -> Iterator[bytes]:
+        """Every JSON sent for this revision until now, the newest first: its phase moves with the clock."""
+        for phase in windows.phases_until(self.steps, now):
+            yield view.with_phase(self.document, phase)
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):

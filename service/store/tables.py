@@ -109,6 +109,8 @@ revision = Table(
     Column("document", Text),
     Column("cause", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    # Random, and the same for all rows of a transaction: a log that came to the same number anew has another.
+    Column("mark", BigInteger, nullable=False),
     Index("revision_of", "noun", "id", "seq"),
     Index("revision_events", "noun", "seq"),
 )

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from service.settings import Settings
 from service.store import webhooks
 from tests.service.api.conftest import ADMIN, NOW, bearer, settings_in
 from tests.service.api.test_deliveries_api import a_dead_delivery
+from tests.support import postgres
 from tests.support.app import create_app
 
 Client = TestClient[Litestar]
@@ -51,6 +54,100 @@ def test_an_event_lives_and_is_followed(served: Client) -> None:
     changes = served.get("/v1/changes").json()
     assert [(c["op"], c["revision"]) for c in changes["items"]] == [("put", 1), ("put", 2), ("delete", 3)]
     assert served.get("/readyz").status_code == 200
+
+
+class Backups:
+    """Copies of a database that nobody has open, and the database brought back to such a copy."""
+
+    def __init__(self, settings: Settings, server: postgres.Server | None, folder: Path) -> None:
+        self._url, self._server, self._folder = settings.database_url, server, folder
+        self._name = self._url.removeprefix("sqlite:///") if server is None else urlsplit(self._url).path[1:]
+
+    def take(self) -> None:
+        self._copy(self._name, self._kept)
+
+    def restore(self) -> None:
+        self._copy(self._kept, self._name)
+
+    @property
+    def _kept(self) -> str:
+        return f"{self._name}_backup"
+
+    def _copy(self, source: str, target: str) -> None:
+        if self._server is None:
+            assert not Path(f"{source}-wal").exists()
+            shutil.copy(source, target)
+            return
+        self._server.run(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+        self._server.run(f"CREATE DATABASE {target} TEMPLATE {source} STRATEGY FILE_COPY")
+
+    def drop(self) -> None:
+        if self._server is not None:
+            self._server.run(f"DROP DATABASE IF EXISTS {self._kept}")
+
+
+@pytest.fixture
+def backups(request: pytest.FixtureRequest, stored: Settings, tmp_path: Path) -> Iterator[Backups]:
+    on_sqlite = stored.database_url.startswith("sqlite")
+    made = Backups(stored, None if on_sqlite else request.getfixturevalue("pg_server"), tmp_path)
+    yield made
+    made.drop()
+
+
+def put(client: Client, name: str, **fields: Any) -> str:
+    """The tag of an event that is written."""
+    answer = client.put(f"/v1/events/{name}", json={**FORUM, **fields}, headers=KEY)
+    assert answer.is_success, answer.text
+    return str(answer.headers["etag"])
+
+
+def token(client: Client) -> str:
+    return str(client.get("/v1/changes").json()["token"])
+
+
+def test_a_token_from_after_a_backup_is_expired_for_good(stored: Settings, backups: Backups) -> None:
+    """However far the restored log has grown, and though it came to the same change of the same event."""
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        nothing = token(client)
+        put(client, "a")
+        kept = token(client)
+    backups.take()
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        lost = [client.get(f"/v1/changes?since={kept}").json()["token"] for _ in (put(client, "b"),)]
+        put(client, "a", tags=["moved"])
+        lost += [token(client)]
+    backups.restore()
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        for name, fields in (("c", {}), ("a", {"tags": ["moved"]}), ("d", {}), ("e", {})):
+            refused = [client.get(f"/v1/changes?since={each}") for each in lost]
+            assert [(each.status_code, each.json()["type"]) for each in refused] == [
+                (410, "/problems/token-expired")
+            ] * 2
+            put(client, name, **fields)
+        # Who had read no further than the backup goes has missed nothing.
+        for since, ids in ((kept, ["c", "a", "d", "e"]), (nothing, ["a", "c", "a", "d", "e"])):
+            changes = client.get(f"/v1/changes?since={since}").json()
+            assert [each["id"] for each in changes["items"]] == ids
+        assert client.get(f"/v1/changes?since={changes['token']}").json()["items"] == []
+
+
+def test_a_tag_from_after_a_backup_lets_no_write_through(stored: Settings, backups: Backups) -> None:
+    """The restored event has come to the same revision and seq, with other content."""
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        first = put(client, "a")
+    backups.take()
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        lost = put(client, "a", start="2026-04-02")
+    backups.restore()
+    with TestClient(create_app(stored, clock=SimulatedClock(NOW))) as client:
+        assert client.get("/v1/events/a").headers["etag"] == first
+        now = put(client, "a", start="2026-04-03")
+        assert now.split(".")[:2] == lost.split(".")[:2]
+        for method in ("PUT", "PATCH", "DELETE"):
+            body = None if method == "DELETE" else FORUM
+            refused = client.request(method, "/v1/events/a", json=body, headers={**KEY, "if-match": lost})
+            assert (refused.status_code, refused.json()["type"]) == (412, "/problems/precondition-failed")
+        assert client.delete("/v1/events/a", headers={**KEY, "if-match": now}).status_code == 204
 
 
 def test_a_batch_that_fails_leaves_nothing(served: Client) -> None:

@@ -7,6 +7,8 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from service.api import tokens
+from service.api.changes import START
+from service.api.tokens import LogPlace
 
 Client = TestClient[Litestar]
 Headers = dict[str, str]
@@ -55,7 +57,9 @@ def test_a_token_stays_good_while_only_other_nouns_change(client: Client, curato
 
 def test_a_foreign_token_is_expired_and_garbage_is_not_a_token(client: Client) -> None:
     instance = client.app.state.service.store.instance
-    for expired in (tokens.change_token("elsewhere", 0), tokens.change_token(instance, 10**6)):
+    ahead, another = LogPlace(10**6, 1), LogPlace(0, 1)
+    for place, database in ((START, "elsewhere"), (ahead, instance), (another, instance)):
+        expired = tokens.change_token(database, place)
         answer = client.get(f"/v1/changes?since={expired}")
         assert (answer.status_code, answer.json()["type"]) == (410, "/problems/token-expired")
     for garbage in ("x", "", read(client)["token"][:-2], "a" * 300):

@@ -9,11 +9,12 @@ from service.api.event_edits import merged
 from service.api.middleware import RateLimiter
 from service.api.operations import LIMIT_PARAMETER
 from service.api.responses import Precondition, StoredVersion
-from service.api.tokens import Cursors, ResponseCipher
+from service.api.tokens import Cursors, LogPlace, ResponseCipher
 from service.errors import BadParameters, PreconditionFailed, TokenExpired
 
-THREE = StoredVersion(revision=3, seq=1041)
-TAG = responses.etag_of_version(THREE, b"body")
+VERSION = StoredVersion(revision=3, seq=1041)
+TAG, EARLIER = (responses.etag_of_version(VERSION, body) for body in (b"body", b"with another phase"))
+THREE = (TAG, EARLIER)
 
 
 def faults(raw: bytes, **known: frozenset[str]) -> list[str | None]:
@@ -49,7 +50,7 @@ def test_another_copy_is_not(held: str | None) -> None:
     assert not responses.holds(held, TAG)
 
 
-@pytest.mark.parametrize("match", [TAG, "*", f'"x", {TAG}', '"3.1041.other-hash"'])
+@pytest.mark.parametrize("match", [TAG, "*", f'"x", {TAG}', EARLIER])
 def test_a_write_that_names_the_stored_version_passes(match: str) -> None:
     Precondition(match=match).check(THREE)
 
@@ -60,6 +61,7 @@ def test_a_write_that_names_the_stored_version_passes(match: str) -> None:
         (Precondition(match=f"W/{TAG}"), THREE),
         (Precondition(match='"2.1000.x"'), THREE),
         (Precondition(match='"3.1040.x"'), THREE),
+        (Precondition(match='"3.1041.other-hash"'), THREE),
         (Precondition(match="garbage"), THREE),
         (Precondition(match="*"), None),
         (Precondition(match=TAG), None),
@@ -68,7 +70,7 @@ def test_a_write_that_names_the_stored_version_passes(match: str) -> None:
     ],
 )
 def test_a_write_that_means_another_version_does_not(
-    asked: Precondition, current: StoredVersion | None
+    asked: Precondition, current: tuple[str, ...] | None
 ) -> None:
     with pytest.raises(PreconditionFailed):
         asked.check(current)
@@ -107,19 +109,24 @@ def test_a_cursor_belongs_to_one_list_and_one_service() -> None:
 
 
 def test_a_change_token_says_where_its_reader_is() -> None:
-    assert tokens.change_seq(tokens.change_token("abc", 41), instance="abc", head=41) == 41
+    place = LogPlace(seq=41, mark=2**62 - 1)
+    assert tokens.change_place(tokens.change_token("abc", place), instance="abc") == place
 
 
-@pytest.mark.parametrize("token", [tokens.change_token("other", 1), tokens.change_token("abc", 42)])
-def test_a_token_of_another_database_or_of_the_future_is_expired(token: str) -> None:
+# What the version before marks wrote at 1 in the log of the database abc.
+OLD_TOKEN = "YWJjLjEuMGVhZWI2YzM"
+
+
+@pytest.mark.parametrize("token", [tokens.change_token("other", LogPlace(1, 1)), OLD_TOKEN])
+def test_a_token_of_another_database_or_of_an_older_version_is_expired(token: str) -> None:
     with pytest.raises(TokenExpired):
-        tokens.change_seq(token, instance="abc", head=41)
+        tokens.change_place(token, instance="abc")
 
 
 @given(st.text())
 def test_garbage_is_no_token(text: str) -> None:
     with pytest.raises(BadParameters):
-        tokens.change_seq(text, instance="abc", head=41)
+        tokens.change_place(text, instance="abc")
 
 
 def test_a_sealed_answer_opens_only_with_its_key_and_for_its_owner() -> None:

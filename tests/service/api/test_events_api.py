@@ -312,6 +312,57 @@ def test_a_phase_that_moved_on_is_no_reason_to_refuse_a_write(
     assert put(headers={"if-match": etag}, tags=["b"]).status_code == 200
 
 
+def test_a_write_names_the_copy_it_has_read_and_not_only_its_numbers(client: Client, put: Put) -> None:
+    put()
+    for lang in ("", "?lang=ko", "?lang=en"):
+        read = client.get(f"/v1/events/forum-2026{lang}").headers["etag"]
+        numbers, _, digest = read.rpartition(".")
+        other = f'{numbers}.{digest[:-2]}{"0" if digest[-2] != "0" else "1"}"'
+        for refused in (other, f'{numbers}."', f'{numbers}.{"0" * 24}"', f"W/{read}"):
+            assert put(headers={"if-match": refused}).status_code == 412
+        assert put(headers={"if-none-match": other}).status_code == 200
+        assert put(headers={"if-none-match": f"W/{read}"}).status_code == 412
+        assert put(headers={"if-match": f"{other}, {read}"}).status_code == 200
+
+
+def test_a_copy_that_only_the_clock_has_aged_can_be_put_back_whole(
+    client: Client, put: Put, curator: Headers, clock: SimulatedClock
+) -> None:
+    window = {"kind": "application_window", "start": "2026-03-05", "end": "2026-03-20", "close_rule": "fixed"}
+    put(**window)
+    path, phases = "/v1/events/forum-2026", []
+    copies = []
+    for days in (0, 6, 11, 6):
+        clock.advance(timedelta(days=days))
+        copies.append(client.get(path))
+        phases.append(copies[-1].json()["phase"])
+    assert phases == ["upcoming", "open", "closing_soon", "closed"]
+    for copy in copies:
+        headers = {**curator, "if-match": copy.headers["etag"]}
+        back = client.put(path, json=copy.json(), headers=headers)
+        assert (back.status_code, back.json()["revision"]) == (200, 1)
+    # Of the next revision nobody has a copy from before.
+    put(**window, tags=["b"])
+    assert client.put(path, json=copies[-1].json(), headers=headers).status_code == 412
+
+
+def test_a_copy_that_a_change_of_its_source_has_aged_is_out_of_date(
+    client: Client, put: Put, curator: Headers
+) -> None:
+    source = {"title": "공고", "kind": "official_notice", "retrieved": "2026-01-05"}
+    client.put("/v1/sources/notice", json=source, headers=curator)
+    said = {"field": "start", "value": "2026-01-01", "source": "notice"}
+    window = {"kind": "application_window", "start": "2026-01-01", "close_rule": "until_exhausted"}
+    before = put(**window, evidence=[said])
+    assert before.json()["phase"] == "unknown"
+    client.put("/v1/sources/notice", json={**source, "retrieved": "2026-02-28"}, headers=curator)
+    after = client.get("/v1/events/forum-2026")
+    assert (after.json()["phase"], after.json()["revision"]) == ("open", 1)
+    for read, status in ((before, 412), (after, 200)):
+        headers = {"if-match": read.headers["etag"]}
+        assert put(**window, evidence=[said], headers=headers).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/v1/events/forum-2026", "/v1/events", "/v1/changes", "/v1/openapi.json"])
 def test_who_has_it_already_is_not_sent_it_again(client: Client, put: Put, path: str) -> None:
     put()

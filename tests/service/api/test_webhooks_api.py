@@ -205,6 +205,19 @@ def test_a_write_can_insist_on_the_version_it_has_seen(
         client.delete(path, headers=key | {"if-match": seen}),
     ):
         assert answer.status_code == 412
+    other = f'{client.get(path, headers=key).headers["etag"][:-2]}x"'
+    assert client.delete(path, headers=key | {"if-match": other}).status_code == 412
+    made = client.post("/v1/webhooks", json={"url": "https://example.org/", "name": "x"}, headers=key)
+    shown = f"/v1/webhooks/{made.json()['id']}"
+    # What is shown only once does not count: the tag is that of the next GET.
+    assert client.get(shown, headers=key).headers["etag"] == made.headers["etag"]
+    changed = client.patch(
+        shown, json={"signing": ["v1", "v1a"]}, headers=key | {"if-match": made.headers["etag"]}
+    )
+    assert (changed.status_code, client.get(shown, headers=key).headers["etag"]) == (
+        200,
+        changed.headers["etag"],
+    )
 
 
 def test_a_webhook_is_paused_and_resumed(client: Client, key: dict[str, str], hook: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import inspect
 from service.catalogue.event import Event, Place, Text
 from service.catalogue.filters import EventFilter
 from service.catalogue.validation import check
-from service.store import dialects, events, schema
+from service.store import dialects, events, revisions, schema
 from service.store.engine import Store
 from service.store.listing import SORTS
 from tests.service.store.migrant import earlier
@@ -76,6 +76,19 @@ def test_what_follows_from_an_event_is_derived_as_this_version_does(empty_url, s
         key: each.document for key, each in fresh.items()
     }
     assert b'"unsupported":["start","end"]' in found["call"].document
+
+
+def test_rows_from_before_marks_share_one_that_each_migration_draws_anew(empty_url, tmp_path):
+    def marks(c):
+        return revisions.marks(c, range(1, len(WRITTEN) + 2))
+
+    with filled_by_an_earlier_version(empty_url) as migrated:
+        moved = event("talk", start="2026-05-02")
+        migrated.write(lambda c: events.put(c, moved, now=NOW, cause="test"))
+        *old, new = [mark for seq, mark in migrated.read(marks).items() if seq]
+    with filled_by_an_earlier_version(f"sqlite:///{tmp_path}/another.db") as again:
+        other = [mark for seq, mark in again.read(marks).items() if seq]
+    assert (len(old), len({*old}), len({*old, *other, new})) == (len(WRITTEN), 1, 3)
 
 
 def test_the_old_index_is_gone_and_what_is_written_next_is_found(empty_url):
