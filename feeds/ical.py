@@ -67,6 +67,7 @@ def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> b
 
 
 def _header(feed: Feed) -> bytes:
+    # No UID, though RFC 7986 allows one: nobody reads it, and vdirsyncer takes it for that of every event.
     title, description = one_line(feed.title), clean(feed.description)
     hours = f"PT{int(feed.refresh.total_seconds() // 3600)}H"
     lines = [
@@ -74,7 +75,6 @@ def _header(feed: Feed) -> bytes:
         "VERSION:2.0",
         f"PRODID:{PRODID.format(feed.language.upper())}",
         "CALSCALE:GREGORIAN",
-        f"UID:{_token(feed.uid)}",
         f"LAST-MODIFIED:{_utc(feed.modified)}",
         f"NAME:{escaped(title)}",
         f"X-WR-CALNAME:{escaped(title)}",

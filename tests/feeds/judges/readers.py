@@ -4,6 +4,7 @@ A row is (uid, start, end, title, status): whole days as 20260407, instants as 2
 """
 
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+FULLCALENDAR = HERE / "fullcalendar"
 Row = tuple[str, str, str, str, str]
 
 
@@ -75,6 +77,21 @@ def by_node(data: bytes) -> dict[str, list[Row]]:
         ["node", "judges.mjs"], input=data, capture_output=True, cwd=HERE, check=True, timeout=120
     )
     return {name: [tuple(row) for row in rows] for name, rows in json.loads(done.stdout).items()}
+
+
+def by_fullcalendar(data: bytes, *, viewer: str) -> list[tuple[str, str, str]]:
+    """(title, start, end) as FullCalendar's icalendar plugin shows them to a viewer in a time zone."""
+    zone = {**os.environ, "TZ": viewer}
+    done = subprocess.run(
+        ["node", "judge.mjs"],
+        input=data,
+        capture_output=True,
+        cwd=FULLCALENDAR,
+        env=zone,
+        check=True,
+        timeout=120,
+    )
+    return [tuple(row) for row in json.loads(done.stdout)]
 
 
 PYTHON: dict[str, Callable[[bytes], list[Row]]] = {

@@ -20,12 +20,15 @@ from service.catalogue import view
 from service.catalogue.entries import Named, Style, entries
 from service.settings import BUNDLED_SEEDS
 from tests.feeds.judges import readers
-from tests.feeds.judges.readers import HERE, Row, moment
+from tests.feeds.judges.readers import FULLCALENDAR, HERE, Row, moment
 from tests.feeds.samples import FEED, many
 
 LOADED = datetime(2026, 2, 1, 3, tzinfo=UTC)
 PROFILES = ("plain", "rich")
-NODE = shutil.which("node") is not None and (HERE / "node_modules").is_dir()
+NODE = shutil.which("node") is not None and all((f / "node_modules").is_dir() for f in (HERE, FULLCALENDAR))
+NEEDS_NODE = pytest.mark.skipif(
+    not NODE, reason="node, or `npm install` in tests/feeds/judges and its fullcalendar, is missing"
+)
 
 
 def seed_entries(lang: str, **style: object) -> list[Entry]:
@@ -96,7 +99,17 @@ def shown_by(judge: str, written: Counter[Row]) -> Counter[Row]:
     return Counter({(*row[:3], readers.as_read_by(judge, row[3]), row[4]): n for row, n in written.items()})
 
 
-@pytest.mark.skipif(not NODE, reason="node, or `npm install` in tests/feeds/judges, is missing")
+@NEEDS_NODE
+@pytest.mark.parametrize("viewer", ["Asia/Seoul", "America/Los_Angeles"])
+def test_fullcalendar_shows_a_feed_in_utc_rightly_to_every_viewer(viewer):
+    """It drops the TZID of a time (fullcalendar#7456)."""
+    written = seed_entries("ko", tz="utc")
+    shown = readers.by_fullcalendar(document("ics", FEED, written), viewer=viewer)
+    assert Counter(shown) == Counter((title, start, end) for _, start, end, title, _ in map(row, written))
+    assert any(entry.timed for entry in written)
+
+
+@NEEDS_NODE
 @pytest.mark.parametrize("kind", KINDS, ids="-".join)
 def test_thunderbirds_reader_and_node_ical_agree(kind):
     data, written = calendar(kind)
@@ -133,6 +146,8 @@ def test_the_judges_do_complain_about_what_is_wrong(restrictions):
 
 
 def test_the_pinned_judges_are_the_ones_installed():
-    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
-    for name, version in wanted.items() if NODE else ():
-        assert json.loads((HERE / "node_modules" / name / "package.json").read_text())["version"] == version
+    for folder in (HERE, FULLCALENDAR) if NODE else ():
+        wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+        for name, version in wanted.items():
+            installed = json.loads((folder / "node_modules" / name / "package.json").read_text())
+            assert installed["version"] == version
