@@ -155,7 +155,7 @@ def _stored(c: Connection, names: Iterable[Name]) -> dict[Name, Owner]:
     found: dict[Name, Owner] = {}
     for kind, wanted in ids.items():
         if kind == "event":
-            found |= {(kind, each.id): each.event for each in events.get_many(c, wanted).values()}
+            found |= {(kind, each.id): each.event for each in events.get_many(c, wanted, full=True).values()}
         else:
             found |= {(kind, each.id): each.noun for each in entities.get_many(c, kind, wanted).values()}
     return found

@@ -163,7 +163,7 @@ TRIPS: dict[str, tuple[Trip, int]] = {
     "reminder, from an edit to the socket": (reminder, 48),
     "PUT of an event": (put, 36),
     "cold feed": (cold_feed, 32),
-    "list of events": (listing, 17),
+    "list of events": (listing, 18),
     "warm feed": (warm_feed, 5),
 }
 

@@ -122,7 +122,7 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
 
 def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> ApiResponse:
     locks.catalogue(c)
-    stored = events.get_many(c, [step.id for step in plan.operations])
+    stored = events.get_many(c, [step.id for step in plan.operations], full=True)
     results = events.apply(c, _judged(plan, stored, now=now), now=now, cause=cause)
     done = (_done(step, result) for step, result in zip(plan.operations, results, strict=True))
     return responses.value(BatchOutcome(items=tuple(done)))

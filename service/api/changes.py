@@ -77,13 +77,19 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         answers={200: Changes},
         problems=(TokenExpired,),
         cached=True,
+        more_with="catalogue",
     ),
 )
 async def follow(request: Call) -> Response[bytes]:
-    """Every change of an event since the token, oldest first. Keep `token` and ask again with it."""
+    """Every change of an event since the token, oldest first. Keep `token` and ask again with it.
+
+    An event that is published appears as a new one, and one that is not public any more as deleted.
+    """
     since, limit, now = queries.value(request.pairs, "since"), request.limit, request.now
-    instance = request.service.store.instance
-    return await request.read(lambda c: _stretch(c, since, instance=instance, limit=limit, now=now))
+    instance, full = request.service.store.instance, request.curates
+    return await request.read(
+        lambda c: _stretch(c, since, instance=instance, limit=limit, now=now, full=full)
+    )
 
 
 @get(
@@ -94,6 +100,7 @@ async def follow(request: Call) -> Response[bytes]:
         parameters=PAGING_PARAMETERS,
         answers={200: Page[EventRevision]},
         cached=True,
+        more_with="catalogue",
     ),
 )
 async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
@@ -101,7 +108,7 @@ async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     limit, after = request.paging(int)
 
     def work(c: Connection) -> ApiResponse:
-        rows = revisions.of_event(c, event_id, after=after or 0, limit=limit + 1)
+        rows = revisions.of_event(c, event_id, after=after or 0, limit=limit + 1, full=request.curates)
         if not rows and after is None:
             raise NotFound("event", event_id)
         return request.page(rows, _revision, position=lambda row: row.seq)
@@ -109,18 +116,20 @@ async def history(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     return await request.read(work)
 
 
-def _stretch(c: Connection, since: str | None, *, instance: str, limit: int, now: datetime) -> ApiResponse:
+def _stretch(
+    c: Connection, since: str | None, *, instance: str, limit: int, now: datetime, full: bool
+) -> ApiResponse:
     read = START if since is None else tokens.change_place(since, instance=instance)
     if since is not None and read.seq < revisions.floor(c):
         raise TokenExpired("The changes after this token are no longer kept.")
-    found = revisions.since(c, read.seq, limit + 1)
+    found = revisions.since(c, read.seq, limit + 1, full=full)
     shown, more = found[:limit], len(found) > limit
     # At the end the token is that of the whole log: numbers that are not events are read too.
-    last = shown[-1].seq if more else revisions.head(c)
+    last = shown[-1].seq if more else max(read.seq, revisions.head(c) if full else revisions.public_head(c))
     marks = revisions.marks(c, (read.seq, last))
     if marks.get(read.seq) != read.mark:
         raise TokenExpired("The log does not hold what this token has read: it was restored from a backup.")
-    latest = events.get_many(c, list({row.id for row in shown if row.document is not None}))
+    latest = events.get_many(c, list({row.id for row in shown if row.document is not None}), full=full)
     items = b",".join(_change(row, latest.get(row.id), now=now) for row in shown)
     token = tokens.change_token(instance, LogPlace(last, marks[last]))
     rest = msgspec.json.encode({"token": token, "more": more})

@@ -15,7 +15,7 @@ from service.api.operations import CURSOR_PARAMETER, LIMIT_PARAMETER, Parameter,
 from service.api.request import Call
 from service.api.responses import ApiResponse, Page
 from service.catalogue.filters import LOST_PLUS, has_lost_plus
-from service.delivery.prepare import MADE_ANEW, is_told
+from service.delivery.prepare import MADE_ANEW
 from service.errors import At, BadParameters, Conflict, Unprocessable
 from service.reminders.plan import MessageType
 from service.reminders.retry import Outcome
@@ -261,7 +261,7 @@ def _refuse_untold(c: Connection, found: Delivery) -> None:
     """Without bytes to repeat, a message would be made of the event as it is now."""
     if found.type not in MADE_ANEW or deliveries.has_body(c, found.id):
         return
-    if not is_told(events.get_many(c, [found.event]).get(found.event)):
+    if not events.get_many(c, [found.event]):
         raise Conflict(
             f"Nothing would be sent: no message was made of this delivery, and the event {found.event} is "
             "deleted or not public any more."

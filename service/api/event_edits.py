@@ -74,7 +74,7 @@ def _current(c: Connection, edit: Edit) -> Stored | None:
     """The stored event, nobody else's to change until the commit, if it is the one the caller means."""
     locks.catalogue(c)
     try:
-        current = events.get(c, edit.id)
+        current = events.get(c, edit.id, full=True)
     except NotFound:
         edit.precondition.check(None)
         return None

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Response, delete, get, patch, post, put
 from litestar.params import FromPath
 
@@ -18,7 +19,7 @@ from service.errors import At, Conflict, Unprocessable
 from service.store import events, listing
 from service.store.listing import Position
 
-READ: dict[str, Any] = {"tag": "Events", "cached": True}
+READ: dict[str, Any] = {"tag": "Events", "cached": True, "more_with": "catalogue"}
 WRITE: dict[str, Any] = {
     "tag": "Events",
     "scope": "catalogue",
@@ -34,14 +35,16 @@ WRITE: dict[str, Any] = {
 async def listed(request: Call) -> Response[bytes]:
     """Events that match every filter, in order, one page at a time."""
     pairs, now = request.pairs, request.now
-    filters, sort, (limit, after), lang = queries.together(
+    filters, visibility, sort, (limit, after), lang = queries.together(
         lambda: filters_of(pairs),
+        lambda: queries.visibility_of(pairs),
         lambda: sort_of(pairs),
         lambda: request.paging(Position),
         lambda: request.lang,
     )
+    full, chosen = request.curates, msgspec.structs.replace(filters, visibility=request.allowed(visibility))
     found = await request.service.store.aread(
-        lambda c: listing.listed(c, filters, now=now, sort=sort, limit=limit, after=after)
+        lambda c: listing.listed(c, chosen, now=now, sort=sort, limit=limit, after=after, full=full)
     )
     page = responses.page((stored.body(now) for stored in found.items), request.cursor(found.next), lang=lang)
     return request.shown(page)
@@ -54,7 +57,8 @@ async def listed(request: Call) -> Response[bytes]:
 async def show(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     """One event with its evidence and everything that follows from it."""
     lang = request.lang
-    stored = await request.service.store.aread(lambda c: events.get(c, event_id))
+    full = request.curates
+    stored = await request.service.store.aread(lambda c: events.get(c, event_id, full=full))
     return request.shown(event_edits.shown(stored, now=request.now, lang=lang))
 
 

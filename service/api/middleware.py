@@ -35,6 +35,7 @@ _PREFLIGHT = (
     (b"access-control-allow-headers", b"If-None-Match, If-Modified-Since, Accept, Content-Type"),
     (b"access-control-max-age", b"86400"),
 )
+_VARY = ((b"vary", b"Authorization"),)
 _IDENTIFIER = re.compile(IDENTIFIER)
 _CALLERS = 10_000
 
@@ -74,6 +75,7 @@ class HttpMiddleware:
         headers.extend(self._always)
         if method in ("GET", "HEAD") and _is_public(scope.get("route_handler")):
             headers.extend(_READABLE)
+            headers.extend(_by_key(scope))
         elif method == "OPTIONS":
             headers = [*(pair for pair in headers if pair[0] != b"allow"), *self._options(scope)]
         return headers
@@ -130,7 +132,7 @@ class AccessMiddleware:
         operation: Operation | None = scope["route_handler"].opt.get("operation")
         if operation is not None:
             _check_path(scope["path_params"], method=str(scope.get("method")))
-            key = await _key(scope) if operation.scope else None
+            key = await _key(scope) if operation.scope or operation.more_with else None
             if operation.limited:
                 _count(scope, key)
             if operation.scope:
@@ -147,6 +149,16 @@ def _is_public(handler: Any) -> bool:
     """Whether a page of another origin may read the response; no handler is a 404, which it may as well."""
     operation: Operation | None = handler.opt.get("operation") if handler else None
     return operation is None or operation.scope is None
+
+
+def _by_key(scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
+    """Returns the headers that keep a cache on the way from giving to others what a key was shown."""
+    operation: Operation | None = (
+        scope["route_handler"].opt.get("operation") if "route_handler" in scope else None
+    )
+    if operation is None or operation.more_with is None:
+        return ()
+    return _VARY if scope.get("auth") is None else (*_VARY, (b"cache-control", b"private"))
 
 
 def _header(scope: Scope, name: bytes) -> str:

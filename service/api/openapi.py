@@ -127,6 +127,10 @@ def _operation(path: str, method: str, promised: Operation, *, schemas: _Schemas
     if promised.scope:
         entry["security"] = [{"key": []}]
         entry["x-scope"] = promised.scope
+    if promised.more_with:
+        # The empty object makes it optional.
+        entry["security"] = [{}, {"key": []}]
+        entry["x-more-with-scope"] = promised.more_with
     if promised.body is not None:
         content = {"application/json": {"schema": schemas.of(promised.body)}}
         size = f"At most {promised.body_limit // 1024} KiB."
@@ -229,7 +233,7 @@ def _problems(path: str, promised: Operation, *, method: str) -> list[type[error
     ]
     found += [errors.TooManyRequests] if promised.limited else []
     found += [errors.NotFound] if "{" in path else []
-    found += [errors.Unauthorized, errors.Forbidden] if promised.scope else []
+    found += [errors.Unauthorized, errors.Forbidden] if promised.scope or promised.more_with else []
     found += [errors.StorageFull] if method not in ("GET", "HEAD") else []
     if promised.body is not None:
         found += [

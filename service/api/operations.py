@@ -34,15 +34,17 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One method on one path. `answers` maps a status to the type of its body, None for no body.
 
-    `parameters=None` takes any query. `cached` answers carry an ETag and honour If-None-Match, `guarded`
-    writes honour If-Match, `once` honours Idempotency-Key, `limited` counts against the caller's rate,
-    `published` operations are in the document. `single` and `many` are the names of the parameters.
+    `more_with` is the scope of a key with which the answer holds more. `parameters=None` takes any query.
+    `cached` answers carry an ETag and honour If-None-Match, `guarded` writes honour If-Match, `once` honours
+    Idempotency-Key, `limited` counts against the caller's rate, `published` operations are in the document.
+    `single` and `many` are the names of the parameters.
     """
 
     summary: str
     tag: str
     answers: Mapping[int, Any]
     scope: Scope | None = None
+    more_with: Scope | None = None
     parameters: tuple[Parameter, ...] | None = ()
     body: Any = None
     body_limit: int = LIMIT

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from service.api.operations import CURSOR_PARAMETER, LANG_PARAMETER, LIMIT_PARAMETER, Parameter
-from service.catalogue.event import SLUG_PATTERN, Kind, Status
+from service.catalogue.event import SLUG_PATTERN, Kind, Status, Visibility
 from service.catalogue.filters import LONGEST_QUERY, LONGEST_VALUE, EventFilter, parse_filters
 from service.catalogue.validation import Invalid
 from service.catalogue.windows import Phase
@@ -72,7 +72,20 @@ SORT_PARAMETER = Parameter(
     description="The order; `-` reverses it. Unknown dates come last.",
     schema=_enum(SORTS) | {"default": "start"},
 )
-LIST_PARAMETERS = (*FILTER_PARAMETERS, SORT_PARAMETER, LIMIT_PARAMETER, CURSOR_PARAMETER, LANG_PARAMETER)
+VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
+VISIBILITY_PARAMETER = _any_of(
+    "visibility",
+    "Who may see it; all by default. What is not `public` takes a key with the scope `catalogue`.",
+    _enum(VISIBILITIES),
+)
+LIST_PARAMETERS = (
+    *FILTER_PARAMETERS,
+    VISIBILITY_PARAMETER,
+    SORT_PARAMETER,
+    LIMIT_PARAMETER,
+    CURSOR_PARAMETER,
+    LANG_PARAMETER,
+)
 _FILTERS = frozenset(parameter.name for parameter in FILTER_PARAMETERS)
 
 
@@ -156,6 +169,11 @@ def filters_of(pairs: Pairs) -> EventFilter:
         return parse_filters(pair for pair in pairs if pair[0] in _FILTERS)
     except Invalid as invalid:
         raise BadParameters(errors=invalid.faults) from None
+
+
+def visibility_of(pairs: Pairs) -> tuple[Visibility, ...]:
+    given = (text for name, text in pairs if name == "visibility")
+    return tuple(choice(text, VISIBILITIES, name="visibility") for text in given)
 
 
 def sort_of(pairs: Pairs) -> Sort:

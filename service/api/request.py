@@ -20,8 +20,17 @@ from service.api.queries import Pairs
 from service.api.responses import ApiResponse, Precondition
 from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service
-from service.catalogue.event import Language
-from service.errors import At, BadParameters, Conflict, KeyInUse, Malformed, TooSlow
+from service.catalogue.event import Language, Visibility
+from service.errors import (
+    At,
+    BadParameters,
+    Conflict,
+    Forbidden,
+    KeyInUse,
+    Malformed,
+    TooSlow,
+    Unauthorized,
+)
 from service.store import idempotency
 from service.store.api_keys import Key
 from service.store.engine import Work
@@ -117,6 +126,22 @@ class Call(Request[None, Key, State]):
         """The API key; only operations that have a scope have one."""
         key: Key = self.scope["auth"]
         return key
+
+    @property
+    def curates(self) -> bool:
+        """Whether the caller may see events that are not public, and the names of such events."""
+        key: Key | None = self.scope["auth"]
+        return key is not None and not {"catalogue", "admin"}.isdisjoint(key.scopes)
+
+    def allowed(self, visibility: tuple[Visibility, ...]) -> tuple[Visibility, ...]:
+        """Returns the visibilities asked for, by default all that the caller may see; raises for others."""
+        if self.curates:
+            return visibility or queries.VISIBILITIES
+        if not {"public"}.issuperset(visibility):
+            raise (
+                Unauthorized if self.scope["auth"] is None else Forbidden("The key has no scope 'catalogue'.")
+            )
+        return ("public",)
 
     @property
     def owner(self) -> str | None:

@@ -131,7 +131,7 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
     stored = events.get(c, wanted.event)
     chosen = sample.sample_reminder(webhook, event_history.candidate(stored), nonce=nonce, now=now)
     if chosen is None:
-        detail = "There is no reminder of it: no day of it is known, or it is internal."
+        detail = "There is no reminder of it: no day of it is known."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
     page = request.service.page(stored.id, webhook.lang)
     return chosen, formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)

@@ -34,7 +34,7 @@ CloseRule = Literal[
 ]
 Rank = Literal["preferred", "normal", "deprecated"]
 Language = Literal["ko", "en"]
-Visibility = Literal["public", "internal"]
+Visibility = Literal["public", "internal", "draft"]
 Relation = Literal["affiliated_with", "co_located_with", "follows", "about"]
 PartRole = Literal[
     "host",
@@ -195,6 +195,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def is_window(self) -> bool:
         return self.kind == "application_window"
+
+    @property
+    def is_public(self) -> bool:
+        return self.visibility == "public"
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -15,7 +15,7 @@ import msgspec
 
 from service.catalogue import dates, evidence, search_terms, validation, windows
 from service.catalogue.dates import Bounds
-from service.catalogue.event import SLUG_PATTERN, Event, Kind, Status
+from service.catalogue.event import SLUG_PATTERN, Event, Kind, Status, Visibility
 from service.catalogue.validation import Fault, refuse
 from service.catalogue.windows import Phase, Step
 
@@ -45,7 +45,10 @@ Place = Callable[[str, int, str], Fault]
 
 
 class EventFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_": "from"}):
-    """The events asked for; the empty filter asks for all. Instants are UTC, in whole milliseconds."""
+    """The events asked for; the empty filter asks for all public ones. Instants are UTC, in milliseconds.
+
+    No filter that strangers write has a `visibility`.
+    """
 
     from_: datetime | None = None
     to: datetime | None = None
@@ -62,6 +65,7 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     unsupported: bool | None = None
     q: str | None = None
     updated_since: datetime | None = None
+    visibility: tuple[Visibility, ...] = ("public",)
 
 
 class FilterBody(
@@ -155,7 +159,8 @@ def overlaps(span: Bounds, filters: EventFilter) -> bool:
 def _has_facets(event: Event, filters: EventFilter) -> bool:
     city = event.place.city if event.place else None
     return (
-        (not filters.kind or event.kind in filters.kind)
+        event.visibility in filters.visibility
+        and (not filters.kind or event.kind in filters.kind)
         and (not filters.status or event.status in filters.status)
         and (not filters.series or event.series in filters.series)
         and (not filters.program or event.program in filters.program)

@@ -38,7 +38,8 @@ def changed(old: Event | None, new: Event) -> tuple[FieldDifference, ...]:
 def with_previous_dates(old: Event | None, new: Event, revision: int) -> tuple[PreviousDates, ...]:
     """The previous dates of the new event; `revision` is the last one that carried the old dates.
 
-    What the body says wins. Else dates that moved are added; dates that were never known are not.
+    What the body says wins. Else dates that moved are added; dates that were never known are not, nor those
+    that only a curator could see.
     """
     if new.previous_dates is not UNSET:
         _refuse_the_future(old, new.previous_dates, revision)
@@ -46,7 +47,7 @@ def with_previous_dates(old: Event | None, new: Event, revision: int) -> tuple[P
     if old is None:
         return ()
     kept = () if old.previous_dates is UNSET else old.previous_dates
-    same = (old.start, old.end) == (new.start, new.end)
+    same = (old.start, old.end) == (new.start, new.end) or not (old.is_public and new.is_public)
     if same or (old.start is None and old.end is None):
         return kept
     left = PreviousDates(start=old.start, end=old.end, until_revision=revision)

@@ -5,7 +5,7 @@ when they are read.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -128,6 +128,27 @@ def derived_anew(kept: bytes) -> bytes:
         created_at=old.created_at,
         updated_at=old.updated_at,
     )
+
+
+def names(event: Event) -> tuple[str, ...]:
+    """Returns the events that this one names."""
+    return (*((event.part_of,) if event.part_of else ()), *(tie.event for tie in event.related))
+
+
+def public(event: Event, hidden: Collection[str]) -> Event | None:
+    """Returns the event as everybody sees it, without the names of `hidden` events; None if it is not public.
+
+    It is the same object where nothing has to be left out.
+    """
+    if not event.is_public:
+        return None
+    if not any(name in hidden for name in names(event)):
+        return event
+    related = tuple(tie for tie in event.related if tie.event not in hidden)
+    if event.part_of not in hidden:
+        return msgspec.structs.replace(event, related=related)
+    place = event.place and msgspec.structs.replace(event.place, inherited=False)
+    return msgspec.structs.replace(event, part_of=None, related=related, place=place)
 
 
 def when(event: Event) -> When:

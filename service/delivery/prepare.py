@@ -217,9 +217,9 @@ def _overtaken(claimed: Claimed, sources: Sources) -> Ended | None:
     if not _is_notice(claimed) or claimed.replay:
         return None
     if planned.type == "event.deleted":
-        return _ended(claimed, "overtaken") if is_told(stored) else None
-    if stored is None or not is_told(stored):
-        return _ended(claimed, "deleted" if stored is None else "internal")
+        return _ended(claimed, "overtaken") if stored else None
+    if stored is None:
+        return _ended(claimed, "deleted")
     if (
         planned.type in ("event.cancelled", "event.postponed")
         and planned.type != f"event.{stored.event.status}"
@@ -240,7 +240,7 @@ def _changed(sources: Sources, seq: int) -> frozenset[str]:
 
 def _is_made_anew(claimed: Claimed, webhook: Webhook, sources: Sources) -> bool:
     """Whether a person reads it, so that it must be true when it arrives: "D-7" is not, a day later."""
-    about = claimed.planned.type in MADE_ANEW and is_told(sources.events.get(claimed.planned.event))
+    about = claimed.planned.type in MADE_ANEW and claimed.planned.event in sources.events
     return webhook.format != "standard" and about
 
 
@@ -260,18 +260,13 @@ def _outdated(claimed: Claimed, webhook: Webhook, sources: Sources, *, now: date
     planned = claimed.planned
     stored = sources.events.get(planned.event)
     if claimed.replay:
-        untold = _depends_on_event(claimed) and not is_told(stored)
+        untold = _depends_on_event(claimed) and stored is None
         return "withdrawn" if untold or webhook.state == "disabled" else None
     same_event = stored is not None and stored.seq == planned.seq
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= claimed.created_at:
         return replan.overtaken(planned, now=now)
     candidate = None if stored is None else event_history.candidate(stored)
     return check(planned, candidate, webhook, now=now)
-
-
-def is_told(stored: Stored | None) -> bool:
-    """Whether a message may be made of this event: it is there, and for others to see."""
-    return stored is not None and stored.event.visibility != "internal"
 
 
 def _body(
@@ -305,7 +300,7 @@ def _notice(
         document = event_history.document(c, row, gone=told == "event.deleted", now=now) if row else None
     if row is None or document is None:
         return None
-    # What is new to those outside had nothing before, also where it was internal until now.
+    # The log has the defaults of fields there; what is new had nothing before.
     before = {change.field: None if told == "event.created" else change.before for change in row.changes}
     change = formats.ChangeDetails(changed=row.changed, previous=before)
     return formats.notice(

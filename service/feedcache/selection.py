@@ -167,10 +167,7 @@ def _filters(request: FeedRequest, group: Group | None, *, now: datetime) -> Eve
 
 
 def _single(c: Connection, event_id: str, uid_domain: str) -> SelectedEvent:
-    event = _selected(events.get(c, event_id), uid_domain)
-    if event.document.visibility != "public":
-        raise NotFound("event", event_id)
-    return event
+    return _selected(events.get(c, event_id), uid_domain)
 
 
 def _events(

@@ -88,9 +88,8 @@ def _outermost(found: tuple[PhasedEvent, ...]) -> tuple[PhasedEvent, ...]:
 
 def _changed(c: Connection, now: datetime) -> tuple[tuple[Revision, PhasedEvent], ...]:
     """The newest change of each event written last. That a past one was added is no news."""
-    log = revisions.since(c, max(0, revisions.head(c) - LOG), LOG)
     newest: dict[str, Revision] = {}
-    for revision in reversed(log):
+    for revision in revisions.latest(c, LOG):
         newest.setdefault(revision.id, revision)
     found = queries.many(c, list(newest), now=now)
     kept = [(revision, found[name]) for name, revision in newest.items() if name in found]

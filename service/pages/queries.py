@@ -1,6 +1,6 @@
-"""What a page needs from the store, read on one snapshot. Nothing internal leaves here."""
+"""What a page needs from the store, read on one snapshot, as everybody sees it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -10,7 +10,6 @@ from service.catalogue.entries import Around, names_used
 from service.catalogue.event import Organization, Program, Relation, Series, Source
 from service.catalogue.filters import EventFilter
 from service.catalogue.view import Document
-from service.errors import NotFound
 from service.pages.components import PhasedEvent
 from service.store import entities, entity_names, events, references
 from service.store.listing import Sort
@@ -46,13 +45,11 @@ class EventMaterial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def event(c: Connection, event_id: str, *, now: datetime, uid_domain: str) -> EventMaterial:
-    """NotFound for an event that is not there, or not for the public."""
+    """NotFound for an event that is not there, or not for everybody."""
     stored = events.get(c, event_id)
     seen = _seen(stored, now)
     document = seen.document
-    if document.visibility != "public":
-        raise NotFound("event", event_id)
-    parent = _public(events.get_many(c, [document.part_of]).values(), now) if document.part_of else ()
+    parent = many(c, [document.part_of], now=now) if document.part_of else {}
     editions = (
         listed(c, EventFilter(series=(document.series,)), now=now, sort="-start") if document.series else ()
     )
@@ -65,7 +62,7 @@ def event(c: Connection, event_id: str, *, now: datetime, uid_domain: str) -> Ev
         around=entity_names.named(c, names_used(document), uid_domain=uid_domain),
         series=series.noun if series and isinstance(series.noun, Series) else None,
         program=program.noun if program and isinstance(program.noun, Program) else None,
-        parent=parent[0] if parent else None,
+        parent=parent.get(document.part_of or ""),
         organizations=organizations(c, [one.id for one in document.organizations]),
         sources=_sources(c, document),
         children=children,
@@ -78,13 +75,13 @@ def event(c: Connection, event_id: str, *, now: datetime, uid_domain: str) -> Ev
 def listed(
     c: Connection, filters: EventFilter, *, now: datetime, sort: Sort = "start", limit: int = MOST
 ) -> tuple[PhasedEvent, ...]:
-    """The public events among the first that match."""
-    return _public(events.listed(c, filters, now=now, sort=sort, limit=limit).items, now)
+    """The first events that match."""
+    return tuple(_seen(one, now) for one in events.listed(c, filters, now=now, sort=sort, limit=limit).items)
 
 
 def many(c: Connection, event_ids: Sequence[str], *, now: datetime) -> dict[str, PhasedEvent]:
-    """The public ones of these events."""
-    return {one.document.id: one for one in _public(events.get_many(c, event_ids).values(), now)}
+    """Those of these events that are there for everybody."""
+    return {key: _seen(one, now) for key, one in events.get_many(c, event_ids).items()}
 
 
 def organizations(c: Connection, identifiers: Sequence[str]) -> dict[str, Organization]:
@@ -94,11 +91,6 @@ def organizations(c: Connection, identifiers: Sequence[str]) -> dict[str, Organi
 
 def _seen(stored: Stored, now: datetime) -> PhasedEvent:
     return PhasedEvent(document=_DOCUMENTS.decode(stored.document), phase=stored.phase(now))
-
-
-def _public(stored: Iterable[Stored], now: datetime) -> tuple[PhasedEvent, ...]:
-    seen = (_seen(one, now) for one in stored)
-    return tuple(one for one in seen if one.document.visibility == "public")
 
 
 def _whole(editions: Sequence[PhasedEvent]) -> tuple[PhasedEvent, ...]:
@@ -119,7 +111,7 @@ def _calls(c: Connection, document: Document, *, now: datetime, without: set[str
 
 
 def _ties(c: Connection, document: Document, *, now: datetime) -> tuple[Tie, ...]:
-    naming = [by for noun, by in references.named_by(c, "event", document.id) if noun == "event"]
+    naming = references.naming(c, document.id)
     found = many(c, list(dict.fromkeys([*(tie.event for tie in document.related), *naming[:MOST]])), now=now)
     forward = [
         Tie(relation=tie.relation, seen=found[tie.event], backward=False)

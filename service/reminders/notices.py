@@ -99,7 +99,7 @@ def _told(row: RevisedEvent, webhook: Webhook) -> Change | None:
 
 
 def _visible(side: Candidate | None) -> Event | None:
-    return side.event if side is not None and side.event.visibility == "public" else None
+    return side.event if side is not None and side.event.is_public else None
 
 
 def _notice(row: RevisedEvent, webhook: Webhook, kind: Change) -> Planned:

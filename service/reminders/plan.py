@@ -212,7 +212,7 @@ def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
-    if event.visibility == "internal":
+    if not event.is_public:
         return "internal"
     if event.status in ("cancelled", "postponed"):
         return "cancelled" if event.status == "cancelled" else "postponed"

@@ -173,7 +173,7 @@ def sample_reminder(webhook: Webhook, candidate: Candidate, *, nonce: str, now: 
     known = {
         anchor: found for anchor in due_times.anchors(candidate.event) if (found := _known(candidate, anchor))
     }
-    if not known or candidate.event.visibility == "internal":
+    if not known or not candidate.event.is_public:
         return None
     fitting = (rule for rule in webhook.reminders if rule.anchor in known)
     rule = next(fitting, Rule(anchor=next(iter(known)), before="P1D"))

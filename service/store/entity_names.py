@@ -67,7 +67,9 @@ def _named(document: str, updated_at: int, *, uid: str | None = None) -> Named:
     return Named(name=name, updated_at=instant(updated_at), uid=uid, url=naming.url)
 
 
-_EVENTS = select(event.c.id, event.c.uid, event.c.document, event.c.updated_at).where(among(event.c.id))
+_EVENTS = select(event.c.id, event.c.uid, event.c.document, event.c.updated_at).where(
+    among(event.c.id), event.c.visibility == "public"
+)
 _NOUNS = select(noun.c.kind, noun.c.id, noun.c.document, noun.c.updated_at).where(
     noun.c.kind.in_(["organization", "source"]), among(noun.c.id)
 )

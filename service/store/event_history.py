@@ -1,4 +1,4 @@
-"""The revision log as reminders read it: each change with the event before and after it."""
+"""The public revision log as reminders read it: each change with the event before and after it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -38,14 +38,14 @@ def revised(c: Connection, *, after: int, limit: int) -> tuple[RevisedEvent, ...
     rows = revisions.since(c, after, limit)
     if len(rows) == limit:
         same = (log.c.noun == "event") & (log.c.seq > rows[-1].seq) & (log.c.at == millis(rows[-1].at))
-        rows += revisions._read(c, select(log).where(same).order_by(log.c.seq))
+        rows += revisions.read(c, select(log).where(same).order_by(log.c.seq))
     return _with_sides(c, rows, after=after)
 
 
 def revised_lately(c: Connection, *, after: int, until: int, since: datetime) -> tuple[RevisedEvent, ...]:
     """The changes of events in this part of the log that were made after an instant."""
     part = (log.c.noun == "event") & (log.c.seq > after) & (log.c.seq <= until)
-    rows = revisions._read(c, select(log).where(part, log.c.at > millis(since)).order_by(log.c.seq))
+    rows = revisions.read(c, select(log).where(part, log.c.at > millis(since)).order_by(log.c.seq))
     return _with_sides(c, rows, after=rows[0].seq - 1) if rows else ()
 
 
@@ -59,7 +59,7 @@ def with_past(
     if since is not None:
         later |= log.c.at > millis(since)
     its = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & later
-    rows = revisions._read(c, select(log).where(its).order_by(log.c.seq))
+    rows = revisions.read(c, select(log).where(its).order_by(log.c.seq))
     news = changed_candidates(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
     return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
 
@@ -91,16 +91,15 @@ def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
     """These rows of the log, as far as they are still there."""
     if not seqs:
         return {}
-    rows = revisions._read(c, select(log).where(log.c.seq.in_(list(seqs))))
+    rows = revisions.read(c, select(log).where(log.c.seq.in_(list(seqs))))
     return {row.seq: row for row in rows}
 
 
 def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> bytes | None:
-    """The event as it was after this change, with its phase now; of one that is `gone` the last there was.
-
-    One that became internal is gone to everybody outside, and what it became is no business of theirs.
-    """
-    found = _document_before(c, row) if gone else row.document
+    """The event as it was after this change, with its phase now; of one that is `gone` the last there was."""
+    found = row.document
+    if gone:
+        found = next((last.document for last in _last_before(c, [row.id], row.seq - 1)), None)
     if found is None:
         return None
     event = view.event_of(found)
@@ -108,17 +107,10 @@ def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> byte
     return view.with_phase(found, windows.phase_at(steps, now))
 
 
-def _document_before(c: Connection, row: Revision) -> bytes | None:
-    earlier = (log.c.noun == "event") & (log.c.id == row.id) & (log.c.seq < row.seq)
-    query = select(log.c.document).where(earlier, log.c.document.is_not(None))
-    found = c.execute(query.order_by(log.c.seq.desc()).limit(1)).scalar_one_or_none()
-    return None if found is None else str(found).encode()
-
-
 def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision, ...]:
     earlier = (log.c.noun == "event") & log.c.id.in_(list(ids)) & (log.c.seq <= seq)
-    last = select(func.max(log.c.seq)).where(earlier).group_by(log.c.id)
-    return revisions._read(c, select(log).where(log.c.seq.in_(last)))
+    last = select(func.max(log.c.seq)).where(earlier, revisions.IS_PUBLIC).group_by(log.c.id)
+    return revisions.read(c, select(log).where(log.c.seq.in_(last)))
 
 
 def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate | None]:

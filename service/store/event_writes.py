@@ -1,7 +1,10 @@
 """One unit of changes to events: judged together, numbered together, written with their revisions.
 
 `service.store.events` is the door; what happens here happens inside one transaction, so that an event, its
-revision, its references and its index rows are all there or none is.
+revision, its references and its index rows are all there or none is. Everything is written twice where it is
+not the same for everybody: as it is, and as who has no key sees it (docs/decisions/0077-who-sees-what.md).
+
+It has over 400 lines, as the steps of a unit pass each other values that nobody else needs.
 """
 
 import secrets
@@ -18,9 +21,9 @@ from service.catalogue.revisions import FieldDifference, changed, with_previous_
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
 from service.store import locks, references, revisions, search_index
-from service.store.revisions import Revision
+from service.store.revisions import Outside, Revision
 from service.store.search_index import Entry
-from service.store.sql import instant, millis
+from service.store.sql import among, instant, millis, rows_among
 from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, last_seen, stored
 from service.store.tables import event as events
 
@@ -61,20 +64,22 @@ def apply(
     drafts = [
         _draft(operation, current.get(operation.id), last.get(operation.id, 0)) for operation in operations
     ]
-    written = _write(c, [draft for draft in drafts if draft], now=instant(millis(now)), cause=cause)
+    changing = _with_public(c, [draft for draft in drafts if draft])
+    written = _write(c, changing, now=instant(millis(now)), cause=cause)
     _check_references(c, operations, drafts)
     return tuple(
-        written[operation.id] if draft else Saved(stored=current[operation.id].stored, outcome="unchanged")
-        for operation, draft in zip(operations, drafts, strict=True)
+        written.get(operation.id) or Saved(stored=current[operation.id].stored, outcome="unchanged")
+        for operation in operations
     )
 
 
 class Current(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it stands before the unit."""
+    """An event as it stands before the unit; `public` is what everybody sees of it."""
 
     number: int
     created_at: datetime
     event: Event
+    public: Event | None
     stored: Stored
 
     def entries(self) -> frozenset[Entry]:
@@ -83,13 +88,44 @@ class Current(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that will be written: what was there, what will be (None: nothing), under which number."""
+    """A change that will be written: what was there, and what will be (None: nothing).
+
+    `last` is the last revision that the id had, `public` what everybody will see of the event.
+    """
 
     id: str
     current: Current | None
     event: Event | None
     changes: tuple[FieldDifference, ...]
-    revision: int
+    last: int
+    public: Event | None = None
+
+    @property
+    def before(self) -> Event | None:
+        return self.current.public if self.current else None
+
+    @property
+    def seen(self) -> tuple[FieldDifference, ...]:
+        """What everybody sees change in a public event, which nothing need be."""
+        return changed(self.before, self.public) if self.public else ()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether this is the creation of the event for everybody."""
+        return self.before is None and self.public is not None
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether nobody sees the change but curators."""
+        return not self.seen if self.public else self.before is None
+
+    @property
+    def revision(self) -> int:
+        """The next revision; what nobody sees does not count, so that numbers tell nothing of it."""
+        if self.is_hidden:
+            return max(self.last, 1)
+        # Of an event that everybody has seen go the last revision is that, so at least the second.
+        return 1 if self.before is None and self.last == 1 else self.last + 1
 
 
 class Unit:
@@ -122,34 +158,52 @@ class Unit:
 
     def _save(self, draft: Draft, event: Event, seq: int) -> Saved:
         current = draft.current
-        number = current.number if current else seq
-        created = current.created_at if current else self._now
-        kept = self._stored(draft, event, seq, created)
+        # An event that is published begins anew: its number, its UID and its age tell nothing of before.
+        same = None if draft.is_published else current
+        number = same.number if same else seq
+        created = same.created_at if same else self._now
+        kept = self._stored(
+            draft, event, seq, created, uid=same.stored.uid if same else secrets.token_hex(16)
+        )
         row = {**search_index.columns(event), **_columns(kept), "created_at": millis(created)}
-        if current:
+        if same:
             self._updates.append({**row, "the_number": number})
         else:
+            self._deletes += [{"the_number": current.number}] if current else []
             self._inserts.append({**row, "number": number})
         self._after[number] = search_index.entries(event, kept.steps)
-        self._record(draft, seq, uid=kept.uid, document=kept.document)
+        self._record(draft, seq, uid=kept.uid, document=kept.document, shown=kept.shown)
         return Saved(stored=kept, outcome="changed" if current else "created")
 
-    def _stored(self, draft: Draft, event: Event, seq: int, created: datetime) -> Stored:
-        return Stored(
-            id=event.id,
-            uid=draft.current.stored.uid if draft.current else secrets.token_hex(16),
-            document=view.document(
-                event,
-                previous_dates=event.previous_dates or (),
+    def _stored(self, draft: Draft, event: Event, seq: int, created: datetime, *, uid: str) -> Stored:
+        current = draft.current
+        is_unseen = current is not None and draft.public is not None and not draft.seen
+        updated = current.stored.updated_at if current and is_unseen else self._now
+
+        def document(subject: Event) -> bytes:
+            return view.document(
+                subject,
+                previous_dates=subject.previous_dates or (),
                 revision=draft.revision,
                 seq=seq,
                 created_at=created,
-                updated_at=self._now,
-            ),
+                updated_at=updated,
+            )
+
+        if current and is_unseen:
+            shown: bytes | None = current.stored.shown or current.stored.document
+        else:
+            shown = document(draft.public) if draft.public not in (None, event) else None
+        return Stored(
+            id=event.id,
+            uid=uid,
+            document=document(event),
             steps=windows.phase_steps(event, seen=self._seen[event.id]),
             revision=draft.revision,
             seq=seq,
-            updated_at=self._now,
+            updated_at=updated,
+            visibility=event.visibility,
+            shown=shown,
         )
 
     def _remove(self, draft: Draft, seq: int) -> Revision:
@@ -159,7 +213,9 @@ class Unit:
         self._deletes.append({"the_number": current.number})
         return self._record(draft, seq, uid=current.stored.uid, document=None)
 
-    def _record(self, draft: Draft, seq: int, *, uid: str, document: bytes | None) -> Revision:
+    def _record(
+        self, draft: Draft, seq: int, *, uid: str, document: bytes | None, shown: bytes | None = None
+    ) -> Revision:
         entry = Revision(
             seq=seq,
             noun="event",
@@ -171,9 +227,21 @@ class Unit:
             document=document,
             cause=self._cause,
             at=self._now,
+            outside=_outside(draft, shown),
+            hidden=draft.is_hidden,
         )
         self._log.append(entry)
         return entry
+
+
+def _outside(draft: Draft, shown: bytes | None) -> Outside | None:
+    """The change as everybody sees it; None where nobody does, or where it is what it is."""
+    before = draft.current.event if draft.current else None
+    if draft.is_hidden or (draft.before == before and draft.public == draft.event):
+        return None
+    if draft.public is None:
+        return Outside(op="delete")
+    return Outside(op="put", changes=draft.seen, document=None if shown is None else shown.decode())
 
 
 def _columns(kept: Stored) -> dict[str, Any]:
@@ -185,6 +253,8 @@ def _columns(kept: Stored) -> dict[str, Any]:
         "revision": kept.revision,
         "seq": kept.seq,
         "updated_at": millis(kept.updated_at),
+        "visibility": kept.visibility,
+        "shown": kept.shown,
     }
 
 
@@ -213,7 +283,7 @@ _UPDATE = (
         {
             name: _same(name)
             for name in (
-                *("document", "steps", "revision", "seq", "updated_at"),
+                *("document", "shown", "visibility", "steps", "revision", "seq", "updated_at"),
                 *("shelf", "lo", "hi", "signature", "starts", "ends"),
             )
         }
@@ -237,7 +307,14 @@ _CURRENT = select(*(events.c[name] for name in COLUMNS), events.c.number, events
 
 def _current(row: Any) -> Current:
     kept = stored(row[:-2])
-    return Current(number=row.number, created_at=instant(row.created_at), event=kept.event, stored=kept)
+    event, seen = kept.event, kept.public
+    return Current(
+        number=row.number,
+        created_at=instant(row.created_at),
+        event=event,
+        public=None if seen is None else event if kept.shown is None else seen.event,
+        stored=kept,
+    )
 
 
 def _refuse_twice(operations: Sequence[Operation]) -> None:
@@ -258,14 +335,47 @@ def _draft(operation: Operation, current: Current | None, last: int) -> Draft | 
     if isinstance(operation, Delete):
         if current is None:
             raise NotFound("event", operation.id)
-        return Draft(id=operation.id, current=current, event=None, changes=(), revision=before + 1)
+        return Draft(id=operation.id, current=current, event=None, changes=(), last=before)
     old = current.event if current else None
     dated = with_previous_dates(old, operation.event, before)
     new = msgspec.structs.replace(operation.event, previous_dates=dated)
     changes = changed(old, new)
     if current and not changes:
         return None
-    return Draft(id=operation.id, current=current, event=new, changes=changes, revision=before + 1)
+    return Draft(id=operation.id, current=current, event=new, changes=changes, last=before)
+
+
+def _with_public(c: Connection, drafts: Sequence[Draft]) -> list[Draft]:
+    """Returns the drafts with what everybody will see, and after them those of the events beside this unit
+    that name one which is published or withdrawn by it: everybody sees them change."""
+    turned = [
+        d.id for d in drafts if d.current and d.event and d.current.event.is_public != d.event.is_public
+    ]
+    changing = {draft.id for draft in drafts}
+    naming = {
+        by_id for name in turned for by, by_id in references.named_by(c, "event", name) if by == "event"
+    }
+    echoes = [
+        Draft(id=key, current=each, event=each.event, changes=(), last=each.stored.revision)
+        for key, each in read_current(c, sorted(naming - changing)).items()
+    ]
+    hidden = _hidden(c, [*drafts, *echoes])
+    drafts = [
+        msgspec.structs.replace(draft, public=draft.event and view.public(draft.event, hidden))
+        for draft in (*drafts, *sorted(echoes, key=lambda draft: draft.id))
+    ]
+    return [draft for draft in drafts if draft.id in changing or draft.public != draft.before]
+
+
+def _hidden(c: Connection, drafts: Sequence[Draft]) -> set[str]:
+    """The events named in these drafts that are not public after them."""
+    named = {name for draft in drafts if draft.event for name in view.names(draft.event)}
+    after = {draft.id: draft.event for draft in drafts}
+    rows = rows_among(c, _HIDDEN, sorted(named - after.keys())) if named else ()
+    return {row.id for row in rows} | {key for key, event in after.items() if event and not event.is_public}
+
+
+_HIDDEN = select(events.c.id).where(among(events.c.id), events.c.visibility != "public")
 
 
 def _check_revision(operation: Operation, current: Current | None) -> None:

@@ -20,29 +20,29 @@ from service.store.listing import Sort as Sort
 from service.store.listing import listed as listed
 from service.store.listing import undated as undated
 from service.store.revisions import Revision
-from service.store.sql import among, millis
+from service.store.sql import among, millis, rows_among
 from service.store.stored_event import COLUMNS, Saved, Stored, stored
 from service.store.tables import event as events
 
 _SHOWN = [events.c[name] for name in COLUMNS]
 _ONE = select(*_SHOWN).where(events.c.id == bindparam("id"))
 _MANY = select(*_SHOWN).where(among(events.c.id))
-_SEQS = select(events.c.id, events.c.seq).where(among(events.c.id))
 
 
-def get(c: Connection, event_id: str) -> Stored:
+def get(c: Connection, event_id: str, *, full: bool = False) -> Stored:
+    """Returns the event as everybody sees it, or with `full` any as it is."""
     row = c.execute(_ONE, {"id": event_id}).one_or_none()
-    if row is None:
+    found = None if row is None else stored(row) if full else stored(row).public
+    if found is None:
         raise NotFound("event", event_id)
-    return stored(row)
+    return found
 
 
-def get_many(c: Connection, event_ids: Sequence[str]) -> dict[str, Stored]:
-    """Returns those that exist, by id."""
-    if not event_ids:
-        return {}
-    rows = c.execute(_MANY, {"ids": list(event_ids)}).all()
-    return {row[0]: stored(row) for row in rows}
+def get_many(c: Connection, event_ids: Sequence[str], *, full: bool = False) -> dict[str, Stored]:
+    """Returns those that exist for everybody, or with `full` all, by id."""
+    found = (stored(row) for row in rows_among(c, _MANY, event_ids))
+    seen = ((each if full else each.public) for each in found)
+    return {each.id: each for each in seen if each is not None}
 
 
 def put(
@@ -84,24 +84,17 @@ def apply(
     return event_writes.apply(c, operations, now=now, cause=cause)
 
 
-def seqs(c: Connection, event_ids: Sequence[str]) -> dict[str, int]:
-    """The revision that each of them stands at, of those that exist."""
-    if not event_ids:
-        return {}
-    return {row.id: row.seq for row in c.execute(_SEQS, {"ids": list(event_ids)})}
-
-
 def anchored(
     c: Connection, anchor: Literal["start", "end"], *, after: datetime, until: datetime
 ) -> tuple[Stored, ...]:
-    """Events whose first (or last) possible instant lies in (after, until], in that order.
+    """Public events whose first (or last) possible instant lies in (after, until], in that order.
 
     The planner decides what it may be reminded of; this only keeps it from reading everything.
     """
     column = events.c.starts if anchor == "start" else events.c.ends
     within = (column > millis(after)) & (column <= millis(until))
     rows = c.execute(select(*_SHOWN).where(within).order_by(column, events.c.number))
-    return tuple(stored(row) for row in rows)
+    return tuple(seen for row in rows if (seen := stored(row).public))
 
 
 def _saved(results: Sequence[Saved | Revision]) -> tuple[Saved, ...]:

@@ -84,17 +84,19 @@ def listed(
     limit: int = 50,
     after: Position | None = None,
     few: int = _FEW,
+    full: bool = False,
 ) -> ListedPage:
     """Returns the events that `service.catalogue.filters.matches` accepts, in order, after a position.
 
-    Fewer than `few` candidates are gathered; that changes the way, never the answer.
+    They are as everybody sees them, or with `full` as they are. Fewer than `few` candidates are gathered;
+    that changes the way, never the answer.
     """
     query = _query(c, filters, now=now)
     if query is None:
         return ListedPage(items=(), next=None)
     path = _access_path(c, query, sort, few=few)
     matches = (
-        _matches(c, query, path, part, _accepts(filters, now), after=after, wanted=limit + 1)
+        _matches(c, query, path, part, _accepts(filters, now, full=full), after=after, wanted=limit + 1)
         for part in _parts(sort, filters)
         if after is None or part.index >= after.part
     )
@@ -113,7 +115,7 @@ def undated(c: Connection, filters: EventFilter, *, now: datetime, limit: int) -
         return ()
     path = _AccessPath(kind="merge", key="lo", descending=True, driver=query.rarest)
     part = _Stretch(shelves=(UNDATED,))
-    matches = _matches(c, query, path, part, _accepts(filters, now), after=None, wanted=limit)
+    matches = _matches(c, query, path, part, _accepts(filters, now, full=False), after=None, wanted=limit)
     return tuple(item for _, item in islice(matches, limit))
 
 
@@ -182,6 +184,8 @@ def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
     for switch in ("disputed", "unsupported"):
         if (wanted := getattr(filters, switch)) is not None:
             values[switch] = (str(int(wanted)),)
+    if "public" not in filters.visibility:
+        values["visibility"] = filters.visibility
     if LABELLED_PHASES.issuperset(filters.phase):
         values["phase"] = filters.phase
     if filters.phase and OF_WINDOWS.issuperset(filters.phase):
@@ -400,7 +404,7 @@ def _matches(
     query: _Query,
     path: _AccessPath,
     part: _Stretch,
-    accepts: Callable[[Stored], bool],
+    accepts: Callable[[Stored], Stored | None],
     *,
     after: Position | None,
     wanted: int,
@@ -417,7 +421,7 @@ def _matches(
         for key, number, *values in sorted(rows, key=lambda row: row[:2], reverse=path.descending):
             begin = key, number
             # An event that has two labels of the driver comes twice.
-            if number not in seen and accepts(item := stored(values)):
+            if number not in seen and (item := accepts(stored(values))):
                 matched += 1
                 yield Position(part.index, key, number), item
             seen.add(number)
@@ -429,17 +433,25 @@ def _matches(
         size = min(max(likely, 1), 4 * size, _MOST_AT_ONCE)
 
 
-def _accepts(filters: EventFilter, now: datetime) -> Callable[[Stored], bool]:
-    """Returns the exact test of what the index knows roughly: the phase at this instant, and long words."""
+def _accepts(filters: EventFilter, now: datetime, *, full: bool) -> Callable[[Stored], Stored | None]:
+    """Returns the exact test of what the index knows roughly: who may see an event, what it names, the phase
+    at this instant, and long words. What passes is as the caller may see it."""
     words = search_terms.undecided(filters.q) if filters.q else ()
 
-    def accepts(item: Stored) -> bool:
-        if filters.phase and item.phase(now) not in filters.phase:
-            return False
-        if not words:
-            return True
-        fields = _SEARCHED.decode(item.document)
-        return search_terms.stand_in(words, search_terms.searched(fields.name, fields.summary))
+    def accepts(item: Stored) -> Stored | None:
+        seen = item if full else item.public
+        if seen is None or seen.visibility not in filters.visibility:
+            return None
+        if filters.phase and seen.phase(now) not in filters.phase:
+            return None
+        is_narrowed = bool(filters.part_of) and seen is not item
+        if not words and not is_narrowed:
+            return seen
+        fields = _SEARCHED.decode(seen.document)
+        if is_narrowed and fields.part_of not in filters.part_of:
+            return None
+        is_found = search_terms.stand_in(words, search_terms.searched(fields.name, fields.summary))
+        return seen if is_found else None
 
     return accepts
 
@@ -449,6 +461,7 @@ class _SearchedFields(msgspec.Struct, frozen=True):
 
     name: Text
     summary: Text | None
+    part_of: str | None
 
 
 _SEARCHED = msgspec.json.Decoder(_SearchedFields)

@@ -159,6 +159,18 @@ def named_by(c: Connection, kind: Noun, identifier: str) -> tuple[tuple[str, str
     return tuple((row.by_noun, row.by_id) for row in rows)
 
 
+def naming(c: Connection, identifier: str) -> tuple[str, ...]:
+    """The public events that name this event."""
+    return tuple(c.execute(_NAMING, {"of": identifier}).scalars())
+
+
+_NAMING = (
+    select(reference.c.by_id)
+    .join(event, event.c.id == reference.c.by_id)
+    .where(reference.c.noun == "event", reference.c.id == bindparam("of"), reference.c.by_noun == "event")
+    .where(event.c.visibility == "public")
+    .order_by(reference.c.by_id)
+)
 _NAMED = (
     select(reference)
     .where(reference.c.noun == bindparam("kind"), reference.c.id.in_(bindparam("ids", expanding=True)))

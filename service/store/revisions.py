@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from msgspec.structs import replace
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from service.catalogue.revisions import FieldDifference
 from service.store.references import Noun
@@ -18,10 +19,28 @@ from service.store.sql import instant, millis
 from service.store.tables import counter, cursor, revision
 
 _CHANGES = msgspec.json.Decoder(tuple[FieldDifference, ...])
+_NOTHING = ""
+# The changes that everybody sees; the others are those of events that are not public.
+IS_PUBLIC = or_(revision.c.outside.is_(None), revision.c.outside != _NOTHING)
+
+
+class Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """A change as everybody sees it, where that is another one: an event is made when it is published, and
+    gone when it is not public any more. `document` is None where it is that of the change itself."""
+
+    op: Literal["put", "delete"]
+    changes: tuple[FieldDifference, ...] = ()
+    document: str | None = None
+
+
+_OUTSIDE = msgspec.json.Decoder(Outside)
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One change. `document` is the event as of this revision (without phase), None for a deletion."""
+    """One change. `document` is the event as of this revision (without phase), None for a deletion.
+
+    `outside` is the change as everybody sees it, where that is another one; `hidden` says that it is none.
+    """
 
     seq: int
     noun: Noun
@@ -33,11 +52,23 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     document: bytes | None
     cause: str
     at: datetime
+    outside: Outside | None = None
+    hidden: bool = False
 
     @property
     def changed(self) -> tuple[str, ...]:
         """The names of the changed fields."""
         return tuple(change.field for change in self.changes)
+
+    @property
+    def public(self) -> "Revision":
+        """The change as everybody sees it, unless it is hidden."""
+        if (seen := self.outside) is None:
+            return self
+        document = self.document if seen.document is None else seen.document.encode()
+        if seen.op == "delete":
+            document = None
+        return replace(self, op=seen.op, changes=seen.changes, document=document, outside=None)
 
 
 def draw(c: Connection, count: int) -> int:
@@ -72,28 +103,44 @@ def head(c: Connection) -> int:
     return int(c.execute(_HEAD, {}).scalar_one())
 
 
+def public_head(c: Connection) -> int:
+    """The newest `seq` that everybody may know of: it does not move with what only curators see."""
+    newest = select(revision.c.seq).where(IS_PUBLIC).order_by(revision.c.seq.desc()).limit(1)
+    return c.execute(newest).scalar_one_or_none() or 0
+
+
 def floor(c: Connection) -> int:
     """The newest `seq` that has been pruned: a reader further back than this has missed changes."""
     return int(c.execute(select(counter.c.value).where(counter.c.name == "pruned")).scalar_one())
 
 
-def since(c: Connection, seq: int, limit: int, *, nouns: Sequence[Noun] = ("event",)) -> tuple[Revision, ...]:
-    """The changes after `seq`, oldest first."""
+def since(
+    c: Connection, seq: int, limit: int, *, nouns: Sequence[Noun] = ("event",), full: bool = False
+) -> tuple[Revision, ...]:
+    """The changes after `seq`, oldest first: those that everybody sees, or with `full` all."""
     later = (revision.c.noun.in_(nouns)) & (revision.c.seq > seq)
-    return _read(c, select(revision).where(later).order_by(revision.c.seq).limit(limit))
+    return read(c, select(revision).where(later).order_by(revision.c.seq).limit(limit), full=full)
 
 
-def of_event(c: Connection, event_id: str, *, after: int = 0, limit: int = 1000) -> tuple[Revision, ...]:
+def latest(c: Connection, limit: int) -> tuple[Revision, ...]:
+    """The newest changes of events that everybody sees, the newest first."""
+    its = select(revision).where(revision.c.noun == "event")
+    return read(c, its.order_by(revision.c.seq.desc()).limit(limit))
+
+
+def of_event(
+    c: Connection, event_id: str, *, after: int = 0, limit: int = 1000, full: bool = False
+) -> tuple[Revision, ...]:
     """The history of one event, oldest first, across deletion and re-creation."""
-    return of_noun(c, "event", event_id, after=after, limit=limit)
+    return of_noun(c, "event", event_id, after=after, limit=limit, full=full)
 
 
 def of_noun(
-    c: Connection, noun: Noun, identifier: str, *, after: int = 0, limit: int = 1000
+    c: Connection, noun: Noun, identifier: str, *, after: int = 0, limit: int = 1000, full: bool = False
 ) -> tuple[Revision, ...]:
     """The history of one thing, oldest first."""
     its = (revision.c.noun == noun) & (revision.c.id == identifier) & (revision.c.seq > after)
-    return _read(c, select(revision).where(its).order_by(revision.c.seq).limit(limit))
+    return read(c, select(revision).where(its).order_by(revision.c.seq).limit(limit), full=full)
 
 
 def last_numbers(c: Connection, noun: Noun, identifiers: Sequence[str]) -> dict[str, int]:
@@ -119,8 +166,11 @@ def prune(c: Connection, before: datetime) -> int:
     return gone
 
 
-def _read(c: Connection, query: Any) -> tuple[Revision, ...]:
-    return tuple(_revision(row) for row in c.execute(query))
+def read(c: Connection, query: Any, *, full: bool = False) -> tuple[Revision, ...]:
+    """The rows of a query of this table: as everybody sees them, or with `full` all as they are."""
+    if full:
+        return tuple(_revision(row) for row in c.execute(query))
+    return tuple(_revision(row).public for row in c.execute(query.where(IS_PUBLIC)))
 
 
 def _revision(row: Row[Any]) -> Revision:
@@ -135,6 +185,8 @@ def _revision(row: Row[Any]) -> Revision:
         document=None if row.document is None else row.document.encode(),
         cause=row.cause,
         at=instant(row.at),
+        outside=_OUTSIDE.decode(row.outside) if row.outside else None,
+        hidden=row.outside == _NOTHING,
     )
 
 
@@ -150,7 +202,12 @@ def _row(entry: Revision) -> dict[str, object]:
         "document": None if entry.document is None else entry.document.decode(),
         "cause": entry.cause,
         "at": millis(entry.at),
+        "outside": _NOTHING if entry.hidden else _encoded(entry.outside),
     }
+
+
+def _encoded(seen: Outside | None) -> str | None:
+    return None if seen is None else msgspec.json.encode(seen).decode()
 
 
 _HEAD = select(counter.c.value).where(counter.c.name == "revision")

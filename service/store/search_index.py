@@ -33,7 +33,7 @@ from service.store.tables import event, event_label, label, meta
 
 # Has to be raised with every change to what rows an event has, and to what follows from an event in its
 # document or its phases; the next start derives them anew.
-VERSION = 3
+VERSION = 4
 
 # The longest event of each shelf in milliseconds, except of the shelf for longer ones.
 SPANS = tuple(timedelta(days=days) // MILLISECOND for days in (1.5, 8, 35, 100, 400))
@@ -111,6 +111,8 @@ def labels(subject: Event) -> Iterator[str]:
     """Yields the labels of an event that do not depend on the time, without its search tokens."""
     yield f"kind:{subject.kind}"
     yield f"status:{subject.status}"
+    if not subject.is_public:
+        yield f"visibility:{subject.visibility}"
     yield f"disputed:{int(evidence.disputed(subject))}"
     yield f"unsupported:{int(bool(evidence.unsupported(subject)))}"
     yield from (f"tag:{tag}" for tag in subject.tags)
@@ -193,12 +195,12 @@ def is_current(c: Connection) -> bool:
 
 
 _NEXT_EVENTS = (
-    select(event.c.number, event.c.document)
+    select(event.c.number, event.c.document, event.c.shown)
     .where(event.c.number > bindparam("after"))
     .order_by(event.c.number)
     .limit(EVENTS_AT_ONCE)
 )
-_DERIVED = ("document", "steps", *ListingPlace._fields, "starts", "ends")
+_DERIVED = ("document", "shown", "steps", *ListingPlace._fields, "starts", "ends")
 _SET_DERIVED = (
     update(event)
     .where(event.c.number == bindparam("the_number"))
@@ -226,6 +228,7 @@ def rebuild(c: Connection) -> None:
             {
                 "the_number": row.number,
                 "document": view.derived_anew(row.document),
+                "shown": row.shown and view.derived_anew(row.shown),
                 "steps": encode_steps(steps[row.number]),
                 **columns(subjects[row.number]),
             }

@@ -8,18 +8,20 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue import evidence, view, windows
-from service.catalogue.event import Event, Source
+from service.catalogue.event import Event, Source, Visibility
 from service.catalogue.windows import Step
 from service.store.sql import instant
 from service.store.tables import noun
 
-COLUMNS = ("id", "uid", "document", "steps", "revision", "seq", "updated_at")
+COLUMNS = ("id", "uid", "document", "steps", "revision", "seq", "updated_at", "visibility", "shown")
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """An event with its derived fields. `uid` is its identity in calendars: minted once, never given twice,
-    so an event made anew under the id of a deleted one is another event to a calendar."""
+    so an event made anew under the id of a deleted one is another event to a calendar.
+
+    `shown` is the document as everybody sees it, where that is another one."""
 
     id: str
     uid: str
@@ -28,6 +30,18 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     seq: int
     updated_at: datetime
+    visibility: Visibility = "public"
+    shown: bytes | None = None
+
+    @property
+    def public(self) -> "Stored | None":
+        """The event as everybody sees it; None of one that is not public."""
+        if self.visibility != "public" or self.shown is None:
+            return self if self.visibility == "public" else None
+        version = _VERSION.decode(self.shown)
+        return msgspec.structs.replace(
+            self, document=self.shown, shown=None, revision=version.revision, seq=version.seq
+        )
 
     @property
     def event(self) -> Event:
@@ -47,6 +61,16 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
             yield view.with_phase(self.document, phase)
 
 
+class _Version(msgspec.Struct, frozen=True):
+    """The numbers in a document: what nobody else sees does not count there."""
+
+    revision: int
+    seq: int
+
+
+_VERSION = msgspec.json.Decoder(_Version)
+
+
 class Saved(msgspec.Struct, frozen=True, kw_only=True):
     stored: Stored
     outcome: Literal["created", "changed", "unchanged"]
@@ -54,7 +78,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 def stored(values: Sequence[Any]) -> Stored:
     """From the values of COLUMNS, in their order."""
-    id, uid, document, steps, revision, seq, updated_at = values
+    id, uid, document, steps, revision, seq, updated_at, visibility, shown = values
     return Stored(
         id=id,
         uid=uid,
@@ -63,6 +87,8 @@ def stored(values: Sequence[Any]) -> Stored:
         revision=revision,
         seq=seq,
         updated_at=instant(updated_at),
+        visibility=visibility,
+        shown=shown,
     )
 
 

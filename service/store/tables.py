@@ -40,6 +40,9 @@ event = Table(
     Column("uid", Text, nullable=False),
     # Bytes, as it is sent: a page of events is joined without decoding a letter.
     Column("document", LargeBinary, nullable=False),
+    # The document without the names of events that are not public, where it has such names.
+    Column("shown", LargeBinary),
+    Column("visibility", Text, nullable=False, server_default=text("'public'")),
     Column("steps", Text, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -107,6 +110,8 @@ revision = Table(
     Column("uid", Text),
     Column("changes", Text, nullable=False),
     Column("document", Text),
+    # The change as everybody sees it, where that is another one; empty where they see none.
+    Column("outside", Text),
     Column("cause", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     # Random, and the same for all rows of a transaction: a log that came to the same number anew has another.

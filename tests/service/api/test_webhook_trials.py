@@ -212,7 +212,7 @@ def test_there_is_no_sample_of_what_is_never_reminded(
     vague = hook.post("test", {"event": "summit"})
     assert (vague.status_code, vague.json()["errors"][0]["pointer"]) == (422, "/event")
     client.put("/v1/events/summit", json=EVENT | {"visibility": "internal"}, headers=bearer(ADMIN))
-    assert hook.post("test", {"event": "summit"}).status_code == 422
+    assert hook.post("test", {"event": "summit"}).status_code == 404
     assert hook.post("test", {"event": "none"}).status_code == 404
     assert receiver.requests == []
 

@@ -168,7 +168,7 @@ def test_switched_on_again_to_catch_up_it_gets_what_was_waiting_when_it_was_swit
     [
         ({"status": "cancelled"}, "cancelled"),
         ({"status": "postponed"}, "postponed"),
-        ({"visibility": "internal"}, "internal"),
+        ({"visibility": "internal"}, "deleted"),
         ({"start": "2026-05"}, "month_precision"),
         ({"start": "2026-03-02T14:09"}, "moved"),
         ({"kind": "application_window", "close_rule": "fixed"}, "withdrawn"),

@@ -144,7 +144,7 @@ def test_of_what_is_deleted_or_internal_by_now_nothing_else_is_told(world, store
     move(world, store, 5, visibility="internal")
     world.at(NOON + HOUR)
     assert len(receiver.requests) == 1
-    assert ends(store, "event.rescheduled") == [("superseded", "internal", None)]
+    assert ends(store, "event.rescheduled") == [("superseded", "deleted", None)]
 
 
 def test_a_machine_is_told_every_revision_and_orders_them_itself(world, store, receiver):

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, update
+from sqlalchemy import Connection, Engine, MetaData, Table, delete, event, insert, update
 
 from service.catalogue import view, windows
 from service.catalogue.event import Event
@@ -30,6 +30,7 @@ def earlier(c: Connection, subject: Event, *, number: int, now: datetime, cause:
     )
     # They knew nothing of dates without evidence.
     document = re.sub(rb'"unsupported":\[[^\]]*\],', b"", document)
+    c.execute(delete(tables["event"]).where(tables["event"].c.id == subject.id))
     c.execute(
         insert(tables["event"]).values(
             number=number,

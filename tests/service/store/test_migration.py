@@ -1,16 +1,20 @@
 """A database filled by an earlier version is listed by today's index as if it had been written today."""
 
+import json
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlalchemy import inspect
+import pytest
+from sqlalchemy import insert, inspect
 
 from service.catalogue.event import Event, Place, Text
 from service.catalogue.filters import EventFilter
 from service.catalogue.validation import check
+from service.errors import NotFound
 from service.store import dialects, events, revisions, schema
 from service.store.engine import Store
 from service.store.listing import SORTS
+from service.store.tables import reference
 from tests.service.store.migrant import earlier
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -37,14 +41,26 @@ ASKED = {
 }
 
 
+# The hearing was internal at first; the talk is part of what still is.
+NOT_PUBLIC = (
+    event("meeting", start="2026-03-02", visibility="internal"),
+    event("talk", start="2026-03-02", part_of="meeting", place=Place(city="서울", inherited=True)),
+    event("hearing", start="2026-03-03", visibility="internal"),
+    event("hearing", start="2026-03-04"),
+)
+
+
 @contextmanager
-def filled_by_an_earlier_version(url):
-    """The store of a database with `WRITTEN` in the schema before today's, migrated by opening it."""
+def filled_by_an_earlier_version(url, written=WRITTEN):
+    """The store of a database with these events in the schema before today's, migrated by opening it."""
     writer, reader = dialects.engines(url)
     with writer.begin() as c:
         schema.upgrade(c, BEFORE)
-        for number, each in enumerate(WRITTEN, start=1):
+        for number, each in enumerate(written, start=1):
             earlier(c, each, number=number, now=NOW)
+            if each.part_of:
+                names = {"noun": "event", "id": each.part_of, "by_noun": "event", "by_id": each.id}
+                c.execute(insert(reference).values(**names))
     writer.dispose()
     reader.dispose()
     store = Store.open(url)
@@ -98,3 +114,24 @@ def test_the_old_index_is_gone_and_what_is_written_next_is_found(empty_url):
         migrated.write(lambda c: events.put(c, moved, now=NOW, cause="test"))
         found = migrated.read(lambda c: events.listed(c, EventFilter(tag=("bio",)), now=NOW))
     assert [(each.id, each.revision) for each in found.items] == [("talk", 2)]
+
+
+def test_what_was_internal_is_not_shown_after_the_update(empty_url):
+    with filled_by_an_earlier_version(empty_url, NOT_PUBLIC) as migrated:
+        with pytest.raises(NotFound):
+            migrated.read(lambda c: events.get(c, "meeting"))
+        shown = json.loads(migrated.read(lambda c: events.get(c, "talk")).document)
+        listed = migrated.read(lambda c: events.listed(c, EventFilter(), now=NOW)).items
+        log = migrated.read(lambda c: revisions.since(c, 0, 9))
+        told = [(row.id, row.op, row.changed) for row in log]
+        whole = migrated.read(lambda c: events.get(c, "talk", full=True)).event
+        published = event("meeting", start="2026-03-02")
+        migrated.write(lambda c: events.put(c, published, now=NOW, cause="test"))
+        after = json.loads(migrated.read(lambda c: events.get(c, "talk")).document)
+    assert (shown["part_of"], shown["place"]["inherited"], whole.part_of) == (None, False, "meeting")
+    assert [each.id for each in listed] == ["talk", "hearing"]
+    assert told == [
+        ("talk", "put", ("id", "kind", "name", "start", "place")),
+        ("hearing", "put", ("id", "kind", "name", "start")),
+    ]
+    assert (after["part_of"], after["revision"]) == ("meeting", 2)
