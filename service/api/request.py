@@ -169,8 +169,11 @@ class Call(Request[None, Key, State]):
 
     @property
     def precondition(self) -> Precondition:
-        headers = self.headers
-        return Precondition(match=headers.get("if-match"), none_match=headers.get("if-none-match"))
+        return Precondition(match=self._lines("if-match"), none_match=self._lines("if-none-match"))
+
+    def _lines(self, name: str) -> str | None:
+        """A header that is a list; each of its lines may hold a part."""
+        return ", ".join(self.headers.getall(name, [])) or None
 
     def edit(self, identifier: str, derived: Mapping[str, Any] | None = None) -> Edit:
         """Returns the change to one thing that this request asks for."""
@@ -252,7 +255,7 @@ class Call(Request[None, Key, State]):
 
     def shown(self, response: ApiResponse) -> Response[bytes]:
         """Returns the response to a read: 304 if the caller has it already."""
-        return responses.sent(response, held=self.headers.get("if-none-match"))
+        return responses.sent(response, held=self._lines("if-none-match"))
 
     async def read(self, work: Work[ApiResponse]) -> Response[bytes]:
         """Answers with what `work` reads in one snapshot."""

@@ -1,14 +1,26 @@
 """`/v1/changes`: a reader that keeps its token misses nothing and reads nothing twice."""
 
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from litestar import Litestar
 from litestar.testing import TestClient
+from sqlalchemy import Connection
 
-from service.api import tokens
+from service.api import changes, tokens
 from service.api.changes import START
 from service.api.tokens import LogPlace
+from service.catalogue.event import Event, Text
+from service.errors import TokenExpired
+from service.store import events
+from service.store.engine import Store
+from tests.service.api.conftest import NOW
 
 Client = TestClient[Litestar]
 Headers = dict[str, str]
@@ -134,3 +146,82 @@ def test_what_events_name_cannot_be_deleted(client: Client, curator: Headers) ->
     client.put("/v1/events/a", json={**FORUM, "series": "seoulcon"}, headers=curator)
     refused = client.delete("/v1/series/seoulcon", headers=curator)
     assert (refused.status_code, "'a'" in refused.json()["detail"]) == (409, True)
+
+
+IDS, TAGS = st.sampled_from("ab"), st.sampled_from(["x", "y", None])
+WRITE = st.tuples(st.just("write"), IDS, TAGS)
+READ = st.tuples(st.just("read"), st.integers(0, 1))
+# What happens between a backup and its restoration.
+LOST = st.tuples(st.just("lose"), st.lists(st.one_of(WRITE, READ), min_size=1, max_size=6))
+STEPS = st.one_of(WRITE, READ, LOST)
+
+
+class Followers:
+    """A SQLite file, a backup of it, and readers with a copy of the catalogue and a token each."""
+
+    def __init__(self, file: Path) -> None:
+        self._file, self._backup = file, file.with_suffix(".backup")
+        self._copies: list[dict[str, Any]] = [{}, {}]
+        self._tokens: list[str | None] = [None, None]
+        self._store = Store.open(f"sqlite:///{file}")
+
+    def copy(self, source: Path, target: Path) -> None:
+        self._store.close()
+        shutil.copy(source, target)
+        self._store = Store.open(f"sqlite:///{self._file}")
+
+    def do(self, step: tuple[Any, ...]) -> None:
+        match step:
+            case ("write", name, tag):
+                self._store.write(lambda c: self._write(c, name, tag))
+            case ("read", number):
+                self.read(number)
+            case ("lose", lost):
+                self.copy(self._file, self._backup)
+                for each in lost:
+                    self.do(each)
+                self.copy(self._backup, self._file)
+
+    @staticmethod
+    def _write(c: Connection, name: str, tag: str | None) -> None:
+        if tag is not None:
+            event = Event(id=name, kind="forum", name=Text(ko=name), tags=(tag,))
+            events.put(c, event, now=NOW, cause="test")
+        elif events.get_many(c, [name]):
+            events.delete(c, name, now=NOW, cause="test")
+
+    def read(self, number: int) -> None:
+        more = True
+        while more:
+            try:
+                page = self._store.read(lambda c: self._page(c, self._tokens[number]))
+            except TokenExpired:
+                self._copies[number], self._tokens[number] = {}, None
+                continue
+            for item in page["items"]:
+                self._copies[number][item["id"]] = item["event"]
+            self._tokens[number], more = page["token"], page["more"]
+        kept = {name: event for name, event in self._copies[number].items() if event is not None}
+        stored = self._store.read(lambda c: events.get_many(c, ["a", "b"]))
+        assert kept == {name: msgspec.json.decode(each.body(NOW)) for name, each in stored.items()}
+
+    def _page(self, c: Connection, token: str | None) -> Any:
+        instance = self._store.instance
+        return msgspec.json.decode(changes._stretch(c, token, instance=instance, limit=2, now=NOW).body)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@pytest.mark.campaign
+@given(steps=st.lists(STEPS, max_size=8))
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+def test_a_follower_has_the_catalogue_as_it_is_whatever_was_restored(
+    sqlite_template: Path, steps: list[tuple[Any, ...]]
+) -> None:
+    """All is written at one instant, so that two pasts are as alike as can be."""
+    with TemporaryDirectory() as folder:
+        followers = Followers(Path(shutil.copy(sqlite_template, f"{folder}/dday.db")))
+        for step in (*steps, ("read", 0), ("read", 1)):
+            followers.do(step)
+        followers.close()

@@ -323,6 +323,8 @@ def test_a_write_names_the_copy_it_has_read_and_not_only_its_numbers(client: Cli
         assert put(headers={"if-none-match": other}).status_code == 200
         assert put(headers={"if-none-match": f"W/{read}"}).status_code == 412
         assert put(headers={"if-match": f"{other}, {read}"}).status_code == 200
+        lines = [("if-none-match", other), ("if-none-match", read)]
+        assert client.get(f"/v1/events/forum-2026{lang}", headers=lines).status_code == 304
 
 
 def test_a_copy_that_only_the_clock_has_aged_can_be_put_back_whole(
