@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -41,16 +42,24 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     full: date | None
 
 
+def event_label(event: Event) -> LocalizedText:
+    """The dates of an event, of disputed ones all that sources say."""
+    starts, ends = evidence.told(event, "start"), evidence.told(event, "end")
+    rule = (event.close_rule or "unknown") if event.is_window else None
+    return _zoned(_label(starts, ends, rule), (*starts, *ends), event.timezone)
+
+
 def label(
     start: Edtf | None, end: Edtf | None, *, timezone: str, rule: CloseRule | None = None
 ) -> LocalizedText:
-    """The dates of an event. `rule` is a window's, null for any other kind.
+    """A pair of dates. `rule` is a window's, null for any other kind."""
+    starts, ends = ((edtf,) if edtf is not None else () for edtf in (start, end))
+    return _zoned(_label(starts, ends, rule), (*starts, *ends), timezone)
 
-    A zone is named beside a time of day when it is not Seoul's.
-    """
-    text = _label(start, end, rule)
-    timed = any(edtf is not None and edtf.minute is not None for edtf in (start, end))
-    if not timed or timezone == _HOME_ZONE:
+
+def _zoned(text: LocalizedText, dated: Sequence[Edtf], timezone: str) -> LocalizedText:
+    """A zone is named beside a time of day when it is not Seoul's."""
+    if all(edtf.minute is None for edtf in dated) or timezone == _HOME_ZONE:
         return text
     return LocalizedText(ko=f"{text.ko} ({timezone})", en=f"{text.en} ({timezone})")
 
@@ -79,26 +88,48 @@ def date_label(edtf: Edtf, lang: Language) -> str:
     return _korean(edtf) if lang == "ko" else _english(edtf)
 
 
-def _label(start: Edtf | None, end: Edtf | None, rule: CloseRule | None) -> LocalizedText:
+def _label(starts: Sequence[Edtf], ends: Sequence[Edtf], rule: CloseRule | None) -> LocalizedText:
     closes = _CLOSE_RULES.get(rule) if rule else None
-    if start is not None and end is not None:
-        return _range(start, end)
-    if end is not None:
-        return (
-            LocalizedText(ko=f"{_korean(end)}까지", en=f"until {_english(end)}") if end.first else _one(end)
-        )
-    if start is None:
+    if starts and ends:
+        return _range(starts[0], ends[0]) if len(starts) == len(ends) == 1 else _listed(starts, ends)
+    if ends:
+        one = _listed(ends)
+        return LocalizedText(ko=f"{one.ko}까지", en=f"until {one.en}") if ends[0].first else one
+    if not starts:
         return closes or UNDATED
-    if rule is None or start.first is None:
-        return _one(start)
+    one = _listed(starts)
+    if rule is None or starts[0].first is None:
+        return one
     tail = closes or LocalizedText(ko="", en="")
-    return LocalizedText(
-        ko=f"{_korean(start)}부터 {tail.ko}".strip(), en=f"from {_english(start)}, {tail.en}".rstrip(", ")
-    )
+    return LocalizedText(ko=f"{one.ko}부터 {tail.ko}".strip(), en=f"from {one.en}, {tail.en}".rstrip(", "))
 
 
 def _one(edtf: Edtf) -> LocalizedText:
     return LocalizedText(ko=_korean(edtf), en=_english(edtf))
+
+
+def _listed(starts: Sequence[Edtf], ends: Sequence[Edtf] = ()) -> LocalizedText:
+    """Disputed dates: "3월 2일(월) ~ 25일(수) 또는 27일(금)".
+
+    Each leaves out what it shares with its neighbour: in Korean the one before, in English the one after.
+    """
+    dated = (*starts, *ends)
+    shared: list[Unit] = [_neighbours(one, other) for one, other in pairwise(dated)]
+    ko, en = _korean(dated[0]), ""
+    around = zip(dated, ("nothing", *shared), (*shared, "nothing"), strict=True)
+    for index, (edtf, before, after) in enumerate(around):
+        if index:
+            tilde, dash = ("~", "–") if index == len(starts) else ("또는", "or")
+            ko, en = f"{ko} {tilde} {_korean(edtf, unsaid=before)}", f"{en} {dash} "
+        # A time after its day needs no day, so the day is told where it is.
+        en += _english(edtf, unsaid="day" if before == "day" else "nothing" if after == "day" else after)
+    return LocalizedText(ko=ko, en=en)
+
+
+def _neighbours(one: Edtf, other: Edtf) -> Unit:
+    """What two dates share; of one day only where the second has a time that can stand without it."""
+    shared = _shared(one, other)
+    return "month" if shared == "day" and other.minute is None else shared
 
 
 def _range(start: Edtf, end: Edtf) -> LocalizedText:

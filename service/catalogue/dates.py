@@ -110,6 +110,11 @@ def allows(edtf: Edtf, day: date) -> bool:
     return all(mine in ("X", theirs) for mine, theirs in zip(mask, day.isoformat(), strict=False))
 
 
+def names_day(edtf: Edtf) -> bool:
+    """Whether it names a day, be it with a question mark."""
+    return edtf.precision in ("day", "minute") and edtf.first is not None
+
+
 def bounds(edtf: Edtf, zone: ZoneInfo) -> Bounds:
     """The first and the last instant the text allows."""
     if edtf.first is None or edtf.last is None:

@@ -40,16 +40,19 @@ class MovedDate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def start_of(event: Event) -> Edtf | None:
-    return dates.parse(event.start) if event.start else None
+    """The start; of disputed ones the earliest counts."""
+    text = evidence.earliest(event, "start")
+    return dates.parse(text) if text else None
 
 
 def end_of(event: Event) -> Edtf | None:
-    return dates.parse_end(event.end) if event.end else None
+    """The end; of disputed ones the earliest counts."""
+    text = evidence.earliest(event, "end")
+    return dates.parse_end(text) if text else None
 
 
 def is_exact(edtf: Edtf | None) -> bool:
-    """Whether it names a day, be it with a question mark."""
-    return edtf is not None and edtf.precision in ("day", "minute") and edtf.first is not None
+    return edtf is not None and dates.names_day(edtf)
 
 
 def event_span(event: Event) -> EntrySpan | None:
@@ -74,11 +77,8 @@ def opening_span(event: Event) -> EntrySpan | None:
 
 
 def closing_span(event: Event) -> EntrySpan | None:
-    """The half hour that *ends* at the deadline, which keeps 23:59 and 24:00 on their day; or the whole day.
-
-    Of disputed deadlines the earliest counts.
-    """
-    end = _earliest_close(event)
+    """The half hour that *ends* at the deadline, which keeps 23:59 and 24:00 on their day; or that day."""
+    end = end_of(event)
     if end is None or end.first is None or not is_exact(end):
         return None
     if end.minute is None:
@@ -91,7 +91,7 @@ def closing_span(event: Event) -> EntrySpan | None:
 
 def window_span(event: Event) -> EntrySpan | None:
     """A bar from the opening to the closing day; None while one of them is unknown."""
-    start, end = start_of(event), _earliest_close(event)
+    start, end = start_of(event), end_of(event)
     if start is None or start.first is None or end is None or not (is_exact(start) and is_exact(end)):
         return None
     return _day_span(start.first, _last_day(end))
@@ -124,11 +124,6 @@ def last_dates(event: Event) -> Event:
     return msgspec.structs.replace(
         event, start=event.previous_dates[-1].start, end=event.previous_dates[-1].end
     )
-
-
-def _earliest_close(event: Event) -> Edtf | None:
-    text = evidence.earliest_close(event)
-    return dates.parse_end(text) if text else None
 
 
 def _timed_span(event: Event, start: Edtf, end: Edtf | None) -> EntrySpan | None:

@@ -5,7 +5,7 @@ shown, but speaks no more. Sources of one origin, such as one press release, are
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from itertools import combinations
 
 from msgspec import Struct
@@ -52,11 +52,7 @@ def disputes(event: Event) -> tuple[Dispute, ...]:
     if len(event.evidence) < 2:
         return ()
     found = ((field, supported(event, field)) for field in _SINGLE)
-    return tuple(
-        Dispute(field=field, values=values)
-        for field, values in found
-        if any(not _compatible(field, one, other) for one, other in combinations(values, 2))
-    )
+    return tuple(Dispute(field=field, values=values) for field, values in found if _contradict(field, values))
 
 
 def supported(event: Event, field: EvidenceField) -> tuple[str, ...]:
@@ -99,16 +95,46 @@ def witnesses(event: Event, sources: Iterable[Source]) -> tuple[Witnessed, ...]:
     )
 
 
-def earliest_close(event: Event) -> str | None:
-    """The end a careful reader keeps: the earliest of those in dispute, else the end as it stands."""
-    return next(iter(closes(event)), None)
+def readings(event: Event, field: DateField) -> tuple[str, ...]:
+    """The date as it stands and those disputed beside it, the earliest first; empty where it has none.
+
+    An end before the event begins is nobody's reading but a slip, and left out.
+    """
+    date: str | None = getattr(event, field)
+    values = supported(event, field) if date is not None and len(event.evidence) > 1 else ()
+    if date is None or not _contradict(field, values):
+        return (date,) if date is not None else ()
+    zone = dates.zone(event.timezone)
+    bounds = {text: dates.bounds(dates.parse_end(text), zone) for text in (date, *values)}
+    if field == "start":
+        return tuple(sorted(bounds, key=lambda text: (bounds[text].earliest or dates.MAX_INSTANT, text)))
+    latest = {text: bound.latest or dates.MAX_INSTANT for text, bound in bounds.items()}
+    opens = next(iter(readings(event, "start")), None)
+    begins = dates.bounds(dates.parse(opens), zone).earliest if opens is not None else None
+    ends = (text for text in latest if text == date or begins is None or latest[text] > begins)
+    return tuple(sorted(ends, key=lambda text: (latest[text], text)))
 
 
-def closes(event: Event) -> tuple[str, ...]:
-    """The end as it stands and those disputed beside it, the earliest first; empty without any."""
-    disputed = (text for item in disputes(event) if item.field == "end" for text in item.values)
-    texts = dict.fromkeys(text for text in (event.end, *disputed) if text is not None)
-    return tuple(sorted(texts, key=lambda text: _closes(text, event.timezone)))
+def earliest(event: Event, field: DateField) -> str | None:
+    """The date that badges, orders, feeds and reminders go by: the earliest reading that names a day.
+
+    Who keeps the earliest misses none. Where no reading names a day it is the earliest of all.
+    """
+    found = readings(event, field)
+    return next((text for text in found if dates.names_day(dates.parse_end(text))), next(iter(found), None))
+
+
+def told(event: Event, field: DateField) -> tuple[Edtf, ...]:
+    """The readings of a date for people: without those that another one says as well, or more exactly."""
+    found, stands = readings(event, field), getattr(event, field)
+    vague = {
+        one
+        for one in found
+        for other in found
+        if _names_its_day(other, one)
+        and (_is_finer(other, one) or (other == stands and _is_same(other, one)))
+    }
+    return tuple(dates.parse_end(text) for text in found if text not in vague)
 
 
 def last_seen(event: Event, sources: Iterable[Source]) -> date | None:
@@ -125,9 +151,8 @@ def _seen(source: Source) -> date | None:
     return published.first if published and published.precision in ("day", "minute") else None
 
 
-def _closes(text: str, timezone: str) -> tuple[datetime, str]:
-    latest = dates.bounds(dates.parse_end(text), dates.zone(timezone)).latest
-    return (latest or dates.MAX_INSTANT, text)
+def _contradict(field: EvidenceField, values: tuple[str, ...]) -> bool:
+    return any(not _compatible(field, one, other) for one, other in combinations(values, 2))
 
 
 def _compatible(field: EvidenceField, one: str, other: str) -> bool:
@@ -159,6 +184,15 @@ def _names_its_day(value: str, date: str) -> bool:
     return len(said) >= len(given) and all(
         mine != "X" or theirs == "X" for mine, theirs in zip(said, given, strict=False)
     )
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether one date is the other with a qualifier."""
+    return one != other and one.rstrip("?~%") == other.rstrip("?~%")
+
+
+def _is_finer(one: str, other: str) -> bool:
+    return len(one.rstrip("?~%")) > len(other.rstrip("?~%"))
 
 
 def _instants_fit(one: Edtf, other: Edtf) -> bool:

@@ -153,12 +153,13 @@ def public(event: Event, hidden: Collection[str]) -> Event | None:
 
 def when(event: Event) -> When:
     """Returns what the dates of an event say, never more than they do."""
-    start = dates.parse(event.start) if event.start is not None else None
-    end = dates.parse_end(event.end) if event.end is not None else None
-    known = [edtf for edtf in (start, end) if edtf is not None]
+    start, end = (
+        dates.parse_end(text) if (text := evidence.earliest(event, field)) is not None else None
+        for field in evidence.DATES
+    )
+    known = [dates.parse_end(text) for field in evidence.DATES for text in evidence.readings(event, field)]
     bounds = windows.bounds(event)
-    rule = (event.close_rule or "unknown") if event.is_window else None
-    words = date_labels.label(start, end, timezone=event.timezone, rule=rule)
+    words = date_labels.event_label(event)
     return When(
         precision=_precision(end or start if event.is_window else start),
         earliest=bounds.earliest,

@@ -9,12 +9,12 @@
 | opened, until exhausted, first come or rolling | open while a source was seen within 14 days, else unknown |
 | opened, varies, to be announced, unknown | unknown |
 | after the close (a day: from the next local midnight; a minute: after it) | closed |
-| anything between the first and the last instant a coarse date allows | unknown |
+| anything between the first and the last instant that a coarse date or disputed ones allow | unknown |
 
 For all but windows "open" reads ongoing and "closed" ended. A date with `?` or `~` never makes anything open.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Literal
@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Bounds, Edtf
-from service.catalogue.event import Event
+from service.catalogue.event import DateField, Event
 
 Phase = Literal[
     "forecasted",
@@ -105,14 +105,18 @@ def phases_until(steps: tuple[Step, ...], now: datetime) -> tuple[Phase, ...]:
 def bounds(event: Event) -> Bounds:
     """The first and the last instant the event may touch; null where nothing bounds it.
 
-    An event without an end is bounded by its start; a window without an end is not bounded at all.
+    An event without an end is bounded by its start; a window without an end is not bounded at all. Where
+    sources disagree, all of their dates lie within.
     """
     zone = dates.zone(event.timezone)
-    start = dates.bounds(dates.parse(event.start), zone) if event.start else None
-    end = dates.bounds(dates.parse_end(event.end), zone) if event.end else None
-    if end is None and not event.is_window:
-        end = start
-    return Bounds(earliest=start.earliest if start else None, latest=end.latest if end else None)
+    starts = [dates.bounds(edtf, zone) for edtf in _readings(event, "start")]
+    ends = [dates.bounds(edtf, zone) for edtf in _readings(event, "end")]
+    if not ends and not event.is_window:
+        ends = starts
+    return Bounds(
+        earliest=min((each.earliest for each in starts if each.earliest), default=None),
+        latest=max((each.latest for each in ends if each.latest), default=None),
+    )
 
 
 def span(event: Event) -> Bounds:
@@ -125,62 +129,65 @@ def span(event: Event) -> Bounds:
 
 def _course(event: Event, seen: date | None) -> _Course:
     zone = dates.zone(event.timezone)
-    start = dates.parse(event.start) if event.start else None
-    end = dates.parse_end(event.end) if event.end else None
-    closes = _closes(event)
-    rule = event.close_rule or ("fixed" if end else "unknown")
-    firm = not any(edtf.qualified for edtf in (start, *closes) if edtf is not None)
-    bounded = end is not None and end.first is not None
+    starts, ends = _readings(event, "start"), _readings(event, "end")
+    rule = event.close_rule or ("fixed" if ends else "unknown")
+    firm = not any(edtf.qualified for edtf in (*starts, *ends))
+    bounded = bool(ends) and ends[0].first is not None
     believed = bounded if rule == "fixed" else rule in _WHILE_SEEN and seen is not None
     return _Course(
         window=event.is_window,
-        undated=_undated(event, rule) if start is None and end is None else None,
-        begins=_begins(start, zone),
-        finishes=_finishes(event, start, closes),
-        soon=_soon(closes[0], zone) if closes and event.is_window else None,
+        undated=_undated(event, rule) if not starts and not ends else None,
+        begins=_begins(starts, zone),
+        finishes=_finishes(event, starts, ends),
+        soon=_soon(ends[0], zone) if ends and event.is_window else None,
         believed_until=_until(seen, zone) if event.is_window and rule in _WHILE_SEEN else None,
         believed=firm and (believed or not event.is_window),
     )
 
 
-def _closes(event: Event) -> tuple[Edtf, ...]:
-    """The ends that may hold: of a window all that are in dispute, the earliest first."""
-    if event.end is None:
-        return ()
-    texts = evidence.closes(event) if event.is_window and event.evidence else (event.end,)
-    return tuple(dates.parse_end(text) for text in texts)
+def _readings(event: Event, field: DateField) -> tuple[Edtf, ...]:
+    """The dates that may hold: all that are in dispute, the earliest first."""
+    return tuple(dates.parse_end(text) for text in evidence.readings(event, field))
 
 
 def _undated(event: Event, rule: str) -> Phase:
     return "unknown" if event.is_window and rule in _WHILE_SEEN else "forecasted"
 
 
-def _begins(start: Edtf | None, zone: ZoneInfo) -> _Edge:
-    if start is None:
+def _begins(starts: tuple[Edtf, ...], zone: ZoneInfo) -> _Edge:
+    allowed = [(start, dates.bounds(start, zone)) for start in starts]
+    if any(bound.earliest is None for _, bound in allowed):
         return _Edge()
-    allowed = dates.bounds(start, zone)
-    exact = start.precision in ("day", "minute") and not start.qualified
-    return _Edge(sure_not=allowed.earliest, sure=allowed.earliest if exact else allowed.latest)
+    return _either(
+        (bound.earliest, bound.earliest if _is_exact(start) else bound.latest) for start, bound in allowed
+    )
 
 
-def _finishes(event: Event, start: Edtf | None, closes: tuple[Edtf, ...]) -> _Edge:
-    zone = dates.zone(event.timezone)
-    if not closes:
-        return _Edge() if start is None or event.is_window else _same_day(start, zone)
-    first = closes[0]
-    exact = first.precision in ("day", "minute") and not first.qualified
-    last = _over(closes[-1], zone, inclusive=event.is_window)
-    careful = _over(first, zone, inclusive=event.is_window) if exact else dates.bounds(first, zone).earliest
-    return _Edge(sure_not=careful, sure=last)
-
-
-def _same_day(start: Edtf, zone: ZoneInfo) -> _Edge:
+def _finishes(event: Event, starts: tuple[Edtf, ...], ends: tuple[Edtf, ...]) -> _Edge:
     """An event without an end is over when the day (month, year) of its start is."""
-    if start.last is None:
-        return _Edge()
-    over = dates.day_end(start.last, zone)
-    exact = start.precision in ("day", "minute") and not start.qualified
-    return _Edge(sure_not=over if exact else dates.bounds(start, zone).earliest, sure=over)
+    zone = dates.zone(event.timezone)
+    if ends:
+        over = [(end, _over(end, zone, inclusive=event.is_window)) for end in ends]
+    else:
+        same = () if event.is_window else starts
+        over = [(start, dates.day_end(start.last, zone) if start.last else None) for start in same]
+    return _either(
+        (last if _is_exact(edtf) else dates.bounds(edtf, zone).earliest, last) for edtf, last in over
+    )
+
+
+def _either(edges: Iterable[tuple[datetime | None, datetime | None]]) -> _Edge:
+    """The edge of a date that may be any of several; each is `sure_not` and `sure` of one of them."""
+    found = list(edges)
+    sure = [at for _, at in found if at is not None]
+    return _Edge(
+        sure_not=min((at for at, _ in found if at is not None), default=None),
+        sure=max(sure) if sure and len(sure) == len(found) else None,
+    )
+
+
+def _is_exact(edtf: Edtf) -> bool:
+    return dates.names_day(edtf) and not edtf.qualified
 
 
 def _over(end: Edtf, zone: ZoneInfo, *, inclusive: bool) -> datetime | None:

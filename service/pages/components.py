@@ -50,13 +50,12 @@ def badge(event: Event, phase: Phase, *, now: datetime, lang: Language) -> Badge
     """Returns the badge that counts to the next thing one may miss; only a known day is counted to."""
     phrases = PHRASES[lang]
     if phase in ("open", "closing_soon"):
-        # Of disputed deadlines the earliest counts: who keeps it misses none.
-        days = _days_left(evidence.earliest_close(event), event, now)
+        days = _days_left(evidence.earliest(event, "end"), event, now)
         if days is None:
             return Badge(text=pick(CLOSE_BADGES[event.close_rule or "unknown"], lang), tone="open")
         tone: Tone = "urgent" if days <= URGENT_DAYS else "soon" if phase == "closing_soon" else "open"
         return _counted(days, tone, (phrases.today_closes, phrases.tomorrow_closes, phrases.to_close))
-    days = _days_left(event.start, event, now) if phase == "upcoming" else None
+    days = _days_left(evidence.earliest(event, "start"), event, now) if phase == "upcoming" else None
     if days is None:
         return Badge(text=pick(PHASES[phase], lang), tone=_TONES.get(phase, "calm"))
     if event.is_window:

@@ -10,7 +10,7 @@
 - With a rule's `at` it is due at that time in the webhook's zone, on the date so many days before the day of
   the moment, whether that has a minute or not. 24:00 belongs to the day it ends. Due after the minute itself
   it is not planned.
-- Where sources disagree about a deadline, the earliest of theirs counts, as in feeds and in `phase`.
+- Where sources disagree about a date, the earliest of theirs counts, as in feeds and in `phase`.
 - A wall time that a clock change skips or repeats is read as RFC 5545 3.3.5 says: the offset before the
   gap, the first of the two.
 - A reminder is useful until its moment: the minute, or the start of the day. One due at the moment itself
@@ -86,19 +86,8 @@ def anchors(event: Event) -> tuple[Anchor, ...]:
 def moment(event: Event, anchor: Anchor) -> Moment | Untimed:
     """Returns the event's moment at this anchor, or why no reminder of it can be timed."""
     opening = anchor in ("start", "opens")
-    text = event.start if opening else deadline(event) if anchor == "closes" else event.end
+    text = evidence.earliest(event, "start" if opening else "end")
     return "no_date" if text is None else _moment(anchor, text, event.timezone, opening)
-
-
-def deadline(event: Event) -> str | None:
-    """Returns the end to be reminded of: the earliest that disagreeing sources name, else the one stated."""
-    if not event.evidence:
-        return event.end
-    earliest = evidence.earliest_close(event)
-    if earliest is None or earliest == event.end:
-        return event.end
-    known = isinstance(_moment("closes", earliest, event.timezone, False), Moment)
-    return earliest if known else event.end
 
 
 @lru_cache(maxsize=16_384)

@@ -48,7 +48,7 @@ STILL = 1
 # An event without an end is ongoing until its day is over, at most this long after its `hi`.
 SLACK = 3 * 86_400_000
 
-_KEYS = {"start": "lo", "end": "hi", "updated": "updated_at"}
+_KEYS = {"start": "lo", "end": "ends", "updated": "updated_at"}
 _FACETS = ("kind", "tag", "series", "program", "organization", "city", "status", "part_of")
 _DATED = tuple(range(LONGEST + 1))
 # No event has a number below or above these.
@@ -298,9 +298,16 @@ class _Statement:
             candidates = _union(branches)
         else:
             branches = self.of_shelves(part) if path.kind == "gather" else [self.of_events(part)]
-            least = {"hi": query.after + 1, "updated_at": query.updated_since or FIRST}.get(path.key, FIRST)
+            # An event goes on after its `ends` where sources disagree, but it is not surely open then.
+            is_late = path.kind == "walk" and path.key == "ends" and query.after > FIRST and not query.is_live
+            ends = query.after + 1 if is_late or query.is_live else FIRST
+            least = {"ends": ends, "updated_at": query.updated_since or FIRST}.get(path.key, FIRST)
             within = self._within("u.k", "u.n", max(part.low, least), part.high, begin=begin)
             candidates = f"SELECT u.k, u.n FROM ({_union(branches)}) u WHERE {within}"
+            if is_late:
+                late = self._within("u.k", "u.n", part.low, query.after, begin=begin, name="l")
+                rest = f"SELECT u.k, u.n FROM ({self.of_events(part)} AND d.ends < d.hi) u WHERE {late}"
+                candidates = _union(f"SELECT l.k, l.n FROM ({one} {order}) l" for one in (candidates, rest))
         # The join may lose the order, and sorting its rows here is quicker than in the database.
         return f"SELECT p.k, p.n, {_EVENT} FROM ({candidates} {order}) p JOIN event e ON e.number = p.n"
 
@@ -312,7 +319,7 @@ class _Statement:
         With `checked=False` it reads whatever lies in the range of time that is asked for.
         """
         key, driver = key or self._path.key, self._driver
-        column = _of_event("updated_at") if driver and key == "updated_at" else f"d.{key}"
+        column = _of_event(key) if driver and key in ("updated_at", "ends") else f"d.{key}"
         source = f"SELECT {column} AS k, d.number AS n FROM {'event_label' if driver else 'event'} d"
         labels = driver.labels if driver else ()
         drivers = [f"d.label = {self.bind(f'f{index}', label)} AND " for index, label in enumerate(labels)]

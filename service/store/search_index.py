@@ -25,7 +25,6 @@ from sqlalchemy.dialects import postgresql
 from service.catalogue import evidence, search_terms, view, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Phase, Step
-from service.reminders import due_times
 from service.store import locks
 from service.store.sql import LAST, MILLISECOND, among, millis, millis_or, rows_among
 from service.store.stored_event import encode_steps, last_seen
@@ -33,7 +32,7 @@ from service.store.tables import event, event_label, label, meta
 
 # Has to be raised with every change to what rows an event has, and to what follows from an event in its
 # document or its phases; the next start derives them anew.
-VERSION = 4
+VERSION = 5
 
 # The longest event of each shelf in milliseconds, except of the shelf for longer ones.
 SPANS = tuple(timedelta(days=days) // MILLISECOND for days in (1.5, 8, 35, 100, 400))
@@ -84,13 +83,12 @@ def place(subject: Event) -> ListingPlace:
 
 def columns(subject: Event) -> dict[str, int | None]:
     """Returns the columns of an event that it is looked up by, in a list or by the planner of reminders."""
-    # Where reminders look for it: a deadline in dispute stands at the earliest of its dates.
-    close = due_times.deadline(subject) if subject.is_window else subject.end
-    bounds = windows.bounds(subject if close == subject.end else replaced(subject, end=close))
+    start, end = (evidence.earliest(subject, field) for field in evidence.DATES)
+    counted = windows.span(replaced(subject, start=start, end=end, evidence=()))
     return {
         **place(subject)._asdict(),
-        "starts": None if bounds.earliest is None else millis(bounds.earliest),
-        "ends": None if bounds.latest is None else millis(bounds.latest),
+        "starts": None if counted.earliest is None else millis(counted.earliest),
+        "ends": millis_or(counted.latest, LAST),
     }
 
 

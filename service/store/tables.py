@@ -51,7 +51,7 @@ event = Table(
     Column("lo", BigInteger, nullable=False, server_default=text("0")),
     Column("hi", BigInteger, nullable=False, server_default=text("0")),
     Column("signature", BigInteger, nullable=False, server_default=text("0")),
-    # The bounds of `when`, for the reminder planner.
+    # The start and the end it goes by, of disputed ones the earliest; an unknown end is the last instant.
     Column("starts", BigInteger),
     Column("ends", BigInteger),
     Column("created_at", BigInteger, nullable=False),
@@ -60,10 +60,11 @@ event = Table(
     Index("event_uid", "uid", unique=True),
     Index("event_place", "shelf", "lo", "number", "hi", "signature"),
     # All that is asked of an event beside its labels lies in these, as its row is long.
-    Index("event_hi", "hi", "number", "shelf", "lo", "signature"),
+    Index("event_ends", "ends", "number", "shelf", "lo", "hi", "signature"),
+    # Those of which sources disagree how long they go on: few.
+    Index("event_late", "hi", sqlite_where=text("ends < hi"), postgresql_where=text("ends < hi")),
     Index("event_updated", "updated_at", "number", "shelf", "lo", "hi", "signature"),
     Index("event_starts", "starts", "number"),
-    Index("event_ends", "ends", "number"),
 )
 
 # Series, programs, organizations and sources are few and small: documents under a key.

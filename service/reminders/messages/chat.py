@@ -15,7 +15,7 @@ from service.catalogue import countdown, date_labels, dates, evidence
 from service.catalogue.event import Event, Evidence, Kind, Language, Place, Status, Text
 from service.catalogue.view import When
 from service.catalogue.vocabulary import STATUSES, pick
-from service.reminders import due_times, offsets
+from service.reminders import offsets
 from service.reminders.messages.phrases import (
     ANCHORS,
     DISABLED_REASONS,
@@ -101,9 +101,7 @@ class ChatEvent(Struct, frozen=True, kw_only=True):
 
     def date(self, anchor: Anchor | None) -> str | None:
         """The date that a reminder of this anchor is about, as it was written."""
-        if anchor in ("start", "opens"):
-            return self.start
-        return due_times.deadline(self.event) if anchor == "closes" else self.end
+        return evidence.earliest(self.event, "start" if anchor in ("start", "opens") else "end")
 
 
 _DECODER = msgspec.json.Decoder(ChatEvent)

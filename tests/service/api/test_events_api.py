@@ -124,6 +124,44 @@ def test_evidence_that_says_another_day_is_told_and_can_be_put_back(
     assert "STATUS:CONFIRMED\r\n" in client.get("/feeds/en/events/forum-2026.ics").text
 
 
+def test_of_disputed_dates_the_earliest_sorts_counts_and_reminds_and_all_are_shown(
+    client: Client, curator: Headers, put: Put
+) -> None:
+    for source in SOURCES:
+        body = {"title": source, "kind": "news"}
+        assert client.put(f"/v1/sources/{source}", json=body, headers=curator).status_code == 201
+
+    def said(field: str, *days: str) -> list[dict[str, str]]:
+        return [{"field": field, "value": day, "source": s} for day, s in zip(days, SOURCES, strict=True)]
+
+    call = {"kind": "application_window", "start": "2026-02-20", "tags": []}
+    put("disputed", **call, end="2026-03-20", evidence=said("end", "2026-03-05", "2026-03-20"))
+    put("plain", **call, end="2026-03-10")
+    forum = {"start": "2026-03-20", "end": None}
+    put("disputed-forum", **forum, evidence=said("start", "2026-03-05", "2026-03-20"))
+    put("plain-forum", start="2026-03-10", end=None)
+
+    # The clock of the client stands on 1 March.
+    assert ids(client.get("/v1/events?kind=application_window&sort=end")) == ["disputed", "plain"]
+    assert ids(client.get("/v1/events?kind=application_window&sort=-end")) == ["plain", "disputed"]
+    assert ids(client.get("/v1/events?kind=forum")) == ["disputed-forum", "plain-forum"]
+    # It may still go on until the later one.
+    for sort in ("start", "end", "-end", "updated"):
+        found = ids(client.get(f"/v1/events?kind=application_window&from=2026-03-15&sort={sort}"))
+        assert found == ["disputed"], sort
+    shown = client.get("/v1/events/disputed").json()
+    assert shown["when"]["label"]["en"] == "Fri, 20 Feb – Thu, 5 or Fri, 20 Mar 2026"
+    assert (shown["phase"], shown["when"]["latest"]) == ("closing_soon", "2026-03-20T15:00:00Z")
+    page = client.get("/en/", headers={"accept": "text/html"}).text
+    assert re.findall(r'href="/en/events/([\w-]+)"', page)[:2] == ["disputed", "plain"]
+    assert ">D-4<" in page and "Thu, 5 or Fri, 20 Mar 2026" in page
+    feed = client.get("/feeds/en/calendar.ics").text
+    assert "DTSTART;VALUE=DATE:20260305" in feed and "DTSTART;VALUE=DATE:20260320" not in feed
+
+
+SOURCES = ("first", "second")
+
+
 @pytest.mark.parametrize("asked", ["true", "false"])
 def test_feeds_and_lists_find_the_same_unsupported_events(
     client: Client, curator: Headers, put: Put, asked: str

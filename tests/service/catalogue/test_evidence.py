@@ -122,8 +122,45 @@ def test_two_articles_of_one_press_release_are_one_witness():
 def test_the_earliest_of_disputed_deadlines_comes_first(end, items, closes):
     called = event(*items, end=end)
     closes = ("2023-04-27T16:00", "2023-04-27T18:00", "2023-04-27") if closes is None else closes
-    assert evidence.closes(called) == closes
-    assert evidence.earliest_close(called) == (closes[0] if closes else None)
+    assert evidence.readings(called, "end") == closes
+    assert evidence.earliest(called, "end") == (closes[0] if closes else None)
+
+
+@pytest.mark.parametrize(
+    ("start", "said", "readings", "earliest", "told"),
+    [
+        ("2025-09-04", ("2025-09-01", "2025-09-04"), ("2025-09-01", "2025-09-04"), "2025-09-01", None),
+        (
+            "2025-09-08",
+            ("2025-09-04", "2025-09-01"),
+            ("2025-09-01", "2025-09-04", "2025-09-08"),
+            "2025-09-01",
+            None,
+        ),
+        ("2025-09-04", ("2025-09", "2025-09-04"), ("2025-09-04",), "2025-09-04", None),
+        ("2025-12-10", ("2025-11", "2025-12-10"), ("2025-11", "2025-12-10"), "2025-12-10", None),
+        ("2025-12", ("2025-11", "2025-12"), ("2025-11", "2025-12"), "2025-11", None),
+        (
+            "2025-09",
+            ("2025-09-01", "2025-09-04"),
+            ("2025-09", "2025-09-01", "2025-09-04"),
+            "2025-09-01",
+            ("2025-09-01", "2025-09-04"),
+        ),
+        (None, ("2025-09-01", "2025-09-04"), (), None, None),
+    ],
+)
+def test_of_disputed_starts_the_earliest_day_counts_and_all_are_told(start, said, readings, earliest, told):
+    one = event(*(says("start", value, source=value) for value in said), start=start)
+    assert evidence.readings(one, "start") == readings
+    assert evidence.earliest(one, "start") == earliest
+    assert tuple(edtf.text for edtf in evidence.told(one, "start")) == (told or readings)
+
+
+def test_an_end_before_the_start_is_a_slip_that_nobody_goes_by():
+    slip = event(says("end", "2025-12-10"), says("end", "2026-12-20"), start="2026-12-01", end="2026-12-20")
+    assert evidence.readings(slip, "end") == ("2026-12-20",)
+    assert evidence.disputed(slip)
 
 
 @pytest.mark.parametrize(

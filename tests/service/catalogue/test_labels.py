@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from service.catalogue import date_labels, dates
 from service.catalogue.dates import Edtf, EdtfError
+from service.catalogue.event import Event, Evidence, Text
 
 
 def label(
@@ -142,6 +143,71 @@ def test_a_window_without_a_closing_date_says_how_it_closes(start, rule, ko, en)
 
 def test_a_window_with_its_closing_date_is_a_range():
     assert label("2026-03-02", "2026-03-27", rule="until_exhausted") == label("2026-03-02", "2026-03-27")
+
+
+def event_label(start: str, ends: tuple[str, ...] = (), *, starts: tuple[str, ...] = (), kind: str = "forum"):
+    said = {"start": starts, "end": ends}
+    evidence = tuple(
+        Evidence(field=field, value=value, source=value) for field in said for value in said[field]
+    )
+    end = ends[-1] if ends else None
+    made = Event(id="e", kind=kind, name=Text(ko="e"), start=start, end=end, evidence=evidence)
+    words = date_labels.event_label(made)
+    return words.ko, words.en
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "ko", "en"),
+    [
+        (
+            ("2026-03-02",),
+            ("2026-03-25", "2026-03-27"),
+            "2026년 3월 2일(월) ~ 25일(수) 또는 27일(금)",
+            "Mon, 2 – Wed, 25 or Fri, 27 Mar 2026",
+        ),
+        (("2026-03-02", "2026-03-05"), (), "2026년 3월 2일(월) 또는 5일(목)", "Mon, 2 or Thu, 5 Mar 2026"),
+        (
+            ("2025-12-30", "2026-01-02"),
+            ("2026-01-05",),
+            "2025년 12월 30일(화) 또는 2026년 1월 2일(금) ~ 5일(월)",
+            "Tue, 30 Dec 2025 or Fri, 2 – Mon, 5 Jan 2026",
+        ),
+        (
+            ("2026-03-02", "2026-03-05"),
+            ("2026-03-05", "2026-04-06"),
+            "2026년 3월 2일(월) 또는 5일(목) ~ 5일(목) 또는 4월 6일(월)",
+            "Mon, 2 or Thu, 5 – Thu, 5 Mar or Mon, 6 Apr 2026",
+        ),
+        (
+            ("2026-03-02",),
+            ("2026-03-27T16:00", "2026-03-27T18:00"),
+            "2026년 3월 2일(월) ~ 3월 27일(금) 16:00 또는 18:00",
+            "Mon, 2 Mar – Fri, 27 Mar 2026, 16:00 or 18:00",
+        ),
+        (
+            ("2026-03-02T10:00", "2026-03-02T14:00"),
+            (),
+            "2026년 3월 2일(월) 10:00 또는 14:00",
+            "Mon, 2 Mar 2026, 10:00 or 14:00",
+        ),
+        (
+            ("2026-03", "2026-04-02"),
+            (),
+            "2026년 3월 또는 2026년 4월 2일(목)",
+            "March 2026 or Thu, 2 Apr 2026",
+        ),
+    ],
+)
+def test_of_disputed_dates_all_are_told(starts, ends, ko, en):
+    assert event_label(starts[-1], ends, starts=starts) == (ko, en)
+
+
+def test_a_call_without_an_end_opens_on_either_day():
+    starts = ("2026-03-02", "2026-03-05")
+    assert event_label("2026-03-02", starts=starts, kind="application_window") == (
+        "2026년 3월 2일(월) 또는 5일(목)부터",
+        "from Mon, 2 or Thu, 5 Mar 2026",
+    )
 
 
 def test_a_zone_is_named_beside_a_time_that_is_not_seouls():

@@ -282,7 +282,7 @@ def test_c14_a_headline_and_a_body_that_differ_are_a_dispute_that_shows_both() -
 
 
 def test_c14_a_calendar_carries_the_earlier_close_and_marks_it_tentative() -> None:
-    assert evidence.earliest_close(TWO_CLOSES) == "2023-04-25"
+    assert evidence.earliest(TWO_CLOSES, "end") == "2023-04-25"
     closes = shown(TWO_CLOSES)[-1]
     assert (closes.start, closes.status) == (date(2023, 4, 25), "tentative")
 

@@ -259,6 +259,54 @@ def test_between_disputed_deadlines_nothing_is_claimed():
     )
 
 
+def disputed(field: str, *values: str) -> tuple[Evidence, ...]:
+    return tuple(Evidence(field=field, value=value, source=value) for value in values)
+
+
+def test_between_disputed_openings_nothing_is_claimed():
+    said = disputed("start", "2023-03-28", "2023-04-03")
+    for start in ("2023-03-28", "2023-04-03"):
+        assert phases(event(start=start, end="2023-04-27", evidence=said)) == [
+            (None, "upcoming"),
+            ("2023-03-28T00:00:00.000", "unknown"),
+            ("2023-04-03T00:00:00.000", "open"),
+            ("2023-04-20T00:00:00.000", "closing_soon"),
+            ("2023-04-28T00:00:00.000", "closed"),
+        ]
+
+
+def test_between_disputed_days_of_an_event_nothing_is_claimed():
+    said = disputed("start", "2023-03-28", "2023-04-03")
+    assert phases(event(kind="forum", start="2023-04-03", evidence=said)) == [
+        (None, "upcoming"),
+        ("2023-03-28T00:00:00.000", "unknown"),
+        ("2023-04-04T00:00:00.000", "ended"),
+    ]
+    ends = disputed("end", "2023-04-05", "2023-04-07")
+    assert phases(event(kind="forum", start="2023-04-03", end="2023-04-07", evidence=ends)) == [
+        (None, "upcoming"),
+        ("2023-04-03T00:00:00.000", "ongoing"),
+        ("2023-04-06T00:00:00.000", "unknown"),
+        ("2023-04-08T00:00:00.000", "ended"),
+    ]
+
+
+def test_disputed_dates_without_a_year_bound_nothing_and_open_nothing():
+    said = disputed("end", "2023-04-25", "XXXX-XX-12")
+    assert phases(event(start="2023-03-28", end="2023-04-25", evidence=said)) == [
+        (None, "upcoming"),
+        ("2023-03-28T00:00:00.000", "open"),
+        ("2023-04-18T00:00:00.000", "closing_soon"),
+        ("2023-04-26T00:00:00.000", "unknown"),
+    ]
+
+
+def test_the_bounds_hold_every_disputed_date():
+    said = disputed("start", "2023-03-28", "2023-04-03") + disputed("end", "2023-04-25", "2023-04-27")
+    both = windows.bounds(event(start="2023-04-03", end="2023-04-25", evidence=said))
+    assert both == dates.Bounds(earliest=local("2023-03-28T00:00"), latest=local("2023-04-28T00:00"))
+
+
 def test_a_minute_deadline_holds_to_the_minute_and_not_longer():
     steps = phase_steps(event(start="2026-03-02", end="2026-03-27T18:00"), seen=None)
     deadline = local("2026-03-27T18:00")

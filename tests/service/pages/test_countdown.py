@@ -65,6 +65,13 @@ def test_of_disputed_closes_the_earlier_is_counted_to() -> None:
     assert shown("2025-08-20T12:00+09:00", **CALL, end="2025-08-30", evidence=said)[1].text == "D-7"
 
 
+def test_of_disputed_starts_the_earlier_is_counted_to() -> None:
+    said = tuple(Evidence(field="start", value=day, source="s") for day in ("2025-08-30", "2025-08-27"))
+    for kind, about in (("forum", "in 7 days"), ("application_window", "7 days until it opens")):
+        _, found = shown("2025-08-20T12:00+09:00", kind=kind, start="2025-08-30", evidence=said)
+        assert (found.text, found.about) == ("D-7", about)
+
+
 def test_a_kept_page_is_made_anew_when_a_phase_may_turn() -> None:
     minute = datetime(2025, 8, 27, 9, 0, tzinfo=UTC)
     moments = [minute.replace(microsecond=m) for m in (0, 999, 1000, 500_000)]

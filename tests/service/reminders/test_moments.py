@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from service.catalogue.event import Event, Evidence, Text
+from service.catalogue.event import DateField, Event, Evidence, Kind, Text
 from service.cli.arguments import rules_of
 from service.reminders import due_times, offsets
 from service.reminders.due_times import Moment
@@ -221,6 +222,18 @@ def test_where_sources_disagree_about_a_deadline_the_earliest_day_counts(other: 
     found = due_times.moment(event, "closes")
     assert isinstance(found, Moment)
     assert found.day.day == day
+
+
+@pytest.mark.parametrize("kind", ["conference", "application_window"])
+@pytest.mark.parametrize("field", ["start", "end"])
+@pytest.mark.parametrize("written", ["2026-03-25", "2026-03-27"])
+def test_of_every_disputed_date_the_earliest_day_counts(kind: Kind, field: DateField, written: str) -> None:
+    said = tuple(Evidence(field=field, value=f"2026-03-{day}", source=f"{day}") for day in (27, 25))
+    event = replace(Event(id="e", kind=kind, name=Text(ko="e"), evidence=said), **{field: written})
+    opening, closing = due_times.anchors(event)
+    found = due_times.moment(event, opening if field == "start" else closing)
+    assert isinstance(found, Moment)
+    assert found.day.day == 25
 
 
 def test_an_end_at_24_00_is_the_next_midnight() -> None:

@@ -78,10 +78,12 @@ def _event(draw: st.DrawFn, index: int) -> Event | None:
 _said = st.builds(
     Evidence,
     field=st.sampled_from(("start", "end")),
-    value=st.sampled_from(("2025-09-05", "2025-09-12")),
+    value=st.sampled_from(
+        ("2025-09-05", "2025-09-12", "2025-12-01", "2025-11", "2025-03-02T09:00", "XXXX-XX-12")
+    ),
     source=st.sampled_from(("today", "old")),
 )
-_evidence = st.lists(_said, max_size=2, unique_by=lambda said: (said.field, said.value, said.source)).map(
+_evidence = st.lists(_said, max_size=5, unique_by=lambda said: (said.field, said.value, said.source)).map(
     tuple
 )
 

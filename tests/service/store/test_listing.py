@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from service.catalogue import windows
 from service.catalogue.event import Event, Text
-from service.catalogue.evidence import disputed
+from service.catalogue.evidence import disputed, earliest
 from service.catalogue.filters import EventFilter, matches
 from service.store import entities, events
 from service.store.engine import Store
@@ -39,13 +40,14 @@ def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
 def place(item: Stored, sort: Sort) -> tuple[int, int]:
     """Known instants before unknown ones in either direction; then the instant."""
     span = windows.span(item.event)
-    hi = millis_or(span.latest, LAST)
     sign = -1 if sort.startswith("-") else 1
     if sort in ("updated", "-updated"):
         return 0, sign * millis(item.updated_at)
     if sort in ("end", "-end"):
-        return int(hi == LAST), sign * hi
-    return int(span.earliest is None), sign * millis_or(span.earliest, hi)
+        days = {field: earliest(item.event, field) for field in ("start", "end")}
+        end = millis_or(windows.span(replace(item.event, **days, evidence=())).latest, LAST)
+        return int(end == LAST), sign * end
+    return int(span.earliest is None), sign * millis_or(span.earliest, millis_or(span.latest, LAST))
 
 
 def expected(saved: dict[str, Stored], asked: EventFilter, sort: Sort) -> list[str]:
