@@ -177,9 +177,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Requeued(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many will be sent again."""
+    """How many will be sent again, and how many seconds that takes at least, where the webhook has a rate."""
 
     redelivered: int
+    seconds: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Nothing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -239,11 +240,13 @@ async def redeliver_many(request: Call, webhook_id: FromPath[str]) -> Response[b
         raise Unprocessable(errors=[At(detail="It must not be before `since`.", pointer="/until")])
 
     def work(c: Connection) -> ApiResponse:
-        _refuse_unless_active(webhooks.get(c, webhook_id, owner=request.owner))
+        webhook = webhooks.get(c, webhook_id, owner=request.owner)
+        _refuse_unless_active(webhook)
         until = span.until or now + timedelta(seconds=1)
         within = {"since": span.since, "until": until}
         count = results.redeliver_many(c, webhook_id, **within, states=span.states, now=now)
-        return responses.value(Requeued(redelivered=count), status=202)
+        seconds = int(webhook.pace.takes(count).total_seconds()) if webhook.pace else msgspec.UNSET
+        return responses.value(Requeued(redelivered=count, seconds=seconds), status=202)
 
     return await request.write(work)
 

@@ -8,7 +8,7 @@ import msgspec
 from service.catalogue.filters import FilterBody, parse_filters
 from service.catalogue.validation import Invalid
 from service.cli.console import KOREA, Misused
-from service.reminders.webhook import Anchor, Change, Rule, rule_faults
+from service.reminders.webhook import Anchor, Change, Rate, Rule, rule_faults
 
 DAYS = (("P7D", "09:00"), ("P1D", "09:00"), ("P0D", "09:00"), ("PT3H", None))
 ANCHORS: tuple[Anchor, ...] = ("start", "opens", "closes")
@@ -38,6 +38,16 @@ def _rule(text: str) -> Rule:
         return msgspec.convert({"anchor": anchor, "before": before, "at": at if sign else None}, Rule)
     except msgspec.ValidationError:
         raise Misused(f"--remind {text}: {at!r} is no time of day, such as 09:00.") from None
+
+
+def rate_of(text: str | None) -> Rate | None:
+    """`60/PT1M`: at most so many requests within such a time; the service says what of it cannot be."""
+    if text is None:
+        return None
+    count, per = pair(text, "/", flag="--rate")
+    if not (count.isascii() and count.isdecimal()):
+        raise Misused(f"--rate {text}: {count!r} is no number of requests.")
+    return Rate(count=int(count), per=per)
 
 
 def filter_of(pairs: tuple[str, ...]) -> FilterBody:

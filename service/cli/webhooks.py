@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import rich_click as click
 
-from service.cli.arguments import filter_of, rules_of
+from service.cli.arguments import filter_of, rate_of, rules_of
 from service.cli.console import (
     CommandFailed,
     Misused,
@@ -48,6 +48,7 @@ class RedeliverAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to a redelivery; that of a single one has no number."""
 
     redelivered: int | None = None
+    seconds: int | None = None
 
 
 @click.group()
@@ -79,6 +80,7 @@ def list_(api: Api, as_json: bool) -> None:
 )
 @click.option("--on", "changes", multiple=True, type=click.Choice(get_args(Change)), help="Changes to tell.")
 @filter_options
+@click.option("--rate", metavar="COUNT/TIME", help="At most so many requests, such as 60/PT1M.")
 @click.option("--timezone", default="Asia/Seoul", show_default=True)
 @click.option("--remind-at", default="09:00", show_default=True, help="For days without a time.")
 @click.option("--sign", "signing", multiple=True, type=click.Choice(get_args(Signing)), default=("v1",))
@@ -93,6 +95,7 @@ def add(
     remind: tuple[str, ...],
     changes: tuple[str, ...],
     filters: tuple[str, ...],
+    rate: str | None,
     timezone: str,
     remind_at: str,
     signing: tuple[str, ...],
@@ -111,6 +114,7 @@ def add(
         "timezone": timezone,
         "remind_at": remind_at,
         "signing": signing,
+        "rate": rate_of(rate),
     }
     answer = api.call("POST", "/v1/webhooks", body=body)
     if as_json:
@@ -216,9 +220,12 @@ def redeliver(
 
 
 def _again(answer: bytes) -> str:
-    """Returns a sentence on a redelivery: for a span of time, how many."""
-    count = msgspec.json.decode(answer, type=RedeliverAnswer).redelivered
-    return "It will be sent again." if count is None else f"To be sent again: {count}."
+    """Returns a sentence on a redelivery: for a span of time, how many, and how long its rate makes that."""
+    told = msgspec.json.decode(answer, type=RedeliverAnswer)
+    if told.redelivered is None:
+        return "It will be sent again."
+    takes = f", in {told.seconds} s at least" if told.seconds else ""
+    return f"To be sent again: {told.redelivered}{takes}."
 
 
 def _state(delivery: DeliveryRow) -> str:

@@ -189,9 +189,9 @@ class Worker:
     def _patience(self, next_due: datetime | None) -> float:
         # Spread, so that several workers do not all look at once.
         poll = self._limits.poll.total_seconds() * (0.8 + 0.4 * self._chance())
-        if next_due is None:
-            return poll
-        return min(poll, max(0.001, (next_due - self._clock.now()).total_seconds()))
+        now = self._clock.now()
+        soonest = min((at for at in (next_due, self._dispatcher.next_free(now)) if at), default=None)
+        return poll if soonest is None else min(poll, max(0.001, (soonest - now).total_seconds()))
 
     async def _turn(self, *, claiming: bool) -> Turn:
         """One transaction, then the requests that it opened attempts for."""
@@ -260,7 +260,9 @@ class Worker:
         self._attempts += 1
         self._idle.clear()
         webhook = outbound.claimed.planned.webhook
-        quick = self._dispatcher.started(webhook)
+        quick = self._dispatcher.started(
+            webhook, now=self._clock.now(), rate=outbound.subscriber.webhook.pace
+        )
         self._metrics.in_flight.set(self.in_flight)
         # asyncio forgets tasks that nobody holds.
         task = asyncio.create_task(self._request(outbound, webhook, began_quick=quick, claimed=claimed))
@@ -268,7 +270,7 @@ class Worker:
         task.add_done_callback(self._requests.discard)
 
     async def _request(self, outbound: Outbound, webhook: str, *, began_quick: bool, claimed: float) -> None:
-        began, quick, hold = running(), False, None
+        began, quick, hold, limited = running(), False, None, False
         try:
             # After a long stop of this process another worker may hold the delivery: let the lease run out.
             if began - claimed < self._limits.trust:
@@ -282,10 +284,18 @@ class Worker:
                 self._note(outbound, result)
                 quick = result.answer.succeeded and running() - began < QUICK_SECONDS
                 hold = retry.hold(result.answer, now=result.finished_at)
+                limited = retry.is_limit(result.answer)
         except Exception:
             # A mistake of ours: the lease runs out, and after some of these the delivery is dead.
             log.exception("delivery %s was not sent", outbound.claimed.planned.id)
-        self._dispatcher.finished(webhook, began_quick=began_quick, quick=quick, hold=hold)
+        self._dispatcher.finished(
+            webhook,
+            began_quick=began_quick,
+            quick=quick,
+            now=self._clock.now(),
+            hold=hold,
+            limited=limited,
+        )
         self._metrics.in_flight.set(self.in_flight)
         self._woken.set()
         if not self.in_flight:

@@ -25,13 +25,15 @@ Why = Literal["gone", "exhausted", "too_late"]
 class Verdict(Struct, frozen=True, kw_only=True):
     """The next state after an attempt. `next_at` goes with `retry`, a reason with `dead` and `expired`.
 
-    `disable` says that the receiver asked to be switched off.
+    `disable` says that the receiver asked to be switched off; `is_free` that the attempt came too early, and
+    so was no try.
     """
 
     state: Literal["succeeded", "retry", "dead", "expired"]
     next_at: datetime | None = None
     reason: Why | None = None
     disable: bool = False
+    is_free: bool = False
 
 
 # How an attempt ended: the class of its status, or what went wrong before there was one.
@@ -100,14 +102,23 @@ def judge(
         return Verdict(state="succeeded")
     if answer.status == 410:
         return Verdict(state="dead", reason="gone", disable=True)
-    if tries >= len(schedule):
+    left, asked = valid_until - now, retry_after(answer.retry_after, now=now)
+    limited = is_limit(answer)
+    if tries >= len(schedule) and not limited:
         return Verdict(state="dead", reason="exhausted")
-    spread = schedule[tries] * (1 + SPREAD * (2 * chance - 1))
-    left = valid_until - now
-    pause = max(spread, min(retry_after(answer.retry_after, now=now) or spread, left - LAST_CHANCE))
+    spread = schedule[min(tries, len(schedule) - 1)] * (1 + SPREAD * (2 * chance - 1))
+    pause = min(asked or spread, left - LAST_CHANCE)
+    if not limited or pause <= timedelta():
+        pause = max(spread, pause)
     if pause >= left:
         return Verdict(state="expired", reason="too_late")
-    return Verdict(state="retry", next_at=now + pause)
+    return Verdict(state="retry", next_at=now + pause, is_free=limited)
+
+
+def is_limit(answer: Answer) -> bool:
+    """Whether a receiver says that this was too early, not that it failed: 429, or 503 with Retry-After."""
+    asks = retry_after(answer.retry_after, now=datetime.fromtimestamp(0, UTC)) is not None
+    return answer.status == 429 or (answer.status == 503 and asks)
 
 
 def hold(answer: Answer, *, now: datetime) -> datetime | None:

@@ -1,8 +1,9 @@
 """A webhook: where it sends, its reminder rules, its filter of events, and its requests and answers."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -52,6 +53,30 @@ class Rule(
         return offsets.parse(self.before)
 
 
+class Rate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """At most so many requests begin within any time as long as `per`, an ISO 8601 duration."""
+
+    count: Annotated[int, Meta(ge=1, le=10_000)]
+    per: Annotated[str, Meta(min_length=2, max_length=40)]
+
+    @property
+    def length(self) -> timedelta:
+        return offsets.parse(self.per).longest
+
+    def takes(self, requests: int) -> timedelta:
+        """How long so many requests take at least."""
+        return self.length * ((requests - 1) // self.count) if requests else timedelta()
+
+
+# What services document for one incoming webhook. Who exceeds it is answered 429.
+KNOWN_RATES = {
+    "hooks.slack.com": Rate(count=1, per="PT1S"),
+    "discord.com": Rate(count=5, per="PT2S"),
+    "discordapp.com": Rate(count=5, per="PT2S"),
+}
+LONGEST_RATE = timedelta(days=1)
+
+
 class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A webhook as the planner and the sender know it. Its secrets are stored apart.
 
@@ -87,6 +112,12 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     from_seq: int = 0
     in_step: bool = True
     past: tuple["Former", ...] = ()
+    rate: Rate | None = None
+
+    @property
+    def pace(self) -> Rate | None:
+        """The limit to keep: its own, else the one that its host documents."""
+        return self.rate or KNOWN_RATES.get(urlsplit(self.url).hostname or "")
 
     @property
     def selection(self) -> EventFilter:
@@ -116,6 +147,7 @@ class NewWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     signing: Annotated[tuple[Signing, ...], Meta(min_length=1, max_length=2)] = ("v1",)
     late: Late = "skip"
     resume: Resume = "skip"
+    rate: Rate | None = None
 
 
 class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,6 +165,7 @@ class PatchWebhook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     signing: Annotated[tuple[Signing, ...], Meta(min_length=1, max_length=2)] | UnsetType = UNSET
     late: Late | UnsetType = UNSET
     resume: Resume | UnsetType = UNSET
+    rate: Rate | UnsetType | None = UNSET
     state: Literal["active", "paused"] | UnsetType = UNSET
 
 
@@ -155,6 +188,7 @@ class WebhookView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     signing: tuple[Signing, ...]
     late: Late
     resume: Resume
+    rate: Rate | None
     state: State
     disabled_reason: str | None
     created_at: datetime
@@ -219,6 +253,7 @@ def check(webhook: Webhook) -> Webhook:
             for index, rule in enumerate(webhook.reminders)
             for fault in rule_faults(rule, pointer=f"/reminders/{index}")
         ),
+        *_rate_faults(webhook.rate),
         *_filter_faults(webhook.filter),
         *_text_faults(webhook),
     ]
@@ -246,6 +281,15 @@ def rule_faults(rule: Rule, *, pointer: str = "") -> tuple[Fault, ...]:
     if rule.at is not None and not offset.counts_days:
         return (Fault(pointer=f"{pointer}/at", detail=DAYS_WANTED),)
     return ()
+
+
+def _rate_faults(rate: Rate | None) -> tuple[Fault, ...]:
+    try:
+        length = rate.length if rate else LONGEST_RATE
+    except offsets.OffsetError as error:
+        return (Fault(pointer="/rate/per", detail=str(error)),)
+    wanted = f"use a length from PT1S to P{LONGEST_RATE.days}D"
+    return () if timedelta() < length <= LONGEST_RATE else (Fault(pointer="/rate/per", detail=wanted),)
 
 
 def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:

@@ -106,7 +106,8 @@ def _key(result: Result) -> dict[str, Any]:
 
 def _retrying(result: Result) -> dict[str, Any]:
     next_at = result.verdict.next_at or result.finished_at
-    return {**_key(result), "now": millis(result.finished_at), "next_at": millis(next_at)}
+    cost = 0 if result.verdict.is_free else 1
+    return {**_key(result), "now": millis(result.finished_at), "next_at": millis(next_at), "cost": cost}
 
 
 def _ending(result: Result) -> dict[str, Any]:
@@ -260,7 +261,7 @@ _RETRY = (
     .values(
         state=case((_IS_MARKED, "superseded"), else_="pending"),
         finished_at=case((_IS_MARKED, bindparam("now")), else_=None),
-        tries=delivery.c.tries + 1,
+        tries=delivery.c.tries + bindparam("cost"),
         abandons=0,
         next_at=bindparam("next_at"),
         **_DONE,

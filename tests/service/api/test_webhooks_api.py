@@ -83,6 +83,7 @@ def test_a_webhook_is_made_and_its_secret_shown_once(client: Client, key: dict[s
         "signing": ["v1"],
         "late": "skip",
         "resume": "skip",
+        "rate": None,
         "state": "active",
         "disabled_reason": None,
         "created_at": "2026-03-01T03:00:00Z",

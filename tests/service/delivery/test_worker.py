@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_retry_repeats_id_and_body_and_signs_anew(store, receiver):
         ("rubbish", 5),
         ("-1", 5),
         ("999999999", 3570),
-        ("1", 5),
+        ("1", 1),
     ],
 )
 def test_a_receiver_may_ask_for_patience_within_reason(sqlite_store, receiver, asked, waited):
@@ -223,6 +224,33 @@ async def a_backlog_delays_nobody(store, receiver, *, backlog):
     late = sorted(request.at - due.timestamp() for request in receiver.requests)
     assert late[-2] <= 3.0
     assert len(dead.requests) <= 4
+
+
+@pytest.mark.campaign
+@pytest.mark.timed
+def test_a_receiver_that_takes_one_a_second_gets_twenty_in_twenty_five_seconds(sqlite_store, receiver):
+    taken = 0.0
+
+    def once_a_second(request):
+        nonlocal taken
+        if request.at - taken < 1:
+            return Reply(status=429, headers={"retry-after": "1"})
+        taken = request.at
+        return Reply()
+
+    async def run():
+        add(sqlite_store, a_webhook(receiver.url))
+        fill(sqlite_store, "whk_1", 20, now=datetime.now(UTC))
+        async with sending(sqlite_store, limits=QUICK):
+            while history(sqlite_store).count(("succeeded", None)) < 20:
+                assert time.time() - began < 60
+                await asyncio.sleep(0.1)
+
+    receiver.reply_by(once_a_second)
+    began = time.time()
+    asyncio.run(run())
+    assert time.time() - began < 25
+    assert len(receiver.requests) <= 23
 
 
 def test_at_most_four_requests_to_one_webhook_are_under_way(sqlite_store):

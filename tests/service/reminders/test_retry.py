@@ -27,7 +27,7 @@ def test_any_2xx_is_a_success(status: int) -> None:
     assert verdict(answer(status)) == Verdict(state="succeeded")
 
 
-@pytest.mark.parametrize("status", [301, 304, 400, 404, 429, 500, 503, None])
+@pytest.mark.parametrize("status", [301, 304, 400, 404, 500, 503, None])
 def test_everything_else_is_tried_again(status: int | None) -> None:
     assert verdict(answer(status)) == Verdict(state="retry", next_at=NOW + timedelta(seconds=5))
 
@@ -82,8 +82,13 @@ def test_a_receiver_that_asks_for_more_time_gets_it() -> None:
     assert verdict(answer(429, after="900")).next_at == NOW + timedelta(minutes=15)
 
 
-def test_a_receiver_that_asks_for_less_than_the_schedule_waits_for_the_schedule() -> None:
-    assert verdict(answer(429, after="1"), tries=3).next_at == NOW + SCHEDULE[3]
+def test_what_was_only_too_early_is_no_try_and_comes_back_when_it_is_asked_for() -> None:
+    early = Verdict(state="retry", next_at=NOW + timedelta(seconds=1), is_free=True)
+    assert verdict(answer(429, after="1"), tries=3) == verdict(answer(503, after="1"), tries=10) == early
+    unnamed = Verdict(state="retry", next_at=NOW + SCHEDULE[0], is_free=True)
+    assert verdict(answer(429)) == verdict(answer(429, after="soon")) == unnamed
+    assert verdict(answer(503, after="soon")) == Verdict(state="retry", next_at=NOW + SCHEDULE[0])
+    assert verdict(answer(500, after="1"), tries=3).next_at == NOW + SCHEDULE[3]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_a_receiver_that_asks_for_less_than_the_schedule_waits_for_the_schedule(
 )
 def test_a_receiver_that_asks_for_too_much_is_tried_while_the_reminder_is_of_use(header: str) -> None:
     found = verdict(answer(503, after=header), left=timedelta(hours=1))
-    assert found == Verdict(state="retry", next_at=NOW + timedelta(minutes=59, seconds=30))
+    assert found == Verdict(state="retry", next_at=NOW + timedelta(minutes=59, seconds=30), is_free=True)
 
 
 def test_a_reminder_is_not_tried_again_when_it_would_be_too_late() -> None:

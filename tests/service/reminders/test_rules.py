@@ -6,7 +6,7 @@ import pytest
 
 from service.catalogue.validation import Invalid
 from service.reminders import webhook as rules
-from service.reminders.webhook import NewWebhook, PatchWebhook, Webhook
+from service.reminders.webhook import NewWebhook, PatchWebhook, Rate, Webhook
 from tests.service.reminders.making import LONG_AGO, utc, webhook
 
 NOW = utc("2025-08-01 00:00")
@@ -56,6 +56,15 @@ def test_a_time_of_day_is_kept_and_shown_and_needs_whole_days() -> None:
     ]
     wrong = [{"anchor": "closes", "before": before, "at": "09:00"} for before in ("PT0S", "P1DT2H", "PT24H")]
     assert pointers(reminders=wrong) == [f"/reminders/{n}/at" for n in range(3)]
+
+
+def test_a_rate_has_a_length_and_known_hosts_have_one_without_it() -> None:
+    assert made(rate={"count": 60, "per": "PT1M"}).pace == Rate(count=60, per="PT1M")
+    assert made(url="https://hooks.slack.com/services/x").pace == Rate(count=1, per="PT1S")
+    assert made(url="https://discord.com/api/webhooks/1/x").pace == Rate(count=5, per="PT2S")
+    assert (made().pace, Rate(count=60, per="PT1M").takes(121)) == (None, timedelta(minutes=2))
+    for per in ("PT0S", "P0D", "P2D", "soon"):
+        assert pointers(rate={"count": 1, "per": per}) == ["/rate/per"]
 
 
 def test_every_fault_is_named_at_once() -> None:
