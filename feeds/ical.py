@@ -1,18 +1,11 @@
 """Entries as iCalendar: each VEVENT is rendered once to bytes, a calendar is header, join, footer.
 
-icalendar writes the lines; what it is given has been sanitised and every name is on a list here first,
-since its own guards are `assert`s. Folding is ours: icalendar's splits escaped backslashes and counts per
-character.
+The lines are our own, as the order, the escapes and the folds are that every program reads: icalendar takes
+four times as long for the same bytes. Foreign readers judge them in tests/feeds/judges.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-
-from icalendar import Alarm as VAlarm
-from icalendar import Event as VEvent
-from icalendar.cal.component import Component
-from icalendar.prop import vCategory, vText
 
 from feeds.entry import Alarm, Entry, EntryError, Feed, Fragment, Profile
 from feeds.text import clean, escaped, folded, link, one_line
@@ -20,43 +13,27 @@ from feeds.timezones import local, vtimezone
 
 # Ends with the language of the words (ISO 9070). Constant across releases: a new one reads as a new calendar.
 PRODID = "-//Dday//Calendar feeds//{}"
-IDENTITY = {"UID", "DTSTAMP", "SEQUENCE", "CREATED", "LAST-MODIFIED", "RELATED-TO"}
-CONTENT = {"DTSTART", "DTEND", "SUMMARY", "DESCRIPTION", "LOCATION", "GEO", "URL", "CATEGORIES", "STATUS"}
-LOOK = {"TRANSP", "COLOR", "IMAGE", "CONFERENCE", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT"}
-PROPERTIES = IDENTITY | CONTENT | LOOK | {"ACTION", "TRIGGER"}
-PARAMETERS = frozenset({"TZID", "VALUE", "RELTYPE", "LANGUAGE", "FEATURE", "RELATED"})
 FOOTER = b"END:VCALENDAR\r\n"
 NAMELESS = "…"  # libical drops a property without a value, and readers rely on these
-
-
-class _Line(vText):
-    """A value already in its final form; icalendar must not escape it again."""
-
-    def to_ical(self) -> bytes:
-        return str(self).encode()
-
-
-class _Text(vText):
-    """TEXT with an escaper that keeps backslash-N, which icalendar's own turns into a line break."""
-
-    def to_ical(self) -> bytes:
-        return escaped(self).encode()
 
 
 def render(entry: Entry, *, profile: Profile) -> Fragment | None:
     """One VEVENT; None for an entry without a day. The bytes depend on the arguments and nothing else."""
     if entry.start is None:
         return None
-    event, zone = VEvent(), _zone(entry)
-    _identity(event, entry)
-    _times(event, entry, zone)
-    _words(event, entry, rich=profile == "rich")
-    _marks(event, entry)
-    if profile == "rich":
-        _extras(event, entry)
+    zone = _zone(entry)
+    lines = [
+        "BEGIN:VEVENT",
+        *_identity(entry),
+        *_times(entry, zone),
+        *_words(entry, rich=profile == "rich"),
+        *_marks(entry),
+        *(_extras(entry) if profile == "rich" else ()),
+    ]
     for number, alarm in enumerate(entry.alarms, start=1):
-        event.add_component(_alarm(entry, alarm, number))
-    return Fragment(body=_bytes(event), order=(_instant(entry.start), entry.uid), zone=zone)
+        lines += _alarm(entry, alarm, number)
+    lines.append("END:VEVENT")
+    return Fragment(body=_bytes(lines), order=(_instant(entry.start), entry.uid), zone=zone)
 
 
 def assemble(feed: Feed, bodies: Sequence[bytes], *, zones: frozenset[str]) -> bytes:
@@ -87,93 +64,81 @@ def _header(feed: Feed) -> bytes:
     lines += [f"SOURCE;VALUE=URI:{url}" for url in [link(feed.url)] if url]
     lines += [f"URL:{url}" for url in [link(feed.page)] if url]
     lines += [f"COLOR:{_token(feed.color)}"] if feed.color else []
-    return _lines(lines)
+    return _bytes(lines)
 
 
-def _identity(event: Component, entry: Entry) -> None:
+def _identity(entry: Entry) -> Iterator[str]:
     # DTSTAMP is the last revision (RFC 5545 3.8.7.2 without METHOD), never "now": equal data, equal bytes.
-    _put(event, "UID", _Line(_token(entry.uid)))
-    _put(event, "DTSTAMP", _Line(_utc(entry.updated)))
-    _put(event, "SEQUENCE", _Line(str(entry.sequence)))
-    _put(event, "CREATED", _Line(_utc(entry.created)))
-    _put(event, "LAST-MODIFIED", _Line(_utc(entry.updated)))
+    updated = _utc(entry.updated)
+    yield f"UID:{_token(entry.uid)}"
+    yield f"DTSTAMP:{updated}"
+    yield f"SEQUENCE:{entry.sequence}"
+    yield f"CREATED:{_utc(entry.created)}"
+    yield f"LAST-MODIFIED:{updated}"
 
 
-def _times(event: Component, entry: Entry, zone: str | None) -> None:
+def _times(entry: Entry, zone: str | None) -> Iterator[str]:
     for name, moment in (("DTSTART", entry.start), ("DTEND", entry.end)):
         if moment is None:
             continue
         if not isinstance(moment, datetime):
-            _put(event, name, _Line(_day(moment), params={"VALUE": "DATE"}))
-        elif (wall := local(moment, zone)) and zone:
-            _put(event, name, _Line(_clock(wall), params={"TZID": zone}))
+            yield f"{name};VALUE=DATE:{_day(moment)}"
+        elif zone and (wall := local(moment, zone)):
+            yield f"{name};TZID={zone}:{_clock(wall)}"
         else:
-            _put(event, name, _Line(_utc(moment)))
+            yield f"{name}:{_utc(moment)}"
 
 
-def _words(event: Component, entry: Entry, *, rich: bool) -> None:
+def _words(entry: Entry, *, rich: bool) -> Iterator[str]:
     # No LANGUAGE in the plain profile: node-ical makes an object of a SUMMARY that has a parameter.
-    language = {"LANGUAGE": entry.language} if rich else None
-    _put(event, "SUMMARY", _Text(one_line(entry.title) or NAMELESS, params=language))
+    language = f";LANGUAGE={entry.language}" if rich else ""
+    yield f"SUMMARY{language}:{escaped(one_line(entry.title) or NAMELESS)}"
     if description := clean(entry.description).strip():
-        _put(event, "DESCRIPTION", _Text(description, params=language))
+        yield f"DESCRIPTION{language}:{escaped(description)}"
     if entry.spot and (place := one_line(entry.spot.text or "")):
-        _put(event, "LOCATION", _Text(place, params=language))
+        yield f"LOCATION{language}:{escaped(place)}"
     if entry.spot and entry.spot.geo:
-        _put(event, "GEO", _Line("{:.6f};{:.6f}".format(*entry.spot.geo)))
+        yield "GEO:{:.6f};{:.6f}".format(*entry.spot.geo)
     if url := link(entry.url):
-        _put(event, "URL", _Line(url))
-    if words := [_Text(word) for word in map(one_line, entry.categories) if word]:
+        yield f"URL:{url}"
+    if words := [escaped(word) for word in map(one_line, entry.categories) if word]:
         # One line: PyPI `ics` refuses a second CATEGORIES.
-        categories = vCategory([])
-        categories.cats = list(words)
-        _put(event, "CATEGORIES", categories)
+        yield f"CATEGORIES:{','.join(words)}"
 
 
-def _marks(event: Component, entry: Entry) -> None:
-    _put(event, "STATUS", _Line(entry.status.upper()))
-    _put(event, "TRANSP", _Line("OPAQUE" if entry.busy else "TRANSPARENT"))
+def _marks(entry: Entry) -> Iterator[str]:
+    yield f"STATUS:{entry.status.upper()}"
+    yield f"TRANSP:{'OPAQUE' if entry.busy else 'TRANSPARENT'}"
     if entry.parent:
-        _put(event, "RELATED-TO", _Line(_token(entry.parent), params={"RELTYPE": "PARENT"}))
+        yield f"RELATED-TO;RELTYPE=PARENT:{_token(entry.parent)}"
     if entry.color:
-        _put(event, "COLOR", _Line(_token(entry.color)))
+        yield f"COLOR:{_token(entry.color)}"
     if not entry.busy or entry.status == "tentative":
         # Outlook takes what is OPAQUE for BUSY by itself.
-        _put(event, "X-MICROSOFT-CDO-BUSYSTATUS", _Line("TENTATIVE" if entry.busy else "FREE"))
+        yield f"X-MICROSOFT-CDO-BUSYSTATUS:{'TENTATIVE' if entry.busy else 'FREE'}"
     if not entry.timed:
-        _put(event, "X-MICROSOFT-CDO-ALLDAYEVENT", _Line("TRUE"))
+        yield "X-MICROSOFT-CDO-ALLDAYEVENT:TRUE"
 
 
-def _extras(event: Component, entry: Entry) -> None:
+def _extras(entry: Entry) -> Iterator[str]:
     if image := link(entry.image):
-        _put(event, "IMAGE", _Line(image, params={"VALUE": "URI"}))
+        yield f"IMAGE;VALUE=URI:{image}"
     if entry.spot and (online := link(entry.spot.online)):
-        # One FEATURE each: icalendar would quote "VIDEO,AUDIO" as a single value.
-        _put(event, "CONFERENCE", _Line(online, params={"VALUE": "URI", "FEATURE": "VIDEO"}))
+        # ical.js takes several features for a single one.
+        yield f"CONFERENCE;VALUE=URI;FEATURE=VIDEO:{online}"
 
 
-def _alarm(entry: Entry, alarm: Alarm, number: int) -> Component:
-    part = VAlarm()
-    _put(part, "UID", _Line(f"alarm{number}-{_token(entry.uid)}"))
-    _put(part, "ACTION", _Line("DISPLAY"))
-    related = {"RELATED": "END"} if alarm.related == "end" else None
-    _put(part, "TRIGGER", _Line(_duration(alarm.trigger), params=related))
-    _put(part, "DESCRIPTION", _Text(one_line(alarm.text) or NAMELESS))
-    return part
+def _alarm(entry: Entry, alarm: Alarm, number: int) -> Iterator[str]:
+    yield "BEGIN:VALARM"
+    yield f"UID:alarm{number}-{_token(entry.uid)}"
+    yield "ACTION:DISPLAY"
+    yield f"TRIGGER{';RELATED=END' if alarm.related == 'end' else ''}:{_duration(alarm.trigger)}"
+    yield f"DESCRIPTION:{escaped(one_line(alarm.text) or NAMELESS)}"
+    yield "END:VALARM"
 
 
-def _put(component: Component, name: str, value: Any) -> None:
-    if name not in PROPERTIES or not PARAMETERS.issuperset(value.params):
-        raise EntryError(f"{name} with {sorted(value.params)} may not be written into a calendar.")
-    component[name] = value
-
-
-def _bytes(component: Component) -> bytes:
-    return _lines(str(line) for line in component.content_lines(sorted=False) if line)
-
-
-def _lines(lines: Iterable[str]) -> bytes:
-    # The last word on injection, and not an `assert`: nothing that ends a line may be inside one.
+def _bytes(lines: Iterable[str]) -> bytes:
+    # The last word on injection: nothing that ends a line may be inside one.
     encoded = [line.encode() for line in lines]
     if any(b"\n" in line or b"\r" in line for line in encoded):
         raise EntryError("A line break inside a calendar line.")

@@ -1,7 +1,7 @@
 """What may enter a calendar: text without controls, plain links, bounded tokens.
 
-Everything that reaches icalendar has been through here, because icalendar lets NUL and BEL through, guards
-line breaks with `assert` (gone under `python -O`) and turns a literal backslash-N into a newline.
+Everything that reaches a calendar line has been through here: programs show NUL and BEL, and break lines at
+more than CR and LF.
 """
 
 import re

@@ -12,23 +12,32 @@ import msgspec
 from feeds import jsonld
 from feeds.entry import Alarm, Entry, Feed, Organizer, Spot
 from feeds.formats import document
-from feeds.ical import PROPERTIES
 from tests.feeds.samples import ENTRY, FEED, NASTY
 
-KNOWN = PROPERTIES | {
-    *(
-        "BEGIN",
-        "END",
-        "VERSION",
-        "PRODID",
-        "CALSCALE",
-        "NAME",
-        "X-WR-CALNAME",
-        "X-WR-CALDESC",
-        "X-WR-TIMEZONE",
-    ),
-    *("REFRESH-INTERVAL", "X-PUBLISHED-TTL", "SOURCE", "TZID", "TZOFFSETFROM", "TZOFFSETTO", "RRULE"),
-}
+IDENTITY = {"UID", "DTSTAMP", "SEQUENCE", "CREATED", "LAST-MODIFIED", "RELATED-TO"}
+CONTENT = {"DTSTART", "DTEND", "SUMMARY", "DESCRIPTION", "LOCATION", "GEO", "URL", "CATEGORIES", "STATUS"}
+LOOK = {"TRANSP", "COLOR", "IMAGE", "CONFERENCE", "X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-ALLDAYEVENT"}
+KNOWN = (
+    IDENTITY
+    | CONTENT
+    | LOOK
+    | {
+        *(
+            "ACTION",
+            "TRIGGER",
+            "BEGIN",
+            "END",
+            "VERSION",
+            "PRODID",
+            "CALSCALE",
+            "NAME",
+            "X-WR-CALNAME",
+            "X-WR-CALDESC",
+            "X-WR-TIMEZONE",
+        ),
+        *("REFRESH-INTERVAL", "X-PUBLISHED-TTL", "SOURCE", "TZID", "TZOFFSETFROM", "TZOFFSETTO", "RRULE"),
+    }
+)
 
 
 def outline_faults(data: bytes, written: Sequence[Entry]) -> list[str]:

@@ -56,7 +56,7 @@ def test_no_field_lets_a_nasty_text_through(text):
 
 
 def test_no_field_lets_a_nasty_text_through_without_asserts():
-    """icalendar's own guard against line breaks is an assert, which `python -O` drops."""
+    """What guards a line must not be an assert, which `python -O` drops."""
     command = [sys.executable, "-O", "-m", "tests.feeds.outlines"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parents[2])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
