@@ -26,6 +26,9 @@ Client = Literal[
 ]
 
 
+LONGEST_FOR_GOOGLE = 256
+
+
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """One program: `link` opens its dialogue, `feed` is the address to paste where links fail."""
 
@@ -43,9 +46,18 @@ class _ClientEntry(msgspec.Struct, frozen=True, kw_only=True):
     option: tuple[str, str] | None = None
 
 
-def subscriptions(feed: str, *, title: str) -> tuple[Subscription, ...]:
-    """Returns how to subscribe the feed at this absolute address in each program, the most common first."""
-    return tuple(_subscription(feed, client, title) for client in CLIENTS)
+def subscriptions(feed: str, *, title: str, over_budget: bool = False) -> tuple[Subscription, ...]:
+    """Returns how to subscribe the feed at this absolute address in each program, the most common first.
+
+    Google is left out where it would show nothing and not say so: of a feed that is `over_budget`, and of an
+    address that is too long for it.
+    """
+    ways = (_subscription(feed, client, title) for client in CLIENTS)
+    return tuple(way for way in ways if way.client != "google" or _google_reads(way.feed, over_budget))
+
+
+def _google_reads(address: str, over_budget: bool) -> bool:
+    return not over_budget and len(address) <= LONGEST_FOR_GOOGLE
 
 
 def _subscription(feed: str, client: Client, title: str) -> Subscription:

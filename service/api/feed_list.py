@@ -34,8 +34,9 @@ class Formats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class FeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One feed with its present size. `shortened`: outgrew 900,000 bytes, so descriptions are left out;
-    `over_budget`: is too large for Google even so, whose readers should take a narrower one."""
+    """One feed with its present size. Where it would outgrow 900,000 bytes it leaves out what is past, the
+    oldest first (`without_past`), then descriptions (`shortened`). `over_budget`: is too large for Google
+    even so, whose readers should take a narrower one; Google is then not among the ways to subscribe."""
 
     lang: Language
     name: str
@@ -43,6 +44,7 @@ class FeedView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     urls: Formats
     entries: int
     bytes: int
+    without_past: bool
     shortened: bool
     over_budget: bool
     modified: datetime
@@ -109,10 +111,13 @@ async def _view(feeds: FeedCache, position: FeedListPosition, base_url: str) -> 
         urls=Formats(ics=f"{address}.ics", json=f"{address}.json", atom=f"{address}.atom"),
         entries=len(copy.entries),
         bytes=len(copy.body),
+        without_past=copy.without_past,
         shortened=copy.short is not None,
         over_budget=copy.over_budget,
         modified=datetime.fromtimestamp(copy.modified, UTC),
-        subscribe=calendar_clients.subscriptions(f"{address}.ics", title=copy.title),
+        subscribe=calendar_clients.subscriptions(
+            f"{address}.ics", title=copy.title, over_budget=copy.over_budget
+        ),
     )
 
 

@@ -161,7 +161,9 @@ _HELD = {
     "Last-Modified": _header("When the feed last changed."),
     "Cache-Control": _header("Who may keep a copy, and how long."),
     "X-Dday-Ignored": _header("The parameters that were ignored, when there are any."),
-    "X-Dday-Notice": _header("`shortened` or `larger-than-google-reads`, when it is."),
+    "X-Dday-Notice": _header(
+        "`without-past`, `shortened` (or both) or `larger-than-google-reads`, when it is."
+    ),
 }
 _CONDITIONS = (
     {

@@ -254,8 +254,12 @@ def _notices(feed: FeedRequest, copy: FeedCopy) -> Headers:
         notices.append((b"x-dday-ignored", ", ".join(feed.ignored).encode()))
     if copy.over_budget:
         notices.append((b"x-dday-notice", b"larger-than-google-reads"))
-    elif copy.short is not None:
-        notices.append((b"x-dday-notice", b"shortened"))
+    elif smaller := [
+        word
+        for word, so in ((b"without-past", copy.without_past), (b"shortened", copy.short is not None))
+        if so
+    ]:
+        notices.append((b"x-dday-notice", b", ".join(smaller)))
     return notices
 
 

@@ -19,8 +19,9 @@ from service.store.feed_state import Content, FeedState
 class FeedCopy(msgspec.Struct, frozen=True, kw_only=True):
     """A feed as of `seq` of the revision log: `body` with its strong `etag` and its date, ready to send.
 
-    `modified` is in seconds since 1970. `full` are its entries in their order; `short` are the same without
-    descriptions, where `full` is more than Google reads. `over_budget` says that what is sent is so too.
+    `modified` is in seconds since 1970. `full` are all entries of the selection in their order; `short` are
+    the same without descriptions, where those are left out. `entries` are the ones it shows: `without_past`
+    says that some that are past are not among them, `over_budget` that they are more than Google reads.
     """
 
     request: FeedRequest
@@ -29,14 +30,15 @@ class FeedCopy(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity
     full: Sequence[RenderedEntry]
     short: Sequence[RenderedEntry] | None
+    entries: Sequence[RenderedEntry]
     over_budget: bool
     body: bytes
     etag: str
     modified: int
 
     @property
-    def entries(self) -> Sequence[RenderedEntry]:
-        return self.full if self.short is None else self.short
+    def without_past(self) -> bool:
+        return len(self.entries) < len(self.full)
 
     def answers(self, request: FeedRequest) -> bool:
         """Whether it shows the selection asked for, be it an older state of it."""
@@ -65,14 +67,15 @@ class FeedBuilder:
         )
         base = previous if selected.touched is not None else None
         full = self._entries(request, selected, base.full if base else (), now=now)
-        short = None
-        if rendering.size(full) > BUDGET and _may_be_shortened(request):
+        shown, short = self._fitting(request, full, now=now), None
+        if rendering.size(shown) > BUDGET and _may_be_shortened(request):
             if base and base.short is None:
                 # It has just outgrown the budget, so all of it is rendered without descriptions.
                 return self.build(request, None)
             kept = base.short if base and base.short else ()
             short = self._entries(request, selected, kept, now=now, shortened=True)
-        copy = self._joined(request, selected, previous, full, short, now=now)
+            shown = self._fitting(request, short, now=now)
+        copy = self._joined(request, selected, previous, full, short, shown, now=now)
         # Another process may have dated a later state meanwhile; its date must not stand on this one.
         return copy or self.build(request, previous)
 
@@ -94,6 +97,13 @@ class FeedBuilder:
                 entries += [entry for entry in event.entries if selected.shows(entry.extent)]
         return in_order(entries)
 
+    def _fitting(
+        self, request: FeedRequest, entries: Sequence[RenderedEntry], *, now: datetime
+    ) -> Sequence[RenderedEntry]:
+        if not _may_shrink(request):
+            return entries
+        return rendering.without_past(entries, before=today_begins(now))
+
     def _joined(
         self,
         request: FeedRequest,
@@ -101,11 +111,12 @@ class FeedBuilder:
         previous: FeedCopy | None,
         full: Sequence[RenderedEntry],
         short: Sequence[RenderedEntry] | None,
+        entries: Sequence[RenderedEntry],
         *,
         now: datetime,
     ) -> FeedCopy | None:
         """Returns the copy with its date; None if the stored date is that of a later state."""
-        shown = full if short is None else short
+        shown = entries
         if notice := rendering.moved_notice(request, uid_domain=self._uid_domain):
             shown = in_order([*shown, notice])
         over_budget = rendering.size(shown) > BUDGET and request.suffix == "ics" and not request.single
@@ -114,6 +125,7 @@ class FeedBuilder:
             request,
             title,
             shortened=short is not None,
+            without_past=len(entries) < len(full),
             over_budget=over_budget,
             base_url=self._base_url,
             uid_domain=self._uid_domain,
@@ -131,6 +143,7 @@ class FeedBuilder:
             validity=selection.validity(request.filters, now=now),
             full=full,
             short=short,
+            entries=entries,
             over_budget=over_budget,
             body=previous.body
             if previous and same
@@ -164,6 +177,11 @@ class FeedBuilder:
         return self._store.write(work)
 
 
+def _may_shrink(request: FeedRequest) -> bool:
+    """Whether what is past may go: not if every detail was asked for, nor for news readers."""
+    return request.options.detail != "full" and request.suffix == "ics" and not request.single
+
+
 def _may_be_shortened(request: FeedRequest) -> bool:
-    """Whether descriptions may go: not if a detail was asked for, nor for news readers."""
-    return request.options.detail is None and request.suffix == "ics" and not request.single
+    """Whether descriptions may go besides, if they are there."""
+    return request.options.detail is None and _may_shrink(request)

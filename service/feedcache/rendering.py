@@ -38,6 +38,10 @@ SHORTENED = LocalizedText(
     ko="일정이 많아 간략히 보여 줍니다. 시리즈나 프로그램별 달력에는 설명이 모두 있습니다.",
     en="Shortened because there is so much; the feeds of a single series or program have every detail.",
 )
+WITHOUT_PAST = LocalizedText(
+    ko="일정이 많아 지난 일정은 오래된 것부터 뺐습니다.",
+    en="Because there is so much, past entries are left out, the oldest first.",
+)
 BEYOND_GOOGLE = LocalizedText(
     ko="구글 캘린더가 읽는 크기(1MB)를 넘습니다. 시리즈, 프로그램, 태그별 달력을 구독하세요.",
     en="Larger than Google Calendar reads (1 MB): subscribe to the feed of a series, a program or a tag.",
@@ -123,10 +127,18 @@ def title(request: FeedRequest, name: Text | None) -> str:
 
 
 def head(
-    request: FeedRequest, title: str, *, shortened: bool, over_budget: bool, base_url: str, uid_domain: str
+    request: FeedRequest,
+    title: str,
+    *,
+    shortened: bool,
+    without_past: bool,
+    over_budget: bool,
+    base_url: str,
+    uid_domain: str,
 ) -> Feed:
     """Returns the feed without its date. A saved one does not say where it is: its address is a secret."""
     about = [ABOUT, *([BEYOND_GOOGLE] if over_budget else [SHORTENED] if shortened else [])]
+    about += [WITHOUT_PAST] if without_past else []
     name = f"saved-{request.saved.id}" if request.saved else f"{request.lang}-{request.name}"
     # Tells the filtered feeds of one name apart.
     key = f"-{_hash(request.query)[:8]}" if request.query else ""
@@ -173,6 +185,20 @@ def in_order(entries: Iterable[RenderedEntry]) -> list[RenderedEntry]:
 
 def size(entries: Iterable[RenderedEntry]) -> int:
     return sum(map(len, map(_BODY, entries)))
+
+
+def without_past(entries: Sequence[RenderedEntry], *, before: datetime) -> Sequence[RenderedEntry]:
+    """Leaves out what had ended `before`, the oldest first, as far as the budget demands."""
+    excess = size(entries) - BUDGET
+    if excess <= 0:
+        return entries
+    kept = []
+    for entry in entries:
+        if excess > 0 and entry.extent and entry.extent[1] <= before:
+            excess -= len(entry.body)
+        else:
+            kept.append(entry)
+    return kept
 
 
 def digest(feed: Feed, entries: Sequence[RenderedEntry], suffix: Suffix) -> str:

@@ -31,6 +31,16 @@ def test_options_join_the_ones_that_are_there():
     assert feeds["google"] == plain + "?cancelled=mark"
 
 
+def test_google_is_not_offered_what_it_would_not_show() -> None:
+    def clients(feed: str, *, over_budget: bool = False) -> list[str]:
+        return [way.client for way in subscriptions(feed, title="x", over_budget=over_budget)]
+
+    others = [client for client in CLIENTS if client != "google"]
+    longest = URL + "&tag=" + "a" * (256 - len(URL) - len("&tag=") - len("&cancelled=mark"))
+    assert clients(URL) == clients(longest) == ["google", *others]
+    assert clients(longest + "a") == clients(URL, over_budget=True) == others
+
+
 def test_every_program_says_in_both_languages_how_soon_it_looks_again():
     for way in CLIENTS.values():
         assert re.search("[가-힣]", way.sentence.ko) and way.sentence.en.endswith(".")

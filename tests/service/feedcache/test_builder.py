@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import insert
 
 from service import seed_loader
 from service.catalogue import seeds as seedbook
+from service.catalogue.event import Text
 from service.catalogue.validation import FEED_NAMES
 from service.clock import SimulatedClock
 from service.feedcache import request
@@ -85,6 +87,42 @@ def test_a_feed_of_1200_events_is_shortened_visibly(large):
 def test_who_asks_for_every_detail_gets_it_whatever_the_size(large):
     copy = build(large, "/feeds/ko/calendar.ics", b"detail=full")
     assert (copy.short, copy.over_budget, len(copy.body) > BUDGET) == (None, True, True)
+
+
+def days(copy: FeedCopy) -> list[str]:
+    return [entry.order[0][:8] for entry in copy.entries]
+
+
+def test_what_is_past_goes_before_descriptions_do_and_the_oldest_first(large):
+    now, path = datetime(2027, 2, 1, 3, tzinfo=UTC), "/feeds/ko/calendar.ics"
+    copy = build(large, path, now=now)
+    assert (copy.short, copy.without_past, copy.over_budget) == (None, True, False)
+    assert BUDGET - 2 * size(copy.full) / len(copy.full) < len(copy.body) <= BUDGET + 2_000
+    whole = days(build(large, path, b"detail=full", now=now))
+    assert days(copy) == whole[len(whole) - len(copy.entries) :]
+    assert "지난 일정은 오래된 것부터 뺐습니다." in copy.body.decode().replace("\r\n ", "")
+    assert "DESCRIPTION:" in copy.body.decode().partition("BEGIN:VEVENT")[2]
+
+
+def test_where_descriptions_have_to_go_the_past_comes_back_as_far_as_it_fits(large):
+    """In April most is still ahead, and too much with descriptions."""
+    copy = build(large, "/feeds/ko/calendar.ics", now=datetime(2026, 4, 1, 3, tzinfo=UTC))
+    assert (copy.short is not None, copy.without_past, copy.over_budget) == (True, False, False)
+    assert len(copy.entries) == 1200
+
+
+def test_what_is_ahead_stays_and_is_then_too_much_for_google(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path}/dday.db")
+    long = Text(ko="긴 이름 " * 800)
+    many = [msgspec.structs.replace(event, name=long) for event in catalogue(130)]
+    store.write(lambda c: events.put_many(c, many, now=NOW, cause="test"))
+    now = datetime(2026, 3, 12, 3, tzinfo=UTC)
+    copy = build(store, "/feeds/ko/calendar.ics", now=now)
+    assert (copy.short is not None, copy.without_past, copy.over_budget) == (True, True, True)
+    assert (min(days(copy)), len(copy.entries)) == ("20260312", 120) and len(copy.body) > BUDGET
+    news = build(store, "/feeds/ko/calendar.json", now=now)
+    assert (len(news.entries), news.without_past, news.over_budget) == (130, False, False)
+    store.close()
 
 
 def test_an_entry_is_about_as_long_as_planned(seeded, large):
