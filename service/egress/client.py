@@ -8,9 +8,10 @@ exactly as it will be dialled (both in `service.egress.resolver`). All of them f
 import asyncio
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache, partial
 from typing import Any, cast
+from urllib.parse import urljoin
 
 import aiohttp
 import certifi
@@ -30,6 +31,8 @@ CONNECT_SECONDS = 5.0
 # Shorter than the idle limit of common servers (5 s and more), so that a kept connection is rarely dead.
 IDLE_SECONDS = 4.0
 EXTENSIONS = {"timeout": {"connect": CONNECT_SECONDS}}
+# A calendar moves from http to https and to its provider's storage, not further.
+MOST_REDIRECTS = 3
 HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "Dday/1 (webhook reminders)"}
 
 
@@ -39,6 +42,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: dict[str, str]
     body: bytes
+
+
+class NotFetched(Exception):
+    """Nothing that can be read is at an address; the message is a sentence."""
 
 
 class Egress:
@@ -76,6 +83,48 @@ class Egress:
         except Exception as error:
             seen.error = error
         return seen.answer(milliseconds=round((time.monotonic() - started) * 1000))
+
+    async def fetch(self, url: str, *, most: int) -> bytes:
+        """What a GET of an address returns, of at most so many bytes; raises NotFetched.
+
+        The deadline covers redirects too, each of which is judged as if it had been given.
+        """
+        try:
+            async with asyncio.timeout(self.deadline):
+                for _ in range(MOST_REDIRECTS + 1):
+                    found = await self._get(self._known(url), most)
+                    if isinstance(found, bytes):
+                        return found
+                    url = urljoin(url, found)
+        except NotFetched:
+            raise
+        except Exception as error:
+            raise NotFetched(SAID.get(_blame(error), "It does not answer as a web server does.")) from None
+        raise NotFetched(f"It redirects more than {MOST_REDIRECTS} times.")
+
+    async def _get(self, destination: Destination, most: int) -> bytes | str:
+        """The body, or where it is said to be."""
+        transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
+        headers = {**HEADERS, "accept": "text/calendar, */*;q=0.5", "user-agent": "Dday/1 (calendar import)"}
+        message = httpx.Request("GET", _url(destination.url), headers=headers, extensions=EXTENSIONS)
+        response = await transport.handle_async_request(message)
+        stream = cast(httpx.AsyncByteStream, response.stream)
+        try:
+            status, location = response.status_code, response.headers.get("location")
+            if status in (301, 302, 303, 307, 308) and location:
+                return str(location)
+            if status != 200:
+                raise NotFetched(f"It answers {status}.")
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise NotFetched("It is compressed, which was not asked for.")
+            body = bytearray()
+            async for chunk in stream:
+                body += chunk
+                if len(body) > most:
+                    raise NotFetched(f"It has more than {most // 1024 // 1024} MiB.")
+            return bytes(body)
+        finally:
+            await stream.aclose()
 
     async def _exchange(self, destination: Destination, request: Request, seen: "Received") -> None:
         transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
@@ -220,6 +269,16 @@ BLAME: tuple[tuple[tuple[type[BaseException], ...], Outcome], ...] = (
     ((LineTooLong,), "too_large"),
     ((aiohttp.ClientConnectorError,), "connect"),
 )
+
+
+# What a failure before the end of an answer is to a person who gave an address.
+SAID: Mapping[Outcome, str] = {
+    "not_allowed": "It is not an https address (port 443 or 8443) of a public host.",
+    "dns": "Its name cannot be looked up.",
+    "tls": "It has no certificate that can be trusted.",
+    "timeout": "It takes too long to answer.",
+    "connect": "It cannot be reached.",
+}
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

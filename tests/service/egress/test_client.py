@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.egress.client import Egress, Request
+from service.egress.client import Egress, NotFetched, Request
 from service.egress.policy import Policy
 from service.egress.resolver import Gate, LookUp, Refused
 from tests.dials import recorded
@@ -54,6 +54,34 @@ def test_a_request_arrives_as_it_was_made(receiver):
     assert (request.method, request.target, request.body, request.id) == ("POST", "/hook", b"{}", "dlv_1")
     assert request.headers["accept-encoding"] == "identity"
     assert (answer.outcome, answer.status, answer.retry_after, answer.excerpt) == ("2xx", 202, "7", "받음")
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nBEGIN", "It does not answer as a web server does."),
+        (
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nBEGIN\r\n",
+            "It takes too long to answer.",
+        ),
+        (b"SSH-2.0-x\r\n", "It does not answer as a web server does."),
+    ],
+)
+def test_half_an_answer_is_none(receiver, answer, sentence):
+    async def half(reader, writer):
+        writer.write(answer)
+        await writer.drain()
+        if b"chunked" in answer:
+            await reader.read()
+
+    async def fetch():
+        async with door() as egress:
+            return await egress.fetch(receiver.url, most=100)
+
+    receiver.reply_with(Reply(raw=half))
+    with pytest.raises(NotFetched) as refused:
+        asyncio.run(fetch())
+    assert str(refused.value) == sentence
 
 
 def test_no_spelling_of_a_forbidden_address_is_dialled():
