@@ -1,30 +1,24 @@
-"""Reads foreign iCalendar into plain values: icalendar reads each line, and a fault names its line.
+"""Reads foreign iCalendar into plain values; a fault names its line.
 
-icalendar gets single unfolded lines instead of the file, because it has no limits, evaluates every VTIMEZONE
-(whose rules can cost minutes), gives up a whole file at one stray END, and does not know line numbers.
-Links and texts come out as they went in: whoever shows them escapes them.
+What cannot be read is left out and told, and the rest is read. Links and texts come out as they went in:
+whoever shows them escapes them.
 """
 
 import re
-from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import NamedTuple, cast
-from zoneinfo import ZoneInfo, available_timezones
+from datetime import date, datetime, timedelta, tzinfo
+from hashlib import sha256
+from typing import Literal, cast
 
 import msgspec
-from icalendar.parser import Contentline, split_on_unescaped_comma, unescape_backslash
-from icalendar.prop import vDDDTypes, vDuration, vRecur
-from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
+from icalendar.parser import split_on_unescaped_comma
+from icalendar.prop import vDuration, vRecur
 
 from feeds.entry import Status
-from feeds.text import CONTROLS
+from feeds.foreign_lines import MOST_BYTES, CalendarRefused, Component, Fault, Unreadable, components
+from feeds.foreign_times import Times, iana, own_zones
 
-MOST_BYTES = 5 * 1024 * 1024
-MOST_LINES = 200_000
-LONGEST_LINE = 256 * 1024
-MOST_COMPONENTS = 5_000
-MOST_DEPTH = 4
-MOST_DATES = 1_000
+__all__ = ("MOST_BYTES", "CalendarRefused", "Fault", "ForeignCalendar", "ForeignEvent", "read")
+
 LONGEST_DURATION = timedelta(days=3_660)
 # Other rules could run away when they are expanded. A part of numbers has its bounds.
 FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
@@ -42,61 +36,59 @@ RULE_PARTS: dict[str, tuple[int, int] | None] = {
     "WKST": None,
 }
 MOST_VALUES = 100
+# The lines that say something about a date or a state, for whoever asks where it is from.
+TELLING = ("DTSTART", "DTEND", "DUE", "DURATION", "STATUS", "RRULE", "RECURRENCE-ID", "ORGANIZER")
 
-# Possessive, or a million folds would be a million states to go back to.
-_FOLDED_LINE = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+(?:\n|\Z)")
-# The first group holds the names of the properties that are read.
-_PROPERTY = re.compile(
-    r"(?:(VERSION|PRODID|NAME|X-WR-CALNAME|X-WR-TIMEZONE|UID|SEQUENCE|DTSTART|DTEND|DURATION|SUMMARY|DESCRIPTION"
-    r"|LOCATION|URL|CATEGORIES|STATUS|RELATED-TO|LAST-MODIFIED|RECURRENCE-ID|RRULE|EXRULE|RDATE)|[A-Z0-9-]{1,100})[;:]",
-    re.IGNORECASE,
-)
-_FIXED_OFFSET = re.compile(r"(?:UTC|GMT)([+-])(\d{1,2})(?::?(\d{2}))?")
-_ZONES = available_timezones()
-
-
-class CalendarRefused(ValueError):
-    """The whole file is beyond a limit, or no calendar; the message is a sentence."""
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that could not be read, and its line; the rest of the file was read."""
-
-    line: int
-    uid: str | None = None
-    detail: str
+_NO_CONTENT = ("line", "stamp", "modified", "source")
 
 
 class ForeignEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One VEVENT, which begins at `line`. Times are in UTC; `zone` is the IANA name that `start` had.
+    """One VEVENT or VTODO, which begins at `line`. Times are in UTC; `zone` is the IANA name that they had.
 
-    `end` is exclusive. With a `recurrence` it replaces that occurrence of `uid`. `rule` and `more` (RDATE)
-    are bounded and not expanded.
+    `end` is exclusive; of a to-do it is DUE, and a day is then the last. With a `recurrence` it replaces
+    that occurrence of `uid`. `rules`, `more` (RDATE), `less_rules` (EXRULE) and `less` (EXDATE) are bounded
+    and not expanded; rules run by `clock`. A file may give no UID: `uid` is then made from the content.
     """
 
+    kind: Literal["event", "todo"] = "event"
     uid: str
     sequence: int
-    start: date
+    stamp: date | None = None
+    start: date | None
     end: date | None
     zone: str | None
+    clock: tzinfo | None = None
     title: str
     description: str
     place: str
+    geo: str = ""
     url: str | None
+    organizer: str = ""
     categories: tuple[str, ...]
     status: Status
+    private: bool = False
     parent: str | None
     modified: date | None
     recurrence: date | None
-    rule: vRecur | None
-    more: tuple[date, ...]
+    rules: tuple[vRecur, ...] = ()
+    more: tuple[date, ...] = ()
+    less_rules: tuple[vRecur, ...] = ()
+    less: tuple[date, ...] = ()
+    source: dict[str, str] = {}
     line: int
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What it says, wherever it stands and whichever version it is."""
+        fields = msgspec.structs.asdict(self)
+        return tuple(value for name, value in fields.items() if name not in _NO_CONTENT)
 
 
 class ForeignCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar as far as it could be read."""
+    """A calendar as far as it could be read. `url` is its page, if it names one."""
 
     name: str | None
+    url: str | None = None
     events: tuple[ForeignEvent, ...]
     faults: tuple[Fault, ...]
 
@@ -108,222 +100,200 @@ def read(data: bytes, *, floating: str = "UTC") -> ForeignCalendar:
     """
     if not isinstance(data, bytes):
         raise TypeError("A calendar is read from bytes, never from text or a path.")
-    head, *components = _components(data)
-    default = head.raw("X-WR-TIMEZONE")
-    events: dict[tuple[str, date | None], ForeignEvent] = {}
-    faults = []
-    for component in components:
-        if component.name != "VEVENT":
+    found = components(data)
+    heads = [each for each in found if each.name == "VCALENDAR"]
+    zones = own_zones(each for each in found if each.name == "VTIMEZONE")
+    times = {id(head): Times(zones, iana(head.raw("X-WR-TIMEZONE")) or floating) for head in heads}
+    versions = _Versions()
+    for component in found:
+        if component.name in ("VCALENDAR", "VTIMEZONE"):
             continue
         try:
-            event = _event(component, default if default in _ZONES else floating)
-            if (event.uid, event.recurrence) in events:
-                raise _Unreadable("This UID stands here twice.")
-            events[event.uid, event.recurrence] = event
-        except _Unreadable as error:
-            faults.append(Fault(line=component.number, uid=component.raw("UID") or None, detail=str(error)))
-        faults += component.faults
-    name = head.text("NAME") or head.text("X-WR-CALNAME") or None
-    return ForeignCalendar(name=name, events=tuple(events.values()), faults=(*head.faults, *faults))
+            versions.add(_event(component, times[id(component.calendar)]), component)
+        except Unreadable as error:
+            component.tell(str(error))
+    if not versions.kept and not any(each.faults for each in found):
+        found[0].tell("There is no event in it.")
+    return ForeignCalendar(
+        name=_of_any(heads, "NAME") or _of_any(heads, "X-WR-CALNAME"),
+        url=_of_any(heads, "URL") or _of_any(heads, "X-LINK"),
+        events=tuple(versions.kept.values()),
+        faults=tuple(fault for each in found for fault in each.faults),
+    )
 
 
-class _Unreadable(ValueError):
-    """One component is left out; the message says why."""
+def _of_any(heads: list[Component], name: str) -> str | None:
+    return next(filter(None, (head.text(name) for head in heads)), None)
 
 
-class _Property(NamedTuple):
-    raw: str
-    tzid: str | None
+class _Versions:
+    """Of the versions of one event the newest: of the highest SEQUENCE, then of the newest DTSTAMP."""
 
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, date | None], ForeignEvent] = {}
 
-class _Component(msgspec.Struct):
-    """The properties of one component that are read, in order, without those of the components in it."""
-
-    name: str
-    number: int
-    properties: dict[str, list[_Property]]
-    faults: list[Fault]
-
-    def add(self, number: int, line: str) -> None:
-        known = _PROPERTY.match(line)
-        if known and not known[1] and ":" in line:
+    def add(self, event: ForeignEvent, component: Component) -> None:
+        key = (event.kind, event.uid, event.recurrence)
+        other = self.kept.setdefault(key, event)
+        if other is event:
             return
-        # What is beyond the limit of dates is only counted so far: a line takes icalendar 25 µs.
-        if known and known[1] and len(self.all(known[1].upper())) > MOST_DATES:
-            return
-        try:
-            if ":" not in line:
-                raise ValueError
-            name, parameters, raw = Contentline(line).raw_parts()  # type: ignore[no-untyped-call]
-        except ValueError:
-            self.faults.append(Fault(line=number, detail=f"This is no property: {line[:60]!r}."))
+        ranks = [(each.sequence, each.stamp.isoformat() if each.stamp else "") for each in (other, event)]
+        if ranks[0] != ranks[1]:
+            old, self.kept[key] = (event, other) if ranks[0] > ranks[1] else (other, event)
+            component.tell(f"An older version of this UID (SEQUENCE {old.sequence}) is left out.", old.line)
+        elif other.content == event.content:
+            component.tell("This UID stands here twice.")
         else:
-            tzid = str(parameters["TZID"]) if "TZID" in parameters else None
-            self.properties.setdefault(name.upper(), []).append(_Property(raw.strip(), tzid))
-
-    def all(self, name: str) -> list[_Property]:
-        return self.properties.get(name, [])
-
-    def raw(self, name: str) -> str:
-        return next((found.raw for found in self.all(name)), "")
-
-    def text(self, name: str) -> str:
-        return cast(str, unescape_backslash(self.raw(name)))
-
-    def moment(self, name: str, floating: str) -> date | None:
-        return next((_moment(name, found.raw, found.tzid or floating) for found in self.all(name)), None)
+            made = _made_uid(component)
+            component.tell("This UID stands here twice, for different things; it gets another.")
+            self.kept[event.kind, made, event.recurrence] = msgspec.structs.replace(event, uid=made)
 
 
-def _components(data: bytes) -> list[_Component]:
-    """First what stands directly in the calendar, then its components; deeper ones only count."""
-    if len(data) > MOST_BYTES:
-        raise CalendarRefused(f"The calendar has more than {MOST_BYTES // 1024 // 1024} MiB.")
-    found = [_Component("VCALENDAR", 1, {}, [])]
-    path: list[str] = []
-    count = 0
-    for number, line in _unfolded(data):
-        keyword, _, name = line.partition(":")
-        if keyword.upper() == "BEGIN":
-            count += 1
-            if count > MOST_COMPONENTS:
-                raise CalendarRefused(f"The calendar has more than {MOST_COMPONENTS} components.")
-            if len(path) == MOST_DEPTH:
-                raise CalendarRefused(f"Components are nested more than {MOST_DEPTH} deep.")
-            path.append(name.strip().upper())
-            if len(path) == 2:
-                found.append(_Component(path[1], number, {}, []))
-        elif keyword.upper() == "END":
-            if not path or path.pop() != name.strip().upper():
-                raise CalendarRefused(f"Line {number}: END:{name[:40]} closes what is not open.")
-        elif line.strip() and len(path) in (1, 2):
-            found[-1 if len(path) == 2 else 0].add(number, line)
-    if len(found) == 1 and not found[0].properties:
-        raise CalendarRefused("This is not a calendar.")
-    return found
-
-
-def _unfolded(data: bytes) -> Iterator[tuple[int, str]]:
-    """Lines with their continuations joined, each with the number of its first."""
-    number = 1
-    for folded in _FOLDED_LINE.finditer(data.removeprefix(b"\xef\xbb\xbf")):
-        # Joined before decoding, since a fold may stand inside a character.
-        line = folded[0].replace(b"\r\n", b"\n").replace(b"\n ", b"").replace(b"\n\t", b"").rstrip(b"\r\n")
-        if len(line) > LONGEST_LINE:
-            raise CalendarRefused(f"Line {number} is longer than {LONGEST_LINE} bytes.")
-        if number > MOST_LINES:
-            raise CalendarRefused(f"The calendar has more than {MOST_LINES} lines.")
-        yield number, CONTROLS.sub("", line.decode("utf-8", "replace"))
-        number += folded[0].count(b"\n")
-
-
-def _event(component: _Component, floating: str) -> ForeignEvent:
-    if not component.raw("UID"):
-        raise _Unreadable("It has no UID.")
-    start = component.moment("DTSTART", floating)
-    if start is None:
-        raise _Unreadable("It has no DTSTART.")
+def _event(component: Component, times: Times) -> ForeignEvent:
+    if component.name not in ("VEVENT", "VTODO"):
+        raise Unreadable(f"It is a {component.name}, which is no event.")
+    start = _start(component, times)
+    end = _end(start, component, times) if component.name == "VEVENT" else _due(start, component, times)
+    whole_days = start is not None and not isinstance(start, datetime)
     sequence, status = component.raw("SEQUENCE"), component.raw("STATUS").lower()
+    if component.calendar and component.calendar.raw("METHOD").upper() == "CANCEL":
+        status = "cancelled"
     categories = (split_on_unescaped_comma(found.raw) for found in component.all("CATEGORIES"))
+    organizer, dated = component.first("ORGANIZER"), component.first("DTSTART") or component.first("DUE")
+    lines = {name: component.all(name)[0].line for name in TELLING if component.all(name)}
     return ForeignEvent(
-        uid=component.raw("UID"),
+        kind="event" if component.name == "VEVENT" else "todo",
+        uid=component.raw("UID") or _made_uid(component),
         sequence=int(sequence) if re.fullmatch("[0-9]{1,9}", sequence) else 0,
+        stamp=_lenient(component, "DTSTAMP", times),
         start=start,
-        end=_end(start, component, floating),
-        zone=_iana(component.all("DTSTART")[0].tzid),
+        end=end,
+        zone=iana(dated.parameters.get("TZID")) if dated else None,
+        clock=times.zone(dated),
         title=component.text("SUMMARY"),
         description=component.text("DESCRIPTION"),
         place=component.text("LOCATION"),
-        url=component.raw("URL") or None,
+        geo=component.raw("GEO"),
+        url=component.raw("URL") or component.raw("X-LINK") or None,
+        organizer=organizer.parameters.get("CN") or organizer.raw if organizer else "",
         categories=tuple(category for several in categories for category in several if category),
         status=cast(Status, status) if status in ("tentative", "cancelled") else "confirmed",
+        private=component.raw("CLASS").upper() in ("PRIVATE", "CONFIDENTIAL"),
         parent=component.raw("RELATED-TO") or None,
-        modified=component.moment("LAST-MODIFIED", floating),
-        recurrence=component.moment("RECURRENCE-ID", floating),
-        rule=_rule(component),
-        more=_more(component, floating),
+        modified=_lenient(component, "LAST-MODIFIED", times),
+        recurrence=_lenient(component, "RECURRENCE-ID", times, whole_days=whole_days),
+        rules=_rules(component, "RRULE"),
+        more=times.moments(component, "RDATE", whole_days=whole_days),
+        less_rules=_rules(component, "EXRULE"),
+        less=times.moments(component, "EXDATE", whole_days=whole_days),
+        source=lines,
         line=component.number,
     )
 
 
-def _end(start: date, component: _Component, floating: str) -> date | None:
-    end, duration = component.moment("DTEND", floating), component.raw("DURATION")
-    if end is not None:
-        if isinstance(end, datetime) != isinstance(start, datetime):
-            raise _Unreadable("It begins with a day and ends with a time, or the other way round.")
-        return end if end >= start else None
-    if not duration:
-        return None
-    try:
-        length = vDuration.from_ical(duration)  # type: ignore[no-untyped-call]
-    except ValueError:
-        raise _Unreadable(f"DURATION {duration[:40]!r} is none.") from None
-    return start + length if timedelta() <= length <= LONGEST_DURATION and start.year < 9900 else None
+def _made_uid(component: Component) -> str:
+    """Names it by its content, so that it has the same name at every reading; not by when it was written."""
+    content = sorted(
+        (name, found.raw)
+        for name, several in component.properties.items()
+        if name not in ("DTSTAMP", "LAST-MODIFIED")
+        for found in several
+    )
+    return f"sha256-{sha256(repr(content).encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def _rule(component: _Component) -> vRecur | None:
-    rules = component.all("RRULE")
-    if len(rules) > 1 or component.all("EXRULE"):
-        raise _Unreadable("More than one RRULE, or an EXRULE, is not supported.")
-    if not rules:
-        return None
+def _lenient(component: Component, name: str, times: Times, *, whole_days: bool = False) -> date | None:
+    """A date without which the event stands: what cannot be read is told."""
     try:
-        rule = vRecur(vRecur.from_ical(rules[0].raw.upper()))
+        return times.moment(component, name, whole_days=whole_days)
+    except Unreadable as error:
+        component.tell(str(error))
+        return None
+
+
+def _start(component: Component, times: Times) -> date | None:
+    start = times.moment(component, "DTSTART", whole_days=_is_whole_days(component))
+    if start is None and component.name == "VEVENT":
+        component.tell("It has no DTSTART, so its date is not known.")
+    return start
+
+
+def _is_whole_days(component: Component) -> bool:
+    """Outlook may write days as their midnights, and say so beside."""
+    dates = [found.raw.rstrip("Zz") for name in ("DTSTART", "DTEND") for found in component.all(name)]
+    flagged = component.raw("X-MICROSOFT-CDO-ALLDAYEVENT").upper() == "TRUE"
+    return flagged and all(each[8:] in ("", "T000000") for each in dates)
+
+
+def _end(start: date | None, component: Component, times: Times) -> date | None:
+    """The exclusive end, if it can be read and is not before the start."""
+    try:
+        end = times.moment(component, "DTEND", exclusive=True, whole_days=_is_whole_days(component))
+        if end is None and start is not None and component.raw("DURATION"):
+            end = start + _duration(component.raw("DURATION"))
+        if end is None or start is None:
+            return end
+        if isinstance(end, datetime) and not isinstance(start, datetime):
+            component.tell("It begins with a day and ends with a time, whose day is taken.")
+            end = times.moment(component, "DTEND", exclusive=True, whole_days=True) or end
+        if isinstance(start, datetime) and not isinstance(end, datetime):
+            raise Unreadable("It begins with a time and ends with a day.")
+        if end < start:
+            raise Unreadable("It ends before it begins.")
+    except OverflowError:
+        component.tell("It ends beyond the calendar. The end is left out.")
+    except Unreadable as error:
+        component.tell(f"{error} The end is left out.")
+    else:
+        return end
+    return None
+
+
+def _due(start: date | None, component: Component, times: Times) -> date | None:
+    """When a to-do is due; without that it is no deadline."""
+    due = times.moment(component, "DUE")
+    if due is None and start is not None and component.raw("DURATION"):
+        due = start + _duration(component.raw("DURATION"))
+    if due is None:
+        raise Unreadable("It is a to-do without DUE.")
+    return due
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        length = vDuration.from_ical(text)  # type: ignore[no-untyped-call]
+    except (ValueError, OverflowError):
+        raise Unreadable(f"DURATION {text[:40]!r} is none.") from None
+    if not timedelta() <= length <= LONGEST_DURATION:
+        raise Unreadable(f"DURATION {text[:40]!r} is not 0 to {LONGEST_DURATION.days} days.")
+    return cast(timedelta, length)
+
+
+def _rules(component: Component, name: str) -> tuple[vRecur, ...]:
+    """The rules that can be followed; what cannot is told and left out."""
+    rules = []
+    for found in component.all(name):
+        try:
+            rules.append(_rule(name, found.raw))
+        except Unreadable as error:
+            component.tell(f"{error} The rule is left out.")
+    return tuple(rules)
+
+
+def _rule(name: str, text: str) -> vRecur:
+    try:
+        rule = vRecur(vRecur.from_ical(text.upper()))
     except ValueError:
-        raise _Unreadable(f"RRULE {rules[0].raw[:40]!r} is not one.") from None
+        raise Unreadable(f"{name} {text[:40]!r} is not one.") from None
     frequency = rule.get("FREQ", [""])[0]
     if frequency not in FREQUENCIES:
-        raise _Unreadable(f"FREQ={frequency} is not supported.")
+        raise Unreadable(f"FREQ={frequency} is not supported.")
     if "COUNT" in rule and "UNTIL" in rule:
-        raise _Unreadable("COUNT and UNTIL exclude each other.")
-    for name, values in rule.items():
-        if name not in RULE_PARTS or len(values) > MOST_VALUES:
-            raise _Unreadable(f"{name} is not supported.")
-        bounds = RULE_PARTS[name]
+        raise Unreadable("COUNT and UNTIL exclude each other.")
+    for part, values in rule.items():
+        if part not in RULE_PARTS or len(values) > MOST_VALUES:
+            raise Unreadable(f"{part} is not supported.")
+        bounds = RULE_PARTS[part]
         if bounds and not all(value and bounds[0] <= value <= bounds[1] for value in values):
-            raise _Unreadable(f"{name} must be {bounds[0]} to {bounds[1]}.")
+            raise Unreadable(f"{part} must be {bounds[0]} to {bounds[1]}.")
     return rule
-
-
-def _more(component: _Component, floating: str) -> tuple[date, ...]:
-    dates = [(value, found.tzid) for found in component.all("RDATE") for value in found.raw.split(",")]
-    if len(dates) > MOST_DATES:
-        raise _Unreadable(f"More than {MOST_DATES} dates in RDATE.")
-    return tuple(_moment("RDATE", value, tzid or floating) for value, tzid in dates)
-
-
-def _moment(name: str, text: str, zone: str) -> date:
-    """A day, or an instant in UTC; of a PERIOD its start."""
-    text = text.strip().partition("/")[0]
-    try:
-        moment = vDDDTypes.from_ical(text)  # type: ignore[no-untyped-call]
-    except ValueError:
-        moment = None
-    if not isinstance(moment, date):
-        raise _Unreadable(f"{name} {text[:40]!r} is no date.")
-    if not isinstance(moment, datetime):
-        return moment
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=_zone(zone))).astimezone(UTC)
-    except OverflowError:
-        raise _Unreadable("A date beyond the calendar.") from None
-
-
-def _zone(name: str) -> tzinfo:
-    """A VTIMEZONE is believed only as a name: its rules are not evaluated."""
-    if iana := _iana(name):
-        return ZoneInfo(iana)
-    offset = _FIXED_OFFSET.fullmatch(name)
-    if offset is None or int(offset[2]) > 14:
-        raise _Unreadable(f"Nobody knows the time zone {name[:60]!r}.")
-    east = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-    return timezone(-east if offset[1] == "-" else east)
-
-
-def _iana(name: str | None) -> str | None:
-    """The zone that a TZID names: by its IANA name, its Windows name or behind the vendor's prefix."""
-    names = [
-        name,
-        WINDOWS_TO_OLSON.get(name or ""),
-        *("/".join((name or "").split("/")[-n:]) for n in (3, 2, 1)),
-    ]
-    return next((each for each in names if each in _ZONES), None)

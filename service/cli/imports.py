@@ -1,47 +1,161 @@
-"""`dday import` prints a foreign calendar as drafts of seeds, from which a curator goes on."""
+"""`dday import` makes drafts of seeds from a foreign calendar, from which a curator goes on."""
 
-import msgspec
+import asyncio
+import re
+from datetime import date
+from pathlib import Path
+from typing import get_args
+
 import rich_click as click
-import yaml
 
 from feeds.foreign_ical import MOST_BYTES
+from service import seed_loader
 from service.catalogue import dates
-from service.catalogue.event import Event
-from service.cli.console import CommandFailed, Misused, as_json_flag, counted, err, show_json
+from service.catalogue.event import SLUG_PATTERN
+from service.cli.console import (
+    CommandFailed,
+    Misused,
+    as_json_flag,
+    counted,
+    err,
+    out,
+    settings_flags,
+    show_json,
+)
 from service.importers import foreign
-from service.importers.drafts import CalendarDrafts
+from service.importers.draft_files import DraftFile, compared, document
+from service.importers.drafts import CalendarDrafts, Choices, Todo
+from service.settings import Settings
 
 HEADER = """\
 # Drafts. Before one is a seed it needs a kind, a good id, and for each date the source that says it:
 # docs/curate.md.
 """
+SECONDS = 20.0
+ADDRESS = re.compile(r"(?:webcals?|https?)://", re.IGNORECASE)
 
 
 @click.command(name="import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("file")
 @click.option("--timezone", default="Asia/Seoul", show_default=True, help="For times that name no zone.")
+@click.option(
+    "--as", "todo", type=click.Choice(get_args(Todo)), default="window", show_default=True,
+    help="What a to-do with a DUE is: an application window that closes then, or a milestone.",
+)  # fmt: skip
+@click.option("--expand", is_flag=True, help="Draft the dates of what recurs: at most 50 within 400 days.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="The first day of what recurs to draft.")
+@click.option("--source", metavar="ID", help="The source in the catalogue that this calendar is.")
+@click.option(
+    "--into", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Write a file for each draft into this folder, and say what is new, changed and gone there.",
+)  # fmt: skip
 @as_json_flag
-def import_(file: str, timezone: str, as_json: bool) -> None:
-    """Read FILE, an iCalendar of whatever origin (- for stdin), and print it as drafts of seeds.
+@settings_flags("egress_allow")
+def import_(
+    settings: Settings,
+    file: str,
+    timezone: str,
+    todo: Todo,
+    expand: bool,
+    since: date | None,
+    source: str | None,
+    into: Path | None,
+    as_json: bool,
+) -> None:
+    """Read FILE, an iCalendar of whatever origin (a path, an https or webcal address, - for stdin).
 
-    Nothing is stored. What could not be read goes to stderr, with its line; exit code 1 if there is any.
+
+    Drafts of seeds are printed, and no database is touched. What could not be read or is left out goes to
+    stderr, with its line; exit code 1 if there is any, or if --into has files a curator must look at.
     """
+    choices = _choices(timezone=timezone, todo=todo, expand=expand, since=since, source=source)
+    try:
+        calendar = foreign.drafts(_bytes(file, settings), choices)
+    except foreign.NotRead as error:
+        raise CommandFailed(f"{file}: {error}") from None
+    files = _written(calendar, into, choices) if into else ()
+    if as_json:
+        show_json(files if into else calendar)
+    elif into:
+        _show(files)
+    elif calendar.events:
+        page = f"# Its page: {calendar.url}\n" if calendar.url else ""
+        texts = (
+            f"---\n# events/{event.id}.yaml\n{document(event, calendar.organizers.get(event.id))}"
+            for event in calendar.events
+        )
+        click.echo(HEADER + page + "".join(texts), nl=False)
+    _report(calendar, file)
+    if calendar.faults or any(each.outcome in ("edited", "older", "gone") for each in files):
+        raise SystemExit(1)
+
+
+def _choices(*, timezone: str, todo: Todo, expand: bool, since: date | None, source: str | None) -> Choices:
     try:
         dates.zone(timezone)
     except dates.ZoneError as error:
         raise Misused(f"--timezone: {error}") from None
+    if source is not None and not re.fullmatch(SLUG_PATTERN, source):
+        raise Misused("--source: write the id of a source, such as k-startup-calendar.")
+    if since is not None and not expand:
+        raise Misused("--since: it is for --expand.")
+    day = date(since.year, since.month, since.day) if since else None
+    return Choices(timezone=timezone, todo=todo, expand=expand, since=day, source=source)
+
+
+def _bytes(file: str, settings: Settings) -> bytes:
+    if ADDRESS.match(file):
+        return asyncio.run(_fetched(ADDRESS.sub(_scheme, file, count=1).partition("#")[0], settings))
     try:
-        with click.open_file(file, "rb") as source:
-            calendar = foreign.drafts(source.read(MOST_BYTES + 1), timezone=timezone)
-    except foreign.NotRead as error:
-        raise CommandFailed(f"{file}: {error}") from None
-    if as_json:
-        show_json(calendar)
-    elif calendar.events:
-        click.echo(HEADER + "".join(map(_document, calendar.events)), nl=False)
-    _report(calendar, file)
-    if calendar.faults:
-        raise SystemExit(1)
+        with click.open_file(file, "rb") as opened:
+            return bytes(opened.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise Misused(f"{file}: {error.strerror or error}.") from None
+
+
+def _scheme(found: re.Match[str]) -> str:
+    """`webcal:` is how calendars say https."""
+    return "https://" if found[0].lower().startswith("webcal") else found[0].lower()
+
+
+async def _fetched(url: str, settings: Settings) -> bytes:
+    # Only for an address, because it takes longer to load than to read a file.
+    from service.egress.client import Egress, NotFetched
+    from service.egress.policy import Policy
+
+    egress = Egress(Policy(allow=settings.egress_allow), deadline=SECONDS)
+    try:
+        return await egress.fetch(url, most=MOST_BYTES)
+    except NotFetched as error:
+        raise CommandFailed(f"{url}: {error}") from None
+    finally:
+        await egress.aclose()
+
+
+def _written(calendar: CalendarDrafts, into: Path, choices: Choices) -> tuple[DraftFile, ...]:
+    """Writes what is new or changed; the files of curators stay as they are."""
+    files = {path: text for path, text in seed_loader.read_folder(into).items() if "/" not in path}
+    found = compared(calendar, files, source=choices.source, expand=choices.expand)
+    for each in found:
+        if each.text is not None:
+            (into / each.path).write_text(each.text, encoding="utf-8")
+    if choices.source and not (into.parent / "sources" / f"{choices.source}.yaml").exists():
+        err.print(
+            f"There is no {into.parent / 'sources' / choices.source}.yaml yet; a seed needs it.", markup=False
+        )
+    return found
+
+
+def _show(files: tuple[DraftFile, ...]) -> None:
+    for each in files:
+        if each.outcome != "unchanged":
+            detail = f": {each.detail}" if each.detail else ""
+            out.print(f"{each.outcome:8} {each.path} (UID {each.uid}){detail}", markup=False)
+    counts = (
+        (name, sum(each.outcome == name for each in files))
+        for name in ("new", "changed", "edited", "older", "gone", "unchanged")
+    )
+    out.print(", ".join(f"{count} {name}" for name, count in counts) + ".", markup=False)
 
 
 def _report(calendar: CalendarDrafts, name: str) -> None:
@@ -50,16 +164,3 @@ def _report(calendar: CalendarDrafts, name: str) -> None:
         err.print(f"{name}:{fault.line}: {fault.detail}{uid}", markup=False)
     drafts, faults = counted(len(calendar.events), "draft"), counted(len(calendar.faults), "fault")
     err.print(f"{drafts}: {faults}.", markup=False)
-
-
-def _document(event: Event) -> str:
-    """Writes one YAML document under the name its file would have, without fields at their default."""
-    written = {
-        field.name: msgspec.to_builtins(getattr(event, field.name))
-        for field in msgspec.structs.fields(Event)
-        if field.name == "timezone" or getattr(event, field.name) != field.default
-    }
-    if event.place is not None:
-        written["place"] = {"name": written["place"]["name"]}
-    body = yaml.safe_dump(written, allow_unicode=True, sort_keys=False, width=100)
-    return f"---\n# events/{event.id}.yaml\n{body}"

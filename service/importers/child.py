@@ -13,7 +13,7 @@ import msgspec
 
 from feeds.foreign_ical import MOST_BYTES, CalendarRefused, read
 from service.catalogue import dates
-from service.importers.drafts import CalendarDrafts, drafted
+from service.importers.drafts import CalendarDrafts, Choices, drafted
 
 MEMORY = 256 * 1024 * 1024
 CPU_SECONDS = 5
@@ -31,7 +31,7 @@ def main() -> None:
     zones = seal()
     try:
         data = sys.stdin.buffer.read(MOST_BYTES + 1)
-        encoded = msgspec.json.encode(result(data, timezone=sys.argv[1]))
+        encoded = msgspec.json.encode(result(data, msgspec.json.decode(sys.argv[1], type=Choices)))
     except MemoryError:
         encoded = OUT_OF_MEMORY
     sys.stdout.buffer.write(encoded)
@@ -53,10 +53,10 @@ def seal() -> Sequence[ZoneInfo]:
     return zones
 
 
-def result(data: bytes, *, timezone: str) -> ImportResult:
+def result(data: bytes, choices: Choices) -> ImportResult:
     """Raises nothing but MemoryError: whatever else goes wrong with the file is a result."""
     try:
-        return ImportResult(drafts=drafted(read(data, floating=timezone), timezone=timezone))
+        return ImportResult(drafts=drafted(read(data, floating=choices.timezone), choices))
     except CalendarRefused as error:
         return ImportResult(refused=str(error))
     except MemoryError:

@@ -9,7 +9,7 @@ import msgspec
 
 from feeds.foreign_ical import MOST_BYTES
 from service.importers.child import ImportResult
-from service.importers.drafts import CalendarDrafts
+from service.importers.drafts import CalendarDrafts, Choices
 
 # Longer than the child's seconds of CPU, so that on a busy machine the child's own limit ends it.
 TIMEOUT = timedelta(seconds=20)
@@ -28,14 +28,14 @@ class LimitReached(NotRead):
 
 
 def drafts(
-    data: bytes, *, timezone: str, child: Sequence[str] = CHILD, timeout: timedelta = TIMEOUT
+    data: bytes, choices: Choices, *, child: Sequence[str] = CHILD, timeout: timedelta = TIMEOUT
 ) -> CalendarDrafts:
     """Returns the drafts of a foreign calendar; raises NotRead."""
     if len(data) > MOST_BYTES:
         raise LimitReached(f"The file has more than {MOST_BYTES // 1024 // 1024} MiB.")
     try:
-        done = subprocess.run(  # noqa: S603 - our own program, and an argument that is a time zone
-            [*child, timezone],
+        done = subprocess.run(  # noqa: S603 - our own program, and our own JSON as its argument
+            [*child, msgspec.json.encode(choices).decode()],
             input=data,
             capture_output=True,
             timeout=timeout.total_seconds(),

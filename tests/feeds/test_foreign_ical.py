@@ -69,21 +69,104 @@ def test_a_broken_component_is_named_and_the_others_are_read():
     ("lines", "detail"),
     [
         (["UID:a", "DTSTART:20260230"], "DTSTART '20260230' is no date."),
-        (["DTSTART:20260407"], "It has no UID."),
-        (["UID:a"], "It has no DTSTART."),
-        (["UID:a", "DTSTART;TZID=Mars/Base:20260407T100000"], "Nobody knows the time zone 'Mars/Base'."),
-        (["UID:a", "DTSTART:20260407", "DTEND:20260407T100000Z"], None),
-        (["UID:a", "DTSTART:20260407", "RRULE:FREQ=SECONDLY"], "FREQ=SECONDLY is not supported."),
-        (["UID:a", "DTSTART:20260407", "EXRULE:FREQ=DAILY"], None),
-        (["UID:a", "DTSTART:20260407", "DURATION:P1X"], "DURATION 'P1X' is none."),
-        (["UID:a", "DTSTART:20260407", "RDATE;VALUE=DATE:" + ",".join(["20260408"] * 1001)], None),
+        (["UID:a", "DTSTART:"], "DTSTART is empty."),
+        (["UID:a", "DTSTART;TZID=America/Lima:99991231T235959"], "A date beyond the calendar."),
     ],
 )
 def test_an_unreadable_component_says_why(lines, detail):
     body = "\r\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT", ""]).encode()
     reading = read(calendar(body))
-    assert (reading.events, len(reading.faults)) == ((), 1)
-    assert detail in (None, reading.faults[0].detail)
+    assert (reading.events, [fault.detail for fault in reading.faults]) == ((), [detail])
+
+
+@pytest.mark.parametrize(
+    ("lines", "details"),
+    [
+        (["SUMMARY:B"], ["It has no DTSTART, so its date is not known."]),
+        (["DTSTART:20260407", "DURATION:P1X"], ["DURATION 'P1X' is none. The end is left out."]),
+        (
+            ["DTSTART:20260407T100000", "DTEND:20260408"],
+            ["It begins with a time and ends with a day. The end is left out."],
+        ),
+        (
+            ["DTSTART:20260407", "RDATE;VALUE=DATE:" + ",".join(["20260408"] * 1001)],
+            ["It has more than 1000 dates in RDATE; the rest is left out."],
+        ),
+        (["DTSTART:20260407", "RDATE:20260408,083000"], ["RDATE '083000' is no date."]),
+        (["DTSTART:20260407", "RRULE:"], ["FREQ= is not supported. The rule is left out."]),
+        (
+            ["DTSTART;TZID=Mars/Base:20260407T100000"],
+            ["Nobody knows the time zone 'Mars/Base'; the hour of DTSTART is left out."],
+        ),
+        (["DTSTART:20260407", "DTSTAMP:20260406T1"], ["DTSTAMP '20260406T1' is no date."]),
+    ],
+)
+def test_what_an_event_can_stand_without_is_left_out_and_told(lines, details):
+    reading = read(calendar(event(*lines, start="TRANSP:OPAQUE")))
+    [found] = reading.events
+    assert [fault.detail for fault in reading.faults] == details
+    assert (found.end, found.rules) == (None, ())
+    assert not isinstance(found.start, datetime) or "T100000" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("parts", "titles", "details"),
+    [
+        ([b"BEGIN:VEVENT\r\nUID:x\r\n", EVENT], ["", "A"], ["VEVENT has no END."]),
+        ([b"END:VTODO\r\n", EVENT], ["A"], ["END:VTODO closes what is not open."]),
+        ([event("BEGIN:VALARM", "SUMMARY:B"), EVENT], ["", "A"], ["VALARM has no END."]),
+        ([EVENT, event("SUMMARY:B", uid="b")[:-12]], ["A", "B"], ["VEVENT has no END."]),
+        ([b"END:VCALENDAR\r\nBEGIN:VCALENDAR\r\nVERSION:2.0\r\n", EVENT], ["A"], []),
+    ],
+)
+def test_a_component_without_its_end_does_not_cost_the_others(parts, titles, details):
+    reading = read(calendar(*parts))
+    assert [found.title for found in reading.events] in (titles, titles[1:])
+    assert [fault.detail for fault in reading.faults if "DTSTART" not in fault.detail][
+        : len(details)
+    ] == details
+
+
+def test_of_a_uid_the_newest_version_counts_and_different_things_both_do():
+    old = event("SUMMARY:Old", "DTSTAMP:20260401T000000Z")
+    new = event("SUMMARY:New", "DTSTAMP:20260402T000000Z")
+    newest = event("SUMMARY:Newest", "DTSTAMP:20260401T000000Z", "SEQUENCE:1")
+    for order in ([old, newest, new], [newest, new, old], [new, old, newest]):
+        reading = read(calendar(*order))
+        assert [found.title for found in reading.events] == ["Newest"]
+        assert [fault.detail[:21] for fault in reading.faults] == ["An older version of t"] * 2
+    reading = read(calendar(event("SUMMARY:One"), event("SUMMARY:Other")))
+    assert [(found.title, found.uid[:6]) for found in reading.events] == [("One", "a"), ("Other", "sha256")]
+    assert len(reading.faults) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [("창업 설명회".encode("cp949"), "창업 설명회"), ("똠방각하 설명회".encode("cp949"), "똠방각하 설명회")],
+)
+def test_bytes_of_korean_desktop_programs_are_read(text, read_as):
+    reading = read(
+        calendar(b"BEGIN:VEVENT\r\nUID:a\r\nDTSTART:20260407\r\nSUMMARY:" + text + b"\r\nEND:VEVENT\r\n")
+    )
+    assert ([found.title for found in reading.events], reading.faults) == ([read_as], ())
+
+
+@pytest.mark.parametrize("text", ["Äpfel für alle", "Café", "Ärger", "Müßig"])
+def test_other_bytes_are_told_and_never_taken_for_korean(text):
+    body = (
+        b"BEGIN:VEVENT\r\nUID:a\r\nDTSTART:20260407\r\nSUMMARY:"
+        + text.encode("latin-1")
+        + b"\r\nEND:VEVENT\r\n"
+    )
+    reading = read(calendar(body))
+    assert "\ufffd" in reading.events[0].title
+    assert [(fault.line, fault.detail) for fault in reading.faults] == [(6, "Not all of this line is UTF-8.")]
+
+
+def test_utf_16_is_read():
+    assert [
+        found.title for found in read(calendar(event("SUMMARY:창업")).decode().encode("utf-16")).events
+    ] == ["창업"]
 
 
 def test_odd_but_readable_forms_are_read():
@@ -164,18 +247,17 @@ def test_an_override_keeps_its_occurrence_and_a_copy_is_a_fault():
         *("FREQ=DAILY;BYDAY=XX", "FREQ=YEARLY;BYYEARDAY=" + ",".join(["1"] * 101), "", ";", "FREQ"),
     ],
 )
-def test_a_rule_that_could_run_away_is_refused(rule):
+def test_a_rule_that_could_run_away_is_left_out(rule):
     reading = read(calendar(event(f"RRULE:{rule}"), event(uid="b")))
-    assert ([found.uid for found in reading.events], [fault.uid for fault in reading.faults]) == (
-        ["b"],
-        ["a"],
-    )
+    assert [(found.uid, found.rules) for found in reading.events] == [("a", ()), ("b", ())]
+    assert [(fault.uid, fault.detail[-21:]) for fault in reading.faults] == [("a", "The rule is left out.")]
 
 
 @pytest.mark.parametrize("tail", ["", ";", ";COUNT=10"])
 def test_a_plain_rule_is_kept(tail):
     [found] = read(calendar(event("RRULE:freq=MONTHLY;BYDAY=2TU,-1FR;COUNT=10" + tail))).events
-    assert found.rule == {"FREQ": ["MONTHLY"], "BYDAY": ["2TU", "-1FR"], "COUNT": [10]}
+    [rule] = found.rules
+    assert rule == {"FREQ": ["MONTHLY"], "BYDAY": ["2TU", "-1FR"], "COUNT": [10]}
 
 
 BOMBS = {

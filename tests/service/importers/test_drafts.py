@@ -9,13 +9,13 @@ from feeds.foreign_ical import read
 from feeds.formats import document
 from service.catalogue.event import Event, Place, Text
 from service.importers import child
-from service.importers.drafts import drafted
+from service.importers.drafts import Choices, drafted
 from tests.feeds.samples import FEED, many
 from tests.feeds.test_foreign_ical import calendar, event
 
 
 def drafts(*parts, timezone="Asia/Seoul", head=b""):
-    return drafted(read(calendar(*parts, head=head), floating=timezone), timezone=timezone)
+    return drafted(read(calendar(*parts, head=head), floating=timezone), Choices(timezone=timezone))
 
 
 def test_a_draft_says_what_the_calendar_says_and_nothing_else():
@@ -24,7 +24,7 @@ def test_a_draft_says_what_the_calendar_says_and_nothing_else():
         "SUMMARY:Demo Day Tokyo",
         "DESCRIPTION:Doors open\\nat one",
         "LOCATION:시부야",
-        "CATEGORIES:AI,Start up,한글",
+        "CATEGORIES:AI,Start up",
         "URL:https://example.org/x",
         "STATUS:TENTATIVE",
         uid="a@x",
@@ -90,7 +90,7 @@ def test_ids_are_slugs_that_are_the_same_at_every_reading_and_never_twice():
         (
             ["SUMMARY:A", "RDATE:20260408T050000Z,20260409T050000Z"],
             1,
-            "It has 2 more dates (RDATE), which are not drafted.",
+            "It recurs; only its first date is drafted.",
         ),
         (
             ["SUMMARY:A", "DESCRIPTION:" + "b" * 5001],
@@ -98,6 +98,14 @@ def test_ids_are_slugs_that_are_the_same_at_every_reading_and_never_twice():
             "Its DESCRIPTION has more than 5000 characters and is left out.",
         ),
         (["SUMMARY:A", "URL:javascript:alert(1)"], 1, "Its URL is no web address and is left out."),
+        (["SUMMARY:A", "GEO:91;0"], 1, "Its GEO is no place on Earth and is left out."),
+        (["SUMMARY:A", "CATEGORIES:AI,한글,창업"], 1, "CATEGORIES 한글, 창업 make no tag and are left out."),
+        (["SUMMARY:A", "CLASS:CONFIDENTIAL"], 1, "It is private, so its draft is internal."),
+        (
+            ["SUMMARY:A", "RRULE:FREQ=DAILY;COUNT=2", "EXDATE:20260407T050000Z,20260408T050000Z"],
+            0,
+            "It recurs (daily); no date of it is left to draft.",
+        ),
         (["X-A:b"], 0, "It has no SUMMARY."),
         (["SUMMARY: \\n"], 0, "It has no SUMMARY."),
     ],
@@ -116,7 +124,7 @@ def test_a_date_the_catalogue_has_no_place_for_is_a_fault(start):
 
 def test_whatever_we_write_comes_back_as_drafts_or_faults():
     entries = many(150, seed=3)
-    found = drafted(read(document("ics", FEED, entries)), timezone="Asia/Seoul")
+    found = drafted(read(document("ics", FEED, entries)), Choices(timezone="Asia/Seoul"))
     drafted_uids = {each.external_ids["ical"] for each in found.events}
     faulty = {fault.uid for fault in found.faults}
     assert {entry.uid for entry in entries if entry.start is not None} <= drafted_uids | faulty
@@ -127,6 +135,6 @@ def test_whatever_we_write_comes_back_as_drafts_or_faults():
 @settings(max_examples=150)
 def test_a_scrambled_file_is_always_an_answer(noise, place):
     data = calendar(event("SUMMARY:A", "DURATION:PT1H", "RRULE:FREQ=DAILY;COUNT=3"), event(uid="b"))
-    answer = child.result(data[:place] + noise + data[place:], timezone="Asia/Seoul")
+    answer = child.result(data[:place] + noise + data[place:], Choices(timezone="Asia/Seoul"))
     assert (answer.drafts is None) == (answer.refused is not None)
     assert msgspec.json.decode(msgspec.json.encode(answer), type=child.ImportResult) == answer
