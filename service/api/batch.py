@@ -117,7 +117,7 @@ def _operation(step: Any, index: int, derived: dict[str, Mapping[str, Any]]) -> 
         raise Unprocessable(errors=[At(detail="No event could be read under this id.", pointer="/put/id")])
     if written.derived:
         derived[event.id] = written.derived
-    return Put(event=event, prefix=f"/{index}/put")
+    return Put(event=event, prefix=f"/{index}/put", says_status="status" in written.fields)
 
 
 def _apply(c: Connection, plan: Plan, *, now: datetime, cause: str) -> ApiResponse:
@@ -144,7 +144,8 @@ def _judged(plan: Plan, stored: Mapping[str, Stored], *, now: datetime) -> list[
         except Problem as problem:
             faults += _below(step.prefix, problem.errors)
         event = event_edits.without_history(step.event, current=current)
-        judged.append(msgspec.structs.replace(step, event=event))
+        says_status = step.says_status and current is None
+        judged.append(msgspec.structs.replace(step, event=event, says_status=says_status))
     if faults:
         raise Unprocessable(errors=faults[:SHOWN])
     return judged

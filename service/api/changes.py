@@ -156,7 +156,7 @@ def _as_of(row: Revision, latest: Stored | None, *, now: datetime) -> bytes | No
         return None
     if latest is not None and latest.seq == row.seq:
         return latest.body(now)
-    steps = windows.phase_steps(view.event_of(row.document), seen=None)
+    steps = windows.phase_steps(view.event_of(row.document), seen=None, halt=row.halt)
     return view.with_phase(row.document, windows.phase_at(steps, now))
 
 

@@ -39,9 +39,13 @@ def named(fields: Any, identifier: str) -> Any:
     return {"id": identifier, **fields}
 
 
-def save(c: Connection, edit: Edit, event: Event) -> ApiResponse:
-    """Create the event or put it in the place of the stored one."""
-    return _store(c, edit, event, current=_current(c, edit))
+def save(c: Connection, edit: Edit, event: Event, *, says_status: bool) -> ApiResponse:
+    """Create the event or put it in the place of the stored one.
+
+    A body that names the status of a new event writes it; one that replaces another only repeats it.
+    """
+    current = _current(c, edit)
+    return _store(c, edit, event, current=current, says_status=says_status and current is None)
 
 
 def apply(c: Connection, edit: Edit, patch: Any) -> ApiResponse:
@@ -54,7 +58,7 @@ def apply(c: Connection, edit: Edit, patch: Any) -> ApiResponse:
     _refuse_unknown(patch)
     before = current.event if "previous_dates" in patch else _without_previous_dates(current.event)
     event = json_body.convert(merged(msgspec.to_builtins(before), patch), Event)
-    return _store(c, edit, event, current=current)
+    return _store(c, edit, event, current=current, says_status="status" in patch)
 
 
 def remove(c: Connection, edit: Edit) -> ApiResponse:
@@ -88,11 +92,13 @@ def _tags(stored: Stored, now: datetime) -> Iterator[str]:
     return (responses.etag_of_version(version, body) for body in _as_sent(stored, now))
 
 
-def _store(c: Connection, edit: Edit, event: Event, *, current: Stored | None) -> ApiResponse:
+def _store(
+    c: Connection, edit: Edit, event: Event, *, current: Stored | None, says_status: bool
+) -> ApiResponse:
     checked = validation.check(event)
     check(edit.derived, checked, current=current, now=edit.now)
     new = without_history(checked, current=current)
-    saved = events.put(c, new, now=edit.now, cause=edit.cause)
+    saved = events.put(c, new, now=edit.now, cause=edit.cause, says_status=says_status)
     if saved.outcome == "created":
         return responses.located(shown(saved.stored, now=edit.now, status=201), f"/v1/events/{edit.id}")
     return shown(saved.stored, now=edit.now)

@@ -74,7 +74,9 @@ async def create(request: Call) -> Response[bytes]:
         raise Unprocessable(errors=[fault])
     event = json_body.convert(named(written.fields, new_event_id()), Event)
     edit = request.edit(event.id, written.derived)
-    return await request.write(lambda c: event_edits.save(c, edit, event))
+    return await request.write(
+        lambda c: event_edits.save(c, edit, event, says_status="status" in written.fields)
+    )
 
 
 @put(
@@ -88,7 +90,9 @@ async def replace(request: Call, event_id: FromPath[str]) -> Response[bytes]:
     written = event_edits.taken_apart(await request.json())
     event = json_body.convert(named(written.fields, event_id), Event)
     edit = request.edit(event_id, written.derived)
-    return await request.write(lambda c: event_edits.save(c, edit, event))
+    return await request.write(
+        lambda c: event_edits.save(c, edit, event, says_status="status" in written.fields)
+    )
 
 
 @patch(

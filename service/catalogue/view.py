@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from service.catalogue import date_labels, dates, evidence, windows
 from service.catalogue.dates import Edtf, Precision
 from service.catalogue.event import DateField, Event, Language, PreviousDates
-from service.catalogue.windows import Phase
+from service.catalogue.windows import Halt, Phase
 
 
 class DateLabel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,6 +109,12 @@ def with_phase(document: bytes, phase: Phase) -> bytes:
 def with_language(document: bytes, lang: Language) -> bytes:
     """The document, or many of them in one text, with the labels of one language only."""
     return _LABEL.sub(_KEEP[lang], document)
+
+
+def as_it_stands(document: bytes, halt: Halt | None) -> Document:
+    """The document as it is shown to people: off where what it is part of is."""
+    kept = _DECODER.decode(document)
+    return msgspec.structs.replace(kept, status=halt) if halt else kept
 
 
 def event_of(document: bytes) -> Event:

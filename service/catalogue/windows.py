@@ -2,7 +2,7 @@
 
 | known | phase |
 |---|---|
-| cancelled, postponed | the same at any time |
+| cancelled, postponed, by itself or with what it is part of (`halt_of`) | the same at any time |
 | neither opens nor closes | forecasted; unknown if it goes on "until used up" or a date has no year |
 | before the first instant it may open | upcoming |
 | opened, fixed close | open, closing_soon from seven days before the closing day or minute |
@@ -14,7 +14,7 @@
 For all but windows "open" reads ongoing and "closed" ended. A date with `?` or `~` never makes anything open.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Literal
@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Bounds, Edtf
-from service.catalogue.event import DateField, Event
+from service.catalogue.event import DateField, Event, Status, Visibility
 
 Phase = Literal[
     "forecasted",
@@ -38,6 +38,8 @@ Phase = Literal[
     "cancelled",
     "unknown",
 ]
+
+Halt = Literal["cancelled", "postponed"]
 
 SOON = timedelta(days=7)
 BELIEVED = timedelta(days=14)
@@ -73,10 +75,51 @@ class _Course(Struct, frozen=True, kw_only=True):
     believed: bool
 
 
-def phase_steps(event: Event, *, seen: date | None) -> tuple[Step, ...]:
-    """The phases of an event in time order. `seen` is the newest day a source of it was looked at."""
-    if event.status in ("cancelled", "postponed"):
-        return (Step(None, "cancelled" if event.status == "cancelled" else "postponed"),)
+class Member(Struct, frozen=True, kw_only=True):
+    """An event as its parts see it; `status_seq` is where in the log its status was last written, or 0."""
+
+    id: str
+    status: Status
+    status_seq: int
+    visibility: Visibility
+    part_of: str | None
+
+
+def halt_of(lineage: Sequence[Member]) -> Halt | None:
+    """Whether an event is cancelled or postponed; `lineage` is itself, then all it is part of, nearest first.
+
+    What is off takes its parts along, unless their own status was written later. What was cancelled by itself
+    stays so. What is not public takes nothing public along, as that would tell of it.
+    """
+    halt: Halt | None = None
+    since, public = 0, True
+    for member in reversed(lineage):
+        own = _own_halt(member.status)
+        told = public or member.visibility != "public"
+        if halt is None or not told or member.status_seq > since:
+            halt, since = own, member.status_seq
+        elif own == "cancelled":
+            halt = own
+        public = member.visibility == "public"
+    return halt
+
+
+def halted(steps: Sequence[Step]) -> Halt | None:
+    """Whether these are the phases of what is off."""
+    return _own_halt(steps[0].phase) if steps else None
+
+
+def _own_halt(word: Status | Phase) -> Halt | None:
+    return word if word == "cancelled" or word == "postponed" else None
+
+
+def phase_steps(event: Event, *, seen: date | None, halt: Halt | None = None) -> tuple[Step, ...]:
+    """The phases of an event in time order. `seen` is the newest day a source of it was looked at.
+
+    `halt` is what `halt_of` says of it; what it is part of is left out of account without it.
+    """
+    if off := halt or _own_halt(event.status):
+        return (Step(None, off),)
     course = _course(event, seen)
     steps = [Step(None, _phase(course, None))]
     for instant in _turns(course):

@@ -262,7 +262,7 @@ def _outdated(claimed: Claimed, webhook: Webhook, sources: Sources, *, now: date
     if claimed.replay:
         untold = _depends_on_event(claimed) and stored is None
         return "withdrawn" if untold or webhook.state == "disabled" else None
-    same_event = stored is not None and stored.seq == planned.seq
+    same_event = stored is not None and stored.seq == planned.seq and stored.halt is None
     if same_event and webhook.state == "active" and millis(webhook.updated_at) <= claimed.created_at:
         return replan.overtaken(planned, now=now)
     candidate = None if stored is None else event_history.candidate(stored)

@@ -84,7 +84,7 @@ class FragmentCache:
     """Rendered events by style and revision, so an event in ten feeds is rendered once. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._by_style: dict[tuple[Style, Suffix, Profile], dict[tuple[str, int], RenderedEvent]] = {}
+        self._by_style: dict[tuple[Style, Suffix, Profile], dict[tuple[str, int, int], RenderedEvent]] = {}
 
     def render(
         self, events: Iterable[SelectedEvent], names: Around, request: FeedRequest, style: Style
@@ -95,10 +95,10 @@ class FragmentCache:
         profile = request.options.profile
         cached = self._by_style.setdefault((style, request.suffix, profile), {})
         for event in events:
-            revision = (event.uid, event.seq)
-            rendered = cached.get(revision)
+            state = (event.uid, event.seq, event.turns)
+            rendered = cached.get(state)
             if rendered is None or any(names.get(name) != was for name, was in rendered.names):
-                cached[revision] = rendered = _render(event, names, request, style)
+                cached[state] = rendered = _render(event, names, request, style)
             yield rendered
 
 

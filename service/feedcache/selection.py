@@ -10,13 +10,13 @@ from typing import get_args
 import msgspec
 from sqlalchemy import Connection
 
-from service.catalogue import dates, filters
+from service.catalogue import dates, evidence, filters
 from service.catalogue.entries import Around, NounName, names_used
 from service.catalogue.event import Kind, Text
 from service.catalogue.filters import HOME, EventFilter
 from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
-from service.catalogue.windows import TICK, Step
+from service.catalogue.windows import TICK
 from service.errors import NotFound
 from service.feedcache.request import FeedRequest, Reach
 from service.store import entity_names, events, feed_state, saved_feeds
@@ -31,7 +31,6 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "events": tuple(kind for kind in get_args(Kind) if kind != "application_window"),
     "deadlines": ("application_window", "milestone"),
 }
-_DOCUMENTS = msgspec.json.Decoder(Document)
 
 
 class OutOfDate(Exception):
@@ -49,10 +48,12 @@ class Validity(msgspec.Struct, frozen=True):
 
 
 class SelectedEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event to show. `seq` tells its revisions apart, `uid` is its identity in calendars."""
+    """An event to show, as its readers see it. `seq` and `turns` tell its states apart, `uid` is its identity
+    in calendars."""
 
     uid: str
     seq: int
+    turns: int
     document: Document
 
 
@@ -176,8 +177,7 @@ def _events(
     """Returns the wanted events, or those of the touched ones that still exist and are wanted."""
     if touched is not None:
         stored = events.get_many(c, sorted(touched)).values()
-        changed = [(one.steps, _selected(one, uid_domain)) for one in stored]
-        return [event for steps, event in changed if _matches(event.document, steps, wanted, now=now)]
+        return [_selected(one, uid_domain) for one in stored if _matches(one, wanted, now=now)]
     page = events.listed(c, wanted, now=now, limit=PAGE)
     rows = list(page.items)
     while page.next is not None:
@@ -186,11 +186,21 @@ def _events(
     return [_selected(row, uid_domain) for row in rows]
 
 
-def _matches(document: Document, steps: tuple[Step, ...], wanted: EventFilter, *, now: datetime) -> bool:
-    disputed, updated_at = document.disputed, document.updated_at
-    return filters.matches(document, wanted, steps=steps, disputed=disputed, updated_at=updated_at, now=now)
+def _matches(stored: Stored, wanted: EventFilter, *, now: datetime) -> bool:
+    event, updated_at = stored.event, stored.updated_at
+    disputed = evidence.disputed(event)
+    return filters.matches(
+        event, wanted, steps=stored.steps, disputed=disputed, updated_at=updated_at, now=now
+    )
 
 
 def _selected(stored: Stored, uid_domain: str) -> SelectedEvent:
-    document = _DOCUMENTS.decode(stored.document)
-    return SelectedEvent(uid=f"{stored.uid}@{uid_domain}", seq=stored.seq, document=document)
+    """To calendars it is a change of the event that it was taken along: SEQUENCE has to grow with it."""
+    document = msgspec.structs.replace(
+        stored.standing,
+        revision=stored.revision + stored.turns,
+        updated_at=max(stored.updated_at, stored.turned_at or stored.updated_at),
+    )
+    return SelectedEvent(
+        uid=f"{stored.uid}@{uid_domain}", seq=stored.seq, turns=stored.turns, document=document
+    )

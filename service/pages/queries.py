@@ -16,7 +16,6 @@ from service.store.listing import Sort
 from service.store.stored_event import Stored
 
 MOST = 200
-_DOCUMENTS = msgspec.json.Decoder(Document)
 
 
 class Tie(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +89,7 @@ def organizations(c: Connection, identifiers: Sequence[str]) -> dict[str, Organi
 
 
 def _seen(stored: Stored, now: datetime) -> PhasedEvent:
-    return PhasedEvent(document=_DOCUMENTS.decode(stored.document), phase=stored.phase(now))
+    return PhasedEvent(document=stored.standing, phase=stored.phase(now))
 
 
 def _whole(editions: Sequence[PhasedEvent]) -> tuple[PhasedEvent, ...]:

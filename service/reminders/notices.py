@@ -42,7 +42,10 @@ KINDS: dict[Change, MessageType] = {
 
 
 class RevisedEvent(Struct, frozen=True, kw_only=True):
-    """A row of the revision log with the event before and after it; None where the event did not exist."""
+    """A row of the revision log with the event before and after it; None where the event did not exist.
+
+    Nothing of it is `changed` where it was taken along by what it is part of, which is told once, of that.
+    """
 
     event: str
     revision: int
@@ -73,6 +76,8 @@ def names(row: RevisedEvent) -> tuple[Change, ...]:
         return ("created",)
     if after is None:
         return ("deleted",)
+    if not row.changed:
+        return ()
     turned: tuple[Change, ...] = ()
     if after.status == "cancelled" != before.status:
         turned = ("cancelled",)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from service.catalogue import filters
 from service.catalogue.event import Event
-from service.catalogue.windows import Step
+from service.catalogue.windows import Step, halted
 from service.reminders import delivery_id, due_times
 from service.reminders.due_times import Moment, Untimed
 from service.reminders.webhook import Anchor, Rule, Webhook
@@ -27,17 +27,8 @@ Stretch = tuple[datetime, datetime]
 DAWN = datetime.min.replace(tzinfo=UTC)
 DUSK = datetime.max.replace(tzinfo=UTC)
 
-Withheld = Literal[
-    "cancelled",
-    "postponed",
-    "internal",
-    "filtered",
-    "after_the_instant",
-    "already_past",
-    "same_instant",
-    "disabled",
-    "paused",
-]
+Silence = Literal["cancelled", "postponed", "parent_cancelled", "parent_postponed", "internal", "disabled"]
+Withheld = Silence | Literal["filtered", "after_the_instant", "already_past", "same_instant", "paused"]
 Reason = Untimed | Withheld
 Notice = Literal[
     "event.created",
@@ -207,16 +198,17 @@ def _dues(moment: Moment, rules: tuple[Rule, ...], remind_at: str, zone_name: st
     return tuple(due_times.due(moment, rule, remind_at=remind_at, timezone=zone_name) for rule in rules)
 
 
-def _silenced(candidate: Candidate, webhook: Webhook) -> Withheld | None:
+def _silenced(candidate: Candidate, webhook: Webhook) -> Silence | None:
     """Returns why this webhook hears nothing at all of this event."""
     event = candidate.event
     if webhook.state == "disabled":
         return "disabled"
     if not event.is_public:
         return "internal"
-    if event.status in ("cancelled", "postponed"):
-        return "cancelled" if event.status == "cancelled" else "postponed"
-    return None
+    halt = halted(candidate.steps)
+    if halt is None or halt == event.status:
+        return halt
+    return "parent_cancelled" if halt == "cancelled" else "parent_postponed"
 
 
 def _withheld(

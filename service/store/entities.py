@@ -12,7 +12,7 @@ from service.catalogue.event import Organization, Program, Series, Source
 from service.catalogue.revisions import FieldDifference
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.store import entity_names, event_writes, locks, references, revisions
+from service.store import entity_names, locks, parts, references, revisions
 from service.store.references import NOUNS
 from service.store.revisions import Revision
 from service.store.sql import instant, millis
@@ -109,9 +109,7 @@ def put(
     references.replace(c, [(kind, noun.id, noun)])
     refuse(references.missing(c, [("", noun)]))
     if kind == "source":
-        event_writes.rederive(
-            c, [by_id for by, by_id in references.named_by(c, kind, noun.id) if by == "event"]
-        )
+        parts.rederive(c, [by_id for by, by_id in references.named_by(c, kind, noun.id) if by == "event"])
     return SavedNoun(stored=kept, outcome="changed" if current else "created")
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 
 from service.catalogue import evidence, view, windows
-from service.catalogue.event import Event
 from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate
 from service.reminders.replan import changed_candidates
@@ -15,6 +14,8 @@ from service.store.revisions import Revision
 from service.store.sql import millis
 from service.store.stored_event import Stored, last_seen
 from service.store.tables import revision as log
+
+_OF_EVENTS = log.c.noun.in_(["event", "turn"])
 
 
 def candidate(stored: Stored) -> Candidate:
@@ -31,13 +32,14 @@ def candidate(stored: Stored) -> Candidate:
 
 
 def revised(c: Connection, *, after: int, limit: int) -> tuple[RevisedEvent, ...]:
-    """The changes of events after this `seq`, oldest first, with what they changed.
+    """The changes of events after this `seq`, oldest first, with what they changed; also where one was taken
+    along by what it is part of, or released, which changed nothing of it.
 
     About `limit` of them: what was written at one instant is not torn apart.
     """
-    rows = revisions.since(c, after, limit)
+    rows = revisions.since(c, after, limit, nouns=("event", "turn"))
     if len(rows) == limit:
-        same = (log.c.noun == "event") & (log.c.seq > rows[-1].seq) & (log.c.at == millis(rows[-1].at))
+        same = _OF_EVENTS & (log.c.seq > rows[-1].seq) & (log.c.at == millis(rows[-1].at))
         rows += revisions.read(c, select(log).where(same).order_by(log.c.seq))
     return _with_sides(c, rows, after=after)
 
@@ -58,7 +60,7 @@ def with_past(
     later = log.c.seq > after
     if since is not None:
         later |= log.c.at > millis(since)
-    its = (log.c.noun == "event") & log.c.id.in_(list(candidates)) & later
+    its = _OF_EVENTS & log.c.id.in_(list(candidates)) & later
     rows = revisions.read(c, select(log).where(its).order_by(log.c.seq))
     news = changed_candidates(_with_sides(c, rows, after=rows[0].seq - 1)) if rows else ()
     return {**candidates, **{each.event.id: each for each in news if each.event.id in candidates}}
@@ -97,18 +99,16 @@ def at(c: Connection, seqs: Sequence[int]) -> dict[int, Revision]:
 
 def document(c: Connection, row: Revision, *, gone: bool, now: datetime) -> bytes | None:
     """The event as it was after this change, with its phase now; of one that is `gone` the last there was."""
-    found = row.document
-    if gone:
-        found = next((last.document for last in _last_before(c, [row.id], row.seq - 1)), None)
-    if found is None:
+    told = row if not gone else next(iter(_last_before(c, [row.id], row.seq - 1)), None)
+    if told is None or told.document is None:
         return None
-    event = view.event_of(found)
-    steps = windows.phase_steps(event, seen=last_seen(c, [event])[event.id])
-    return view.with_phase(found, windows.phase_at(steps, now))
+    event = view.event_of(told.document)
+    steps = windows.phase_steps(event, seen=last_seen(c, [event])[event.id], halt=told.halt)
+    return view.with_phase(told.document, windows.phase_at(steps, now))
 
 
 def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision, ...]:
-    earlier = (log.c.noun == "event") & log.c.id.in_(list(ids)) & (log.c.seq <= seq)
+    earlier = _OF_EVENTS & log.c.id.in_(list(ids)) & (log.c.seq <= seq)
     last = select(func.max(log.c.seq)).where(earlier, revisions.IS_PUBLIC).group_by(log.c.id)
     return revisions.read(c, select(log).where(log.c.seq.in_(last)))
 
@@ -118,16 +118,12 @@ def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate 
     seen = last_seen(c, [event for _, event in events.values()])
     made: dict[int, Candidate | None] = {row.seq: None for row in rows}
     for seq, (row, event) in events.items():
-        made[seq] = _candidate(row, event, steps=windows.phase_steps(event, seen=seen[event.id]))
+        made[seq] = Candidate(
+            event=event,
+            revision=row.revision,
+            seq=row.seq,
+            steps=windows.phase_steps(event, seen=seen[event.id], halt=row.halt),
+            disputed=evidence.disputed(event),
+            updated_at=row.at,
+        )
     return made
-
-
-def _candidate(row: Revision, event: Event, *, steps: tuple[windows.Step, ...]) -> Candidate:
-    return Candidate(
-        event=event,
-        revision=row.revision,
-        seq=row.seq,
-        steps=steps,
-        disputed=evidence.disputed(event),
-        updated_at=row.at,
-    )

@@ -8,7 +8,7 @@ It has over 400 lines, as the steps of a unit pass each other values that nobody
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -19,22 +19,34 @@ from service.catalogue import view, windows
 from service.catalogue.event import Event
 from service.catalogue.revisions import FieldDifference, changed, with_previous_dates
 from service.catalogue.validation import Fault, refuse
+from service.catalogue.windows import Member
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.store import locks, references, revisions, search_index
+from service.store import locks, parts, references, revisions, search_index
+from service.store.parts import Lineage
 from service.store.revisions import Outside, Revision
 from service.store.search_index import Entry
 from service.store.sql import among, instant, millis, rows_among
-from service.store.stored_event import COLUMNS, Saved, Stored, encode_steps, last_seen, stored
+from service.store.stored_event import (
+    Current,
+    Saved,
+    Stored,
+    encode_steps,
+    last_seen,
+    member_of,
+    read_current,
+)
 from service.store.tables import event as events
-
-READ_AT_ONCE = 500
-DEPTH = 20
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
-    """Create or replace. `prefix` leads its fault pointers to its place in a batch."""
+    """Create or replace. `prefix` leads its fault pointers to its place in a batch.
+
+    `says_status` tells that its writer named the status: what is off with what it is part of is on again by
+    that, also where the status stored is the same.
+    """
 
     event: Event
+    says_status: bool = False
     if_revision: int | None = None
     create_only: bool = False
     prefix: str = ""
@@ -65,32 +77,19 @@ def apply(
         _draft(operation, current.get(operation.id), last.get(operation.id, 0)) for operation in operations
     ]
     changing = _with_public(c, [draft for draft in drafts if draft])
-    written = _write(c, changing, now=instant(millis(now)), cause=cause)
-    _check_references(c, operations, drafts)
+    prefixes = {o.id: o.prefix for o, draft in zip(operations, drafts, strict=True) if draft}
+    written = _write(c, changing, prefixes, now=instant(millis(now)), cause=cause)
     return tuple(
         written.get(operation.id) or Saved(stored=current[operation.id].stored, outcome="unchanged")
         for operation in operations
     )
 
 
-class Current(msgspec.Struct, frozen=True, kw_only=True):
-    """An event as it stands before the unit; `public` is what everybody sees of it."""
-
-    number: int
-    created_at: datetime
-    event: Event
-    public: Event | None
-    stored: Stored
-
-    def entries(self) -> frozenset[Entry]:
-        """The rows of the event in the index of the listing."""
-        return search_index.entries(self.event, self.stored.steps)
-
-
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A change that will be written: what was there, and what will be (None: nothing).
 
-    `last` is the last revision that the id had, `public` what everybody will see of the event.
+    `last` is the last revision that the id had, `public` what everybody will see of the event. `again` is the
+    change of an event that was taken along, where its own status is written as it is.
     """
 
     id: str
@@ -99,6 +98,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[FieldDifference, ...]
     last: int
     public: Event | None = None
+    says_status: bool = False
+    again: tuple[FieldDifference, ...] = ()
 
     @property
     def before(self) -> Event | None:
@@ -107,7 +108,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def seen(self) -> tuple[FieldDifference, ...]:
         """What everybody sees change in a public event, which nothing need be."""
-        return changed(self.before, self.public) if self.public else ()
+        return (*changed(self.before, self.public), *self.again) if self.public else ()
 
     @property
     def is_published(self) -> bool:
@@ -127,12 +128,29 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
         # Of an event that everybody has seen go the last revision is that, so at least the second.
         return 1 if self.before is None and self.last == 1 else self.last + 1
 
+    def member(self, event: Event, first: int) -> Member:
+        """As its parts will see it; a status written now was written at `first`, with the whole unit.
+
+        To everybody an event that is published is new, whenever its status was written before.
+        """
+        if self.is_published:
+            written = self.says_status or event.status != "scheduled"
+            return member_of(event, first if written else 0)
+        written = self.says_status or any(change.field == "status" for change in self.changes)
+        before = self.current.status_seq if self.current else 0
+        return member_of(event, first if written else before)
+
 
 class Unit:
-    """Rows for every table; `write` brings them to the database at once."""
+    """Rows for every table; `write` brings them to the database at once.
 
-    def __init__(self, *, now: datetime, cause: str, seen: dict[str, date | None]) -> None:
-        self._now, self._cause, self._seen = now, cause, seen
+    `lineages` are the events as their parts will see them, each with all it is part of.
+    """
+
+    def __init__(
+        self, *, now: datetime, cause: str, seen: dict[str, date | None], lineages: Mapping[str, Lineage]
+    ) -> None:
+        self._now, self._cause, self._seen, self._lineages = now, cause, seen, lineages
         self._log: list[Revision] = []
         self._inserts: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
@@ -143,7 +161,8 @@ class Unit:
     def add(self, draft: Draft, seq: int) -> Saved | Revision:
         """Take up one change; the result is what its caller will be told."""
         if draft.current is not None:
-            self._before[draft.current.number] = draft.current.entries()
+            before = draft.current
+            self._before[before.number] = search_index.entries(before.event, before.stored.steps)
         return self._remove(draft, seq) if draft.event is None else self._save(draft, draft.event, seq)
 
     def write(self, c: Connection) -> None:
@@ -166,13 +185,14 @@ class Unit:
             draft, event, seq, created, uid=same.stored.uid if same else secrets.token_hex(16)
         )
         row = {**search_index.columns(event), **_columns(kept), "created_at": millis(created)}
+        row["status_seq"] = self._lineages[event.id][0].status_seq
         if same:
             self._updates.append({**row, "the_number": number})
         else:
             self._deletes += [{"the_number": current.number}] if current else []
             self._inserts.append({**row, "number": number})
         self._after[number] = search_index.entries(event, kept.steps)
-        self._record(draft, seq, uid=kept.uid, document=kept.document, shown=kept.shown)
+        self._record(draft, seq, kept)
         return Saved(stored=kept, outcome="changed" if current else "created")
 
     def _stored(self, draft: Draft, event: Event, seq: int, created: datetime, *, uid: str) -> Stored:
@@ -198,12 +218,16 @@ class Unit:
             id=event.id,
             uid=uid,
             document=document(event),
-            steps=windows.phase_steps(event, seen=self._seen[event.id]),
+            steps=windows.phase_steps(
+                event, seen=self._seen[event.id], halt=windows.halt_of(self._lineages[event.id])
+            ),
             revision=draft.revision,
             seq=seq,
             updated_at=updated,
             visibility=event.visibility,
             shown=shown,
+            turns=current.stored.turns if current and not draft.is_published else 0,
+            turned_at=current.stored.turned_at if current and not draft.is_published else None,
         )
 
     def _remove(self, draft: Draft, seq: int) -> Revision:
@@ -211,23 +235,23 @@ class Unit:
         if current is None:
             raise ValueError(f"There is no event {draft.id!r} to remove.")
         self._deletes.append({"the_number": current.number})
-        return self._record(draft, seq, uid=current.stored.uid, document=None)
+        return self._record(draft, seq, None)
 
-    def _record(
-        self, draft: Draft, seq: int, *, uid: str, document: bytes | None, shown: bytes | None = None
-    ) -> Revision:
+    def _record(self, draft: Draft, seq: int, kept: Stored | None) -> Revision:
+        of = kept or (draft.current and draft.current.stored)
         entry = Revision(
             seq=seq,
             noun="event",
             id=draft.id,
-            op="delete" if document is None else "put",
+            op="put" if kept else "delete",
             revision=draft.revision,
-            uid=uid,
-            changes=draft.changes,
-            document=document,
+            uid=of.uid if of else None,
+            changes=(*draft.changes, *draft.again),
+            document=kept.document if kept else None,
             cause=self._cause,
             at=self._now,
-            outside=_outside(draft, shown),
+            halt=kept.halt if kept else None,
+            outside=_outside(draft, kept.shown if kept else None),
             hidden=draft.is_hidden,
         )
         self._log.append(entry)
@@ -258,18 +282,6 @@ def _columns(kept: Stored) -> dict[str, Any]:
     }
 
 
-def rederive_events(c: Connection, currents: Sequence[Current]) -> None:
-    """Bring phases up to date with the sources; no revision, as the documents stay what they are."""
-    seen = last_seen(c, [current.event for current in currents])
-    for current in currents:
-        steps = windows.phase_steps(current.event, seen=seen[current.event.id])
-        if steps == current.stored.steps:
-            continue
-        c.execute(_STEPS, {"the_number": current.number, "new_steps": encode_steps(steps)})
-        after = search_index.entries(current.event, steps)
-        search_index.replace(c, before={current.number: current.entries()}, after={current.number: after})
-
-
 def _same(column: str) -> BindParameter[Any]:
     return bindparam(column)
 
@@ -284,37 +296,11 @@ _UPDATE = (
             name: _same(name)
             for name in (
                 *("document", "shown", "visibility", "steps", "revision", "seq", "updated_at"),
-                *("shelf", "lo", "hi", "signature", "starts", "ends"),
+                *("shelf", "lo", "hi", "signature", "starts", "ends", "status_seq"),
             )
         }
     )
 )
-_STEPS = update(events).where(_NUMBER).values(steps=bindparam("new_steps"))
-
-
-def read_current(c: Connection, identifiers: Sequence[str]) -> dict[str, Current]:
-    found: dict[str, Current] = {}
-    for first in range(0, len(identifiers), READ_AT_ONCE):
-        rows = c.execute(_CURRENT, {"ids": identifiers[first : first + READ_AT_ONCE]})
-        found.update((row.id, _current(row)) for row in rows)
-    return found
-
-
-_CURRENT = select(*(events.c[name] for name in COLUMNS), events.c.number, events.c.created_at).where(
-    events.c.id.in_(bindparam("ids", expanding=True))
-)
-
-
-def _current(row: Any) -> Current:
-    kept = stored(row[:-2])
-    event, seen = kept.event, kept.public
-    return Current(
-        number=row.number,
-        created_at=instant(row.created_at),
-        event=event,
-        public=None if seen is None else event if kept.shown is None else seen.event,
-        stored=kept,
-    )
 
 
 def _refuse_twice(operations: Sequence[Operation]) -> None:
@@ -340,9 +326,24 @@ def _draft(operation: Operation, current: Current | None, last: int) -> Draft | 
     dated = with_previous_dates(old, operation.event, before)
     new = msgspec.structs.replace(operation.event, previous_dates=dated)
     changes = changed(old, new)
-    if current and not changes:
+    again = _again(current, new) if current and operation.says_status else ()
+    if current and not changes and not again:
         return None
-    return Draft(id=operation.id, current=current, event=new, changes=changes, last=before)
+    return Draft(
+        id=operation.id,
+        current=current,
+        event=new,
+        changes=changes,
+        last=before,
+        says_status=operation.says_status,
+        again=again,
+    )
+
+
+def _again(current: Current, new: Event) -> tuple[FieldDifference, ...]:
+    if new.status != current.event.status or current.stored.halt in (None, new.status):
+        return ()
+    return (FieldDifference(field="status", before=current.stored.halt, after=new.status),)
 
 
 def _with_public(c: Connection, drafts: Sequence[Draft]) -> list[Draft]:
@@ -392,39 +393,37 @@ def _check_revision(operation: Operation, current: Current | None) -> None:
 
 
 def _write(
-    c: Connection, drafts: Sequence[Draft], *, now: datetime, cause: str
+    c: Connection, drafts: Sequence[Draft], prefixes: Mapping[str, str], *, now: datetime, cause: str
 ) -> dict[str, Saved | Revision]:
     if not drafts:
         return {}
     first = revisions.draw(c, len(drafts))
     seen = last_seen(c, [draft.event for draft in drafts if draft.event])
-    gathered = Unit(now=now, cause=cause, seen=seen)
+    members = {draft.id: draft.member(draft.event, first) for draft in drafts if draft.event}
+    lineages = parts.lineages(c, members)
+    gathered = Unit(now=now, cause=cause, seen=seen, lineages=lineages)
     results = {draft.id: gathered.add(draft, first + place) for place, draft in enumerate(drafts)}
     gathered.write(c)
     references.replace(c, [("event", draft.id, draft.event) for draft in drafts])
+    _check_references(c, drafts, prefixes, lineages)
+    moved = [draft.id for draft in drafts if draft.current and draft.current.member != members.get(draft.id)]
+    parts.turn(c, moved, members, now=now, cause=cause)
     return results
 
 
-def _check_references(c: Connection, operations: Sequence[Operation], drafts: Sequence[Draft | None]) -> None:
+def _check_references(
+    c: Connection, drafts: Sequence[Draft], prefixes: Mapping[str, str], lineages: Mapping[str, Lineage]
+) -> None:
     """After the writing, so that the events of one batch may name each other in any order."""
-    changed = [(o.prefix, d.event) for o, d in zip(operations, drafts, strict=True) if d and d.event]
-    refuse(references.missing(c, changed))
-    refuse(_circles(c, [(prefix, event) for prefix, event in changed if event.part_of]))
-    references.refuse_orphans(c, "event", [d.id for d in drafts if d and d.event is None])
+    asked = [(prefixes[draft.id], draft.event) for draft in drafts if draft.event and draft.id in prefixes]
+    refuse(references.missing(c, asked))
+    refuse([fault for prefix, event in asked for fault in _circle(prefix, lineages[event.id])])
+    references.refuse_orphans(c, "event", [draft.id for draft in drafts if draft.event is None])
 
 
-def _circles(c: Connection, events: Sequence[tuple[str, Event]]) -> list[Fault]:
-    """Faults for events that are, over others, part of themselves."""
-    faults = []
-    for prefix, event in events:
-        above = references.parents(c, event, depth=DEPTH)
-        if event.id in above:
-            faults.append(Fault(pointer=prefix + "/part_of", detail="it would be part of itself"))
-        elif len(above) == DEPTH:
-            faults.append(Fault(pointer=prefix + "/part_of", detail=f"nested more than {DEPTH} deep"))
-    return faults
-
-
-def rederive(c: Connection, event_ids: Sequence[str]) -> None:
-    """After a change of a source: the phases of the events that cite it."""
-    rederive_events(c, list(read_current(c, event_ids).values()))
+def _circle(prefix: str, lineage: Lineage) -> Iterator[Fault]:
+    """Yields a fault for an event that is, over others, part of itself."""
+    if lineage[-1].part_of == lineage[0].id:
+        yield Fault(pointer=prefix + "/part_of", detail="it would be part of itself")
+    elif len(lineage) > parts.DEPTH:
+        yield Fault(pointer=prefix + "/part_of", detail=f"nested more than {parts.DEPTH} deep")

@@ -53,13 +53,14 @@ def put(
     cause: str,
     if_revision: int | None = None,
     create_only: bool = False,
+    says_status: bool = False,
 ) -> Saved:
-    """Create or replace an event that has passed `rules.check`.
+    """Create or replace an event that has passed `rules.check`; for `says_status` see `Put`.
 
     Invalid when it names something that does not exist, PreconditionFailed when it is not at `if_revision`.
     An event equal to what is stored makes no revision.
     """
-    operation = Put(event=event, if_revision=if_revision, create_only=create_only)
+    operation = Put(event=event, if_revision=if_revision, create_only=create_only, says_status=says_status)
     [saved] = _saved(apply(c, [operation], now=now, cause=cause))
     return saved
 

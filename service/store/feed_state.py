@@ -70,7 +70,8 @@ def note(c: Connection, content: Content, *, now: datetime) -> FeedState:
 
 
 def touched(c: Connection, since: int | None) -> tuple[int, frozenset[str] | None]:
-    """Returns the newest seq, and the events that changed after `since` or that name something that did.
+    """Returns the newest seq, and the events that changed after `since`, or that name something that did, or
+    that were taken along by what they are part of.
 
     None instead of the events means all of them: there is no `since`, it was pruned, or they are too many.
     """
@@ -129,5 +130,8 @@ _NAMING = (
     .where(_LATER, reference.c.by_noun == "event")
 )
 _TOUCHED = (
-    select(revision.c.id).where(_LATER, revision.c.noun == "event").union(_NAMING).limit(bindparam("most"))
+    select(revision.c.id)
+    .where(_LATER, revision.c.noun.in_(["event", "turn"]))
+    .union(_NAMING)
+    .limit(bindparam("most"))
 )

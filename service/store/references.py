@@ -176,23 +176,3 @@ _NAMED = (
     .where(reference.c.noun == bindparam("kind"), reference.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(reference.c.id, reference.c.by_noun, reference.c.by_id)
 )
-
-
-def parents(c: Connection, owner: Event, *, depth: int) -> tuple[str, ...]:
-    """The events this one is part of, nearest first, at most `depth`."""
-    above: list[str] = []
-    nearest = owner.part_of
-    while nearest is not None and nearest not in above and len(above) < depth:
-        above.append(nearest)
-        document = c.execute(_DOCUMENT, {"id": nearest}).scalar_one_or_none()
-        nearest = None if document is None else msgspec.json.decode(document, type=_PartOf).part_of
-    return tuple(above)
-
-
-class _PartOf(msgspec.Struct, frozen=True):
-    """As much of an event's document as says what it is part of."""
-
-    part_of: str | None
-
-
-_DOCUMENT = select(event.c.document).where(event.c.id == bindparam("id"))

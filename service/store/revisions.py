@@ -2,6 +2,9 @@
 
 `seq` grows with every row, over events and nouns alike; a reader that has seen one number has seen all below.
 The planner is such a reader, and its position is stored beside the log.
+
+That an event was taken along by what it is part of, or released, is a row too, of the noun `turn`: it changes
+nothing of the event, so it is no revision, but the planner and the feeds have to follow it.
 """
 
 import secrets
@@ -14,10 +17,12 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from service.catalogue.revisions import FieldDifference
+from service.catalogue.windows import Halt
 from service.store.references import Noun
 from service.store.sql import instant, millis
 from service.store.tables import counter, cursor, revision
 
+Recorded = Noun | Literal["turn"]
 _CHANGES = msgspec.json.Decoder(tuple[FieldDifference, ...])
 _NOTHING = ""
 # The changes that everybody sees; the others are those of events that are not public.
@@ -37,13 +42,14 @@ _OUTSIDE = msgspec.json.Decoder(Outside)
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """One change. `document` is the event as of this revision (without phase), None for a deletion.
+    """One change. `document` is the event as of this revision (without phase), None for a deletion; `halt`
+    says whether it was off then.
 
     `outside` is the change as everybody sees it, where that is another one; `hidden` says that it is none.
     """
 
     seq: int
-    noun: Noun
+    noun: Recorded
     id: str
     op: Literal["put", "delete"]
     revision: int
@@ -52,6 +58,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     document: bytes | None
     cause: str
     at: datetime
+    halt: Halt | None = None
     outside: Outside | None = None
     hidden: bool = False
 
@@ -115,7 +122,7 @@ def floor(c: Connection) -> int:
 
 
 def since(
-    c: Connection, seq: int, limit: int, *, nouns: Sequence[Noun] = ("event",), full: bool = False
+    c: Connection, seq: int, limit: int, *, nouns: Sequence[Recorded] = ("event",), full: bool = False
 ) -> tuple[Revision, ...]:
     """The changes after `seq`, oldest first: those that everybody sees, or with `full` all."""
     later = (revision.c.noun.in_(nouns)) & (revision.c.seq > seq)
@@ -185,6 +192,7 @@ def _revision(row: Row[Any]) -> Revision:
         document=None if row.document is None else row.document.encode(),
         cause=row.cause,
         at=instant(row.at),
+        halt=row.halt,
         outside=_OUTSIDE.decode(row.outside) if row.outside else None,
         hidden=row.outside == _NOTHING,
     )
@@ -200,6 +208,7 @@ def _row(entry: Revision) -> dict[str, object]:
         "uid": entry.uid,
         "changes": msgspec.json.encode(entry.changes).decode(),
         "document": None if entry.document is None else entry.document.decode(),
+        "halt": entry.halt,
         "cause": entry.cause,
         "at": millis(entry.at),
         "outside": _NOTHING if entry.hidden else _encoded(entry.outside),

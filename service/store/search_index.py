@@ -27,7 +27,7 @@ from service.catalogue.event import Event
 from service.catalogue.windows import Phase, Step
 from service.store import locks
 from service.store.sql import LAST, MILLISECOND, among, millis, millis_or, rows_among
-from service.store.stored_event import encode_steps, last_seen
+from service.store.stored_event import decode_steps, encode_steps, last_seen
 from service.store.tables import event, event_label, label, meta
 
 # Has to be raised with every change to what rows an event has, and to what follows from an event in its
@@ -193,7 +193,7 @@ def is_current(c: Connection) -> bool:
 
 
 _NEXT_EVENTS = (
-    select(event.c.number, event.c.document, event.c.shown)
+    select(event.c.number, event.c.document, event.c.shown, event.c.steps)
     .where(event.c.number > bindparam("after"))
     .order_by(event.c.number)
     .limit(EVENTS_AT_ONCE)
@@ -221,7 +221,10 @@ def rebuild(c: Connection) -> None:
     while rows := c.execute(_NEXT_EVENTS, {"after": after}).all():
         subjects = {row.number: view.event_of(row.document) for row in rows}
         seen = last_seen(c, list(subjects.values()))
-        steps = {n: windows.phase_steps(each, seen=seen[each.id]) for n, each in subjects.items()}
+        halts = {row.number: windows.halted(decode_steps(row.steps)) for row in rows}
+        steps = {
+            n: windows.phase_steps(each, seen=seen[each.id], halt=halts[n]) for n, each in subjects.items()
+        }
         derived = [
             {
                 "the_number": row.number,

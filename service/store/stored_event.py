@@ -9,11 +9,15 @@ from sqlalchemy import Connection, bindparam, select
 
 from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event, Source, Visibility
-from service.catalogue.windows import Step
-from service.store.sql import instant
-from service.store.tables import noun
+from service.catalogue.view import Document
+from service.catalogue.windows import Halt, Member, Step
+from service.store.sql import among, instant, rows_among
+from service.store.tables import event, noun
 
-COLUMNS = ("id", "uid", "document", "steps", "revision", "seq", "updated_at", "visibility", "shown")
+COLUMNS = (
+    *("id", "uid", "document", "steps", "revision", "seq", "updated_at", "visibility", "shown"),
+    *("turns", "turned_at"),
+)
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
 
@@ -21,7 +25,9 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """An event with its derived fields. `uid` is its identity in calendars: minted once, never given twice,
     so an event made anew under the id of a deleted one is another event to a calendar.
 
-    `shown` is the document as everybody sees it, where that is another one."""
+    `shown` is the document as everybody sees it, where that is another one. `turns` counts how often it was
+    taken along by what it is part of, or released; `turned_at` is the last.
+    """
 
     id: str
     uid: str
@@ -32,6 +38,18 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     visibility: Visibility = "public"
     shown: bytes | None = None
+    turns: int = 0
+    turned_at: datetime | None = None
+
+    @property
+    def halt(self) -> Halt | None:
+        """Whether it is off, by itself or with what it is part of."""
+        return windows.halted(self.steps)
+
+    @property
+    def standing(self) -> Document:
+        """The document with the status that readers are told."""
+        return view.as_it_stands(self.document, self.halt)
 
     @property
     def public(self) -> "Stored | None":
@@ -78,7 +96,7 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 def stored(values: Sequence[Any]) -> Stored:
     """From the values of COLUMNS, in their order."""
-    id, uid, document, steps, revision, seq, updated_at, visibility, shown = values
+    id, uid, document, steps, revision, seq, updated_at, visibility, shown, turns, turned_at = values
     return Stored(
         id=id,
         uid=uid,
@@ -89,7 +107,13 @@ def stored(values: Sequence[Any]) -> Stored:
         updated_at=instant(updated_at),
         visibility=visibility,
         shown=shown,
+        turns=turns,
+        turned_at=None if turned_at is None else instant(turned_at),
     )
+
+
+def decode_steps(text: str) -> tuple[Step, ...]:
+    return _STEPS.decode(text)
 
 
 def encode_steps(steps: tuple[Step, ...]) -> str:
@@ -119,3 +143,51 @@ def _read_sources(c: Connection, identifiers: Sequence[str]) -> dict[str, Source
     rows = c.execute(_SOURCES, {"ids": identifiers})
     sources = (msgspec.json.decode(row.document, type=Source) for row in rows)
     return {source.id: source for source in sources}
+
+
+class Current(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands before a write; `public` is what everybody sees of it."""
+
+    number: int
+    created_at: datetime
+    status_seq: int
+    event: Event
+    public: Event | None
+    stored: Stored
+
+    @property
+    def member(self) -> Member:
+        return member_of(self.event, self.status_seq)
+
+
+def member_of(written: Event, status_seq: int) -> Member:
+    """Returns an event as its parts see it."""
+    return Member(
+        id=written.id,
+        status=written.status,
+        status_seq=status_seq,
+        visibility=written.visibility,
+        part_of=written.part_of,
+    )
+
+
+_OWN = ("number", "created_at", "status_seq")
+_CURRENT = select(*(event.c[name] for name in (*COLUMNS, *_OWN))).where(among(event.c.id))
+
+
+def read_current(c: Connection, identifiers: Sequence[str]) -> dict[str, Current]:
+    """Returns those that exist, by id."""
+    return {row.id: _current(row) for row in rows_among(c, _CURRENT, identifiers)}
+
+
+def _current(row: Any) -> Current:
+    kept = stored(row[: -len(_OWN)])
+    written, seen = kept.event, kept.public
+    return Current(
+        number=row.number,
+        created_at=instant(row.created_at),
+        status_seq=row.status_seq,
+        event=written,
+        public=None if seen is None else written if kept.shown is None else seen.event,
+        stored=kept,
+    )

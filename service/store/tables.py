@@ -54,6 +54,11 @@ event = Table(
     # The start and the end it goes by, of disputed ones the earliest; an unknown end is the last instant.
     Column("starts", BigInteger),
     Column("ends", BigInteger),
+    # The first `seq` of the write that last wrote its status, 0 where it never was anything but the default.
+    Column("status_seq", BigInteger, nullable=False, server_default=text("0")),
+    # How often, and when last, it was taken along by what it is part of, or released: no revisions of it.
+    Column("turns", Integer, nullable=False, server_default=text("0")),
+    Column("turned_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index("event_id", "id", unique=True),
@@ -113,6 +118,8 @@ revision = Table(
     Column("document", Text),
     # The change as everybody sees it, where that is another one; empty where they see none.
     Column("outside", Text),
+    # Whether the event was off as of this row, by itself or with what it is part of.
+    Column("halt", Text),
     Column("cause", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     # Random, and the same for all rows of a transaction: a log that came to the same number anew has another.

@@ -10,11 +10,13 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from service.catalogue import countdown, date_labels, dates, evidence
 from service.catalogue.event import Event, Evidence, Kind, Language, Place, Status, Text
 from service.catalogue.view import When
 from service.catalogue.vocabulary import STATUSES, pick
+from service.catalogue.windows import Phase
 from service.reminders import offsets
 from service.reminders.messages.phrases import (
     ANCHORS,
@@ -74,6 +76,7 @@ class ChatEvent(Struct, frozen=True, kw_only=True):
     kind: Kind
     name: Text
     status: Status
+    phase: Phase
     timezone: str
     when: When
     disputed: bool
@@ -174,7 +177,11 @@ def plain(text: str) -> str:
 
 
 def read(document: bytes) -> ChatEvent:
-    return _DECODER.decode(document)
+    event = _DECODER.decode(document)
+    if event.phase == "cancelled" or event.phase == "postponed":
+        # It may be so with what it is part of.
+        return replace(event, status=event.phase)
+    return event
 
 
 def time_left(planned: Planned, event: ChatEvent, phrases: MessagePhrases, *, now: datetime) -> str:

@@ -150,6 +150,42 @@ def test_a_tag_from_after_a_backup_lets_no_write_through(stored: Settings, backu
         assert client.delete("/v1/events/a", headers={**KEY, "if-match": now}).status_code == 204
 
 
+def test_a_part_is_off_with_its_whole_everywhere_until_its_own_status_is_written(served: Client) -> None:
+    talk = {**FORUM, "name": {"ko": "세션"}, "part_of": "whole"}
+    served.put("/v1/events/whole", json=FORUM, headers=KEY)
+    before = served.put("/v1/events/part", json=talk, headers=KEY)
+    served.patch("/v1/events/whole", json={"status": "cancelled"}, headers=KEY)
+
+    def phases() -> list[tuple[str, str]]:
+        listed = [(each["id"], each["phase"]) for each in served.get("/v1/events").json()["items"]]
+        assert listed == [(key, served.get(f"/v1/events/{key}").json()["phase"]) for key, _ in listed]
+        return sorted(listed)
+
+    shown = served.get("/v1/events/part")
+    assert (shown.json()["phase"], shown.json()["status"]) == ("cancelled", "scheduled")
+    # Its tag is another, though nothing of it was written.
+    assert (shown.json()["revision"], shown.headers["etag"] == before.headers["etag"]) == (1, False)
+    home = served.get("/", headers={"accept": "text/html"}).text
+    assert (home.count('class="badge'), home.count("취소")) == (2, 2), home
+    assert "취소된 일정입니다." in served.get("/events/part", headers={"accept": "text/html"}).text
+    # What was read can be written back, and says nothing anew about the status.
+    for body in (shown.json(), talk, {**talk, "status": "scheduled"}):
+        assert served.put("/v1/events/part", json=body, headers=KEY).json()["revision"] == 1
+    # A new part is off too, unless its own status comes with it, or is written later.
+    served.put("/v1/events/new", json=talk, headers=KEY)
+    served.put("/v1/events/own", json={**talk, "status": "scheduled"}, headers=KEY)
+    assert phases() == [
+        ("new", "cancelled"),
+        ("own", "upcoming"),
+        ("part", "cancelled"),
+        ("whole", "cancelled"),
+    ]
+    kept = served.patch("/v1/events/part", json={"status": "scheduled"}, headers=KEY).json()
+    assert (kept["revision"], kept["phase"]) == (2, "upcoming")
+    [*_, last] = served.get("/v1/events/part/revisions").json()["items"]
+    assert last["changes"] == [{"field": "status", "before": "cancelled", "after": "scheduled"}]
+
+
 def test_a_batch_that_fails_leaves_nothing(served: Client) -> None:
     steps = [{"put": {**FORUM, "id": f"e{n}"}} for n in range(50)] + [
         {"put": {**FORUM, "id": "x", "series": "no"}}

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import insert, inspect
 
 from service.catalogue.event import Event, Place, Text
@@ -18,6 +19,7 @@ from service.store.tables import reference
 from tests.service.store.migrant import earlier
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BEFORE = "0007"
 
 
@@ -31,6 +33,9 @@ WRITTEN = (
     event("call", kind="application_window", start="2026-02-01", end="2026-03-05T18:00", close_rule="fixed"),
     event("month", start="2026-04"),
     event("someday"),
+    event("fair", start="2026-06-01", status="cancelled"),
+    event("stand", start="2026-06-01", part_of="fair"),
+    event("demo", start="2026-06-01", part_of="stand", status="tentative"),
 )
 ASKED = {
     "all": EventFilter(),
@@ -38,6 +43,7 @@ ASKED = {
     "city": EventFilter(city=("서울",)),
     "open": EventFilter(phase=("closing_soon", "open")),
     "word": EventFilter(q="talk"),
+    "off": EventFilter(phase=("cancelled",)),
 }
 
 
@@ -135,3 +141,20 @@ def test_what_was_internal_is_not_shown_after_the_update(empty_url):
         ("hearing", "put", ("id", "kind", "name", "start")),
     ]
     assert (after["part_of"], after["revision"]) == ("meeting", 2)
+
+
+def test_parts_of_what_was_cancelled_before_are_off_and_are_released_with_it(empty_url):
+    """What was written at one instant was written at once, so that the tentative one is off too."""
+    with filled_by_an_earlier_version(empty_url) as migrated:
+        stored = migrated.read(lambda c: events.get_many(c, ["fair", "stand", "demo"]))
+        fair = replace(stored["fair"].event, status="scheduled")
+        migrated.write(lambda c: events.put(c, fair, now=NOON, cause="test"))
+        released = migrated.read(lambda c: events.get_many(c, ["stand", "demo"]))
+    off = {key: (each.phase(NOON), each.turns, each.turned_at) for key, each in stored.items()}
+    assert off == {
+        "fair": ("cancelled", 0, None),
+        "stand": ("cancelled", 1, NOW),
+        "demo": ("cancelled", 1, NOW),
+    }
+    on = {key: (each.phase(NOON), each.turns, each.turned_at) for key, each in released.items()}
+    assert on == dict.fromkeys(("stand", "demo"), ("upcoming", 2, NOON))
