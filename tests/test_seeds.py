@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.catalogue import seeds
+from service.catalogue import evidence, seeds
 from service.catalogue.event import Event, Text
 from service.seed_loader import read_articles, read_folder
 from service.settings import BUNDLED_SEEDS
@@ -168,3 +168,80 @@ def test_an_edited_seed_is_what_is_read_next(tmp_path: Path) -> None:
     edited.write_text(FILES["organizations/kaist.yaml"].replace("KAIST", "KAIST Daejeon"), encoding="utf-8")
     after = seeds.parse(read_folder(tmp_path)).organizations
     assert (before[0].name.en, after[0].name.en) == ("KAIST", "KAIST Daejeon")
+
+
+def claims(event_id: str) -> list[str]:
+    return [item.value or "" for item in EVENTS[event_id].evidence if item.field == "claim"]
+
+
+def test_what_the_articles_claim_beside_dates_is_kept() -> None:
+    assert claims("global-venture-investment-summit-2025") == [
+        "17개국 77개 해외기관, 60여개 국내 투자기관 등 총 147개 기관",
+        "250여명 참석",
+        "국내 벤처투자 행사 가운데 단일행사로는 역대 최대 규모",
+    ]
+    assert claims("apec-sme-ministerial-2025") == ["중기부가 2017년 출범한 뒤 처음 여는 다자간 국제 행사"]
+    assert "130명 참석" in claims("deep-tech-value-up-meetup-day-2025")
+    assert claims("ai-startup-level-up-announcement")[1:] == [
+        "우수한 AI 서비스를 조달청 혁신제품으로 지정",
+        "AI가 필요한 제조 중소기업의 수요 조사",
+    ]
+    assert "팹리스 제품을 사는 기업에 줄 싱글런 제작" in claims("sllm-fabless-support-selection")
+    assert claims("seoul-tech-meetup-council-appointment")[1:] == [
+        "리드기업 21개에 협의체의 필요성을 설명하고 참여를 끌어냄",
+        "사단법인으로 바꾸어 자립하는 것이 목표",
+    ]
+
+
+def test_the_numbers_of_editions_are_those_that_sources_count() -> None:
+    counted = {e.id: e.edition.number for e in SEEDS.events if e.edition and e.edition.number is not None}
+    assert counted == {
+        "apec-sme-ministerial-2025": 31,
+        "climate-tech-startup-summit-2025": 4,
+        "comeup-2020": 2,
+        "comeup-2021": 3,
+        "global-super-gap-tech-conference-2025": 3,
+        "k-startup-grand-challenge-2018-call": 3,
+        "seoulcon-2023": 1,
+        "seoulcon-2025": 3,
+        "sme-tech-management-expo-2024": 25,
+        "sme-tech-management-expo-2025": 26,
+        "try-everything-2023": 5,
+    }
+
+
+def test_nobody_is_named_who_is_in_no_source() -> None:
+    roles = {part.role: part.id for part in EVENTS["seoul-tech-meetup-first-event"].organizations}
+    assert roles == {"participant": "seoul-city"}
+
+
+@pytest.mark.parametrize("talk", ["cars-and-ai", "generative-ai"])
+def test_a_day_between_two_others_is_its_year_and_the_bounds_are_told(talk: str) -> None:
+    event = EVENTS[f"seoul-tech-meetup-talk-{talk}"]
+    assert event.start == "2023"
+    assert event.summary is not None
+    assert "6월 16일" in (event.summary.ko or "") and "12월 27일" in (event.summary.ko or "")
+    assert claims(event.id) == ["2023-06-16 위촉식 이후, 2023-12-27 기사 이전"]
+
+
+def test_addresses_are_those_that_sources_give() -> None:
+    calls = {event.id: event.apply_url for event in SEEDS.events if event.apply_url}
+    assert set(calls.values()) == {"https://www.k-startup.go.kr"}
+    assert len(calls) == 8
+    assert all(any("K-스타트업" in claim for claim in claims(call)) for call in calls)
+    assert {event.id: event.url for event in SEEDS.events if event.url} == {
+        "apec-leaders-meeting-2025": "https://www.apec2025.kr",
+        "apec-sme-ministerial-2025": "https://asmemm2025.kr",
+        "apec-sme-ministerial-2025-meeting": "https://asmemm2025.kr",
+        "challenge-k-startup-2024-notice": "https://www.k-startup.go.kr",
+        "challenge-k-startup-2025-leagues": "https://eiec.kdi.re.kr/policy/materialView.do?num=262916",
+        "challenge-k-startup-2025-notice": "https://eiec.kdi.re.kr/policy/materialView.do?num=262916",
+        "innopolis-deep-tech-challenge-2025-call": "https://www.innopolis.or.kr",
+        "sme-innovation-network-forum-2025": "https://www.iljarihub.or.kr/wesc/bbs/B0000005/view.do"
+        "?menuNo=200004&nttId=27783",
+        "sme-tech-management-expo-2025": "https://www.k-innoshow.com",
+    }
+
+
+def test_no_date_of_the_seeds_lacks_evidence() -> None:
+    assert [event.id for event in SEEDS.events if evidence.unsupported(event)] == []

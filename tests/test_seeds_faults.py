@@ -106,6 +106,12 @@ FAULTS = {
         9,
         "ever said start 2025-09-01",
     ),
+    "a number that nobody counts": (
+        "end: 2025-09-05",
+        'end: 2025-09-05\nedition:\n  label: "2025"\n  number: 3',
+        10,
+        "counts this as number 3",
+    ),
     "words not in the article": ("opens on the 4th", "opens  on the 4th", 15, "not in paper.txt"),
     "long quote": ("opens on the 4th", "o" * 121, 15, "length <= 120"),
 }
@@ -244,8 +250,9 @@ def test_norway_stays_a_country(written: str, country: str) -> None:
 
 
 def test_a_year_a_number_and_a_boolean_are_read_as_their_fields_want() -> None:
-    more = "edition:\n  label: 2025\n  number: 3\nplace:\n  city: 제주\n  inherited: true\norganizations:"
-    parsed = seeds.parse(edited("organizations:", more) | SOUND_BUT_EVENT)
+    more = "edition:\n  label: 2025\n  number: 3\nplace:\n  city: 제주\n  inherited: true\nevidence:"
+    counted = "\n  - field: edition\n    value: 3\n    source: paper"
+    parsed = seeds.parse(edited("evidence:", more + counted) | SOUND_BUT_EVENT)
     [event] = parsed.events
     assert event.edition is not None
     assert (event.edition.label, event.edition.number) == ("2025", 3)

@@ -38,6 +38,10 @@ def _unsupported(seed: SeedFile) -> Iterator[SeedFault]:
         date: str | None = getattr(event, field)
         if date and not any(supports(said, date, event) for said in evidence.supported(event, field)):
             yield seed.fault(f"/{field}", f"no evidence that still holds says {field} {date}")
+    number = event.edition.number if event.edition else None
+    counts = ("".join(filter(str.isdigit, said)) for said in evidence.supported(event, "edition"))
+    if number is not None and str(number) not in counts:
+        yield seed.fault("/edition/number", f"no evidence that still holds counts this as number {number}")
     for index, previous in enumerate(event.previous_dates or ()):
         for field, date in (("start", previous.start), ("end", previous.end)):
             if date and not any(item.field == field and item.value == date for item in event.evidence):

@@ -87,7 +87,7 @@ def test_c2_a_photo_caption_is_evidence() -> None:
 
 
 def test_c3_a_sum_that_does_not_add_up_is_kept_as_it_is_claimed() -> None:
-    [claim] = said(VENTURE_SUMMIT, "claim")
+    [claim, *_] = said(VENTURE_SUMMIT, "claim")
     assert claim.value == "17개국 77개 해외기관, 60여개 국내 투자기관 등 총 147개 기관"
     assert claim.quote == "17개국의 77개 해외기관, 60여개 국내 투자기관 등 총 147개 기관"
 
