@@ -71,7 +71,11 @@ def _tell(report: Report, folder: Path, *, compared: bool) -> None:
 
 @click.command()
 @click.argument("folder", type=FOLDER, default=BUNDLED_SEEDS)
-@click.option("--remove", is_flag=True, help="Delete what has no seed any more, unless a curator changed it.")
+@click.option(
+    "--remove",
+    is_flag=True,
+    help="Delete what had a seed and has none in FOLDER any more, unless a curator changed it.",
+)
 @click.option("--dry-run", is_flag=True, help="Show all that would happen; write nothing.")
 @as_json_flag
 @settings_flags("database_url")

@@ -44,7 +44,7 @@ def _built_of(service: Service) -> dict[str, object]:
 def opened(settings: Settings) -> Service:
     """The service. A catalogue that has never held anything is filled from the seeds.
 
-    Later starts leave it alone, or what people changed since would be changed back. `dday seed` does that.
+    Later starts leave it alone; `dday seed` brings what is new in the seeds.
     """
     service = open_service(settings, apart=settings.deliver)
     try:
