@@ -4,6 +4,7 @@ icalendar gets single unfolded lines instead of the file, because it has no limi
 (whose rules can cost minutes), gives up a whole file at one stray END, and does not know line numbers.
 """
 
+import codecs
 import re
 from collections.abc import Iterator
 from typing import NamedTuple, cast
@@ -34,6 +35,10 @@ _PROPERTY = re.compile(
     r"|[A-Z0-9-]{1,100})[;:]",
     re.IGNORECASE,
 )
+
+# Codecs are loaded when they are first used, which is too late in a process that opens no file.
+for _codec in ("cp949", "euc-kr", "utf-16"):
+    codecs.lookup(_codec)
 
 
 class CalendarRefused(ValueError):

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 
+# dateutil loads its parser when it meets the first UNTIL, but the child opens no file by then.
+import dateutil.parser  # noqa: F401
 import msgspec
 from dateutil.rrule import rruleset, rrulestr
 from icalendar.prop import vRecur

@@ -11,6 +11,7 @@ import pytest
 from service.importers import child, foreign
 from service.importers.drafts import Choices
 from tests.feeds.test_foreign_ical import BOMBS, EVENT, HARMLESS, calendar, event
+from tests.service.importers import test_cases, test_recurrence
 
 CPU = child.CPU_SECONDS + 0.5
 ZONE = Choices(timezone="Asia/Seoul")
@@ -67,6 +68,22 @@ def test_tricks_cost_nothing_and_spoil_nothing():
     found = foreign.drafts(calendar(*parts, event("SUMMARY:Other", uid="other")), ZONE)
     assert "other" in [each.external_ids["ical"] for each in found.events]
     assert spent() - before < CPU
+
+
+def test_the_child_reads_what_its_parts_read():
+    """Whatever a library loads late is missing there, since no file can be opened any more."""
+    parts = [data for data, *_ in (*test_cases.READ.values(), *test_cases.TOLD.values())]
+    parts += [calendar(series) for series, _ in test_cases.EXPANDED.values()]
+    parts += [calendar(event("SUMMARY:A", f"RRULE:{rule}", uid=rule)) for rule in test_recurrence.RULES]
+    file = b"".join(part for part in parts if part.startswith(b"BEGIN:VCALENDAR"))
+    choices = Choices(timezone="Asia/Seoul", expand=True, source="expo")
+    assert foreign.drafts(file, choices) == child.result(file, choices).drafts
+    korean = calendar(event("SUMMARY:창업 설명회")).decode()
+    for encoding in ("cp949", "utf-16"):
+        [draft] = foreign.drafts(korean.encode(encoding), choices).events
+        assert draft.name.ko == "창업 설명회"
+    latin = korean.replace("창업 설명회", "Café").encode("latin-1")
+    assert len(foreign.drafts(latin, choices).faults) == 1
 
 
 def test_five_mib_of_the_shortest_folds_fit_into_the_memory_of_the_child():
