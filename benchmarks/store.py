@@ -17,22 +17,23 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from service.catalogue import view, windows
-from service.catalogue.event import Event, Participation, Place, Text
+from service.catalogue import search_terms, view, windows
+from service.catalogue.event import Alias, Event, Organization, Participation, Place, Series, Text
 from service.catalogue.filters import EventFilter
+from service.store import entities, search_index, word_index
 from service.store import events as store_events
-from service.store import search_index
 from service.store.engine import Store
 from service.store.sql import millis
 from service.store.stored_event import encode_steps
-from service.store.tables import counter, label
+from service.store.tables import counter, label, noun, posting, word
 from service.store.tables import event as event_table
 
 NOW = datetime(2025, 11, 22, 3, tzinfo=UTC)
@@ -40,10 +41,11 @@ FIRST_DAY, DAYS = date(2021, 1, 1), 6 * 365
 WARM_UP, ROUNDS, READS = 1, 6, 40
 CHUNK = 20_000
 UNIT = 100_000
+PUTS = 200
 KEY = "PRIMARY KEY (label, shelf, lo, number) INCLUDE (hi, signature)"
 SIZES = "UPDATE label SET size = (SELECT count(*) FROM event_label l WHERE l.label = label.id)"
 EVENT_COLUMNS = (
-    "number, id, uid, document, steps, revision, seq, shelf, lo, hi, signature, starts, ends, "
+    "number, id, uid, document, steps, revision, seq, shelf, lo, hi, signature, searched, starts, ends, "
     "created_at, updated_at"
 )
 KINDS = ("summit", "conference", "forum", "exhibition", "networking", "session", "briefing", "showcase")
@@ -55,6 +57,27 @@ KO = (
 )
 KO_KINDS = ("서밋", "컨퍼런스", "포럼", "박람회", "설명회", "밋업", "대회", "모집")
 EN = ("Global", "Venture", "Startup", "Seoul", "Busan", "Deep", "Tech", "Innovation", "AI", "Bio", "Robot")
+
+
+TYPOS = (
+    "글로발",
+    "스타트엎",
+    "초격챠",
+    "인공지늠",
+    "네트워캥",
+    "해외진춭",
+    "gloval",
+    "ventrue",
+    "startap",
+    "innovaton",
+)
+LEAD_OF = {
+    0xAC00 + index: "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"[index // 588] for index in range(19 * 588)
+}
+
+
+def initials(text: str) -> str:
+    return text.translate(LEAD_OF)
 
 
 class Mix(msgspec.Struct, frozen=True):
@@ -102,6 +125,32 @@ MIXES = (
     ),
     Mix("q=서울, -updated", lambda r: (EventFilter(q="서울"), "-updated")),
     Mix("disputed", lambda r: (EventFilter(disputed=True, from_=day(r)), "start")),
+    # A search as people type it, the best match first: a word of a third of the names, of no name; of
+    # organizations; initials, typing errors, exclusions.
+    Mix("search: a common word", lambda r: (EventFilter(q=r.choice(KO)), "relevance")),
+    Mix("search: two common words", lambda r: (EventFilter(q=" ".join(r.sample(KO, 2))), "relevance")),
+    Mix(
+        "search: three, spaces left out",
+        lambda r: (EventFilter(q=f"{r.choice(KO)}{r.choice(KO)} {r.choice(KO_KINDS)}"), "relevance"),
+    ),
+    Mix("search: a year", lambda r: (EventFilter(q=str(r.randrange(2021, 2028))), "relevance")),
+    Mix("search: a year, by start", lambda r: (EventFilter(q=str(r.randrange(2021, 2028))), "start")),
+    Mix(
+        "search: an organization",
+        lambda r: (EventFilter(q=f"{r.choice(KO)}진흥원 {r.randrange(1000)}"), "relevance"),
+    ),
+    Mix("search: all organizations", lambda r: (EventFilter(q="진흥원"), "relevance")),
+    Mix("search: English", lambda r: (EventFilter(q=" ".join(r.sample(EN, 2)).lower()), "relevance")),
+    Mix("search: three initials", lambda r: (EventFilter(q=initials(r.choice(KO)[:3])), "relevance")),
+    Mix("search: two initials", lambda r: (EventFilter(q=initials(r.choice(KO)[:2])), "relevance")),
+    Mix("search: a wrong letter", lambda r: (EventFilter(q=r.choice(TYPOS)), "relevance")),
+    Mix("search: two wrong letters", lambda r: (EventFilter(q=" ".join(r.sample(TYPOS, 2))), "relevance")),
+    Mix("search: not one word", lambda r: (EventFilter(q=f"서울 -{r.choice(KO[4:])}"), "relevance")),
+    Mix("search: only not", lambda r: (EventFilter(q=f"-{r.choice(KO)}"), "relevance")),
+    Mix("search: no hit", lambda r: (EventFilter(q=f"없는말{r.randrange(1000)}"), "relevance")),
+    Mix("search: no event has both", lambda r: (EventFilter(q="서밋 컨퍼런스 포럼 박람회"), "relevance")),
+    Mix("search: 3 tags", lambda r: (EventFilter(q="서울", tag=tuple(r.sample(TAGS, 3))), "relevance")),
+    Mix("search: from, by end", lambda r: (EventFilter(q="서밋", from_=day(r)), "end")),
 )
 
 
@@ -137,6 +186,22 @@ def drawn(rng: random.Random, index: int) -> Event:
     )
 
 
+def nouns() -> Iterator[Organization | Series]:
+    """The organizations and series that `drawn` names; many words of theirs are words of events too."""
+    rng = random.Random(5)
+    for index in range(1000):
+        yield Organization(
+            id=f"org-{index}",
+            name=Text(ko=f"{rng.choice(KO)}진흥원 {index}", en=f"{rng.choice(EN)} Agency {index}"),
+            aliases=(Alias(text=f"{rng.choice(KO)[:1]}진원 {index}"),),
+        )
+    for index in range(2000):
+        yield Series(
+            id=f"series-{index}",
+            name=Text(ko=f"{' '.join(rng.sample(KO, 2))} {rng.choice(KO_KINDS)} {index}"),
+        )
+
+
 IndexRow = tuple[int, int, int, int, int, int]
 
 
@@ -146,6 +211,7 @@ def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, An
     `numbers` comes to hold the labels by name.
     """
     rng = random.Random(7)
+    names = {noun.id: search_terms.names_of(noun) for noun in nouns()}
     for first in range(1, size + 1, CHUNK):
         kept: list[dict[str, Any]] = []
         index: list[IndexRow] = []
@@ -157,6 +223,8 @@ def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, An
                 event, previous_dates=(), revision=1, seq=number, created_at=at, updated_at=at
             )
             bounds = windows.bounds(event)
+            named = [event.series, *(part.id for part in event.organizations)]
+            linked = [name for id in named if id for name in names[id]]
             kept.append(
                 {
                     "number": number,
@@ -167,6 +235,7 @@ def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, An
                     "revision": 1,
                     "seq": number,
                     **search_index.place(event)._asdict(),
+                    "searched": search_terms.searched(event, linked).encode(),
                     "starts": None if bounds.earliest is None else millis(bounds.earliest),
                     "ends": None if bounds.latest is None else millis(bounds.latest),
                     "created_at": millis(at),
@@ -185,6 +254,47 @@ def rows(size: int, numbers: dict[str, int]) -> Iterator[tuple[list[dict[str, An
                 for row in search_index.entries(event, steps)
             )
         yield kept, index
+
+
+def index_words(store: Store) -> None:
+    """The words of all events, a chunk of the index at once, as `search_index.rebuild` makes them."""
+
+    def index(c: Connection) -> None:
+        for one in nouns():
+            entities.put(c, one, now=NOW, cause="bench")
+        newest = c.execute(select(func.max(event_table.c.number))).scalar_one()
+        for first in range(0, newest + 1, word_index.CHUNK):
+            its = event_table.c.number.between(first, first + word_index.CHUNK - 1)
+            found = c.execute(select(event_table.c["number", "searched", "shelf", "lo"]).where(its)).all()
+            dated = {row.number: row.lo if row.shelf < search_index.OPEN_START else None for row in found}
+            after = {row.number: word_index.tokens(row.searched, starts=dated[row.number]) for row in found}
+            word_index.replace(c, before={}, after=after)
+            word_index.learn(c, [row.searched for row in found])
+
+    store.write(index)
+
+
+def multiply_words(small: Store, store: Store, times: int) -> None:
+    """The words of the same events under the other numbers."""
+    events = word_index.together(small.read(lambda c: c.execute(select(posting)).all()))
+    words = [row._asdict() for row in small.read(lambda c: c.execute(select(word)).all())]
+    kept = [row._asdict() for row in small.read(lambda c: c.execute(select(noun)).all())]
+    rows = []
+    for token, bits in events.items():
+        every = 0
+        for copy in range(times):
+            every |= bits << copy * UNIT
+        chunks = groupby(word_index.numbers(every), key=lambda number: number // word_index.CHUNK)
+        for chunk, numbers in chunks:
+            places = [number % word_index.CHUNK for number in numbers]
+            rows.append({"token": token.encode(), "chunk": chunk, "events": word_index.packed(places)})
+
+    def write(c: Connection) -> None:
+        for table, some in ((posting, rows), (word, words), (noun, kept)):
+            c.execute(delete(table))
+            c.execute(insert(table), some)
+
+    store.write(write)
 
 
 def number_on(store: Store) -> None:
@@ -218,6 +328,7 @@ class SqliteLoad:
             c.exec_driver_sql(SIZES)
 
         self._store.write(sort)
+        index_words(self._store)
         # Without it the file would keep the room of the heap.
         with closing(sqlite3.connect(self._path, isolation_level=None)) as raw:
             raw.execute("VACUUM")
@@ -249,6 +360,9 @@ class PostgresLoad:
                 copy.write_row((id, name, 0))
         self._connection.execute(SIZES)
         self._connection.commit()
+        store = Store.open(self._url)
+        index_words(store)
+        store.close()
         self._connection.autocommit = True
         self._connection.execute("VACUUM ANALYZE")
         self._connection.close()
@@ -287,8 +401,8 @@ def copying(source: str, copies: range) -> tuple[str, str]:
     many = f"(SELECT column1 AS k FROM (VALUES {values}) v) m"
     return (
         f"INSERT INTO event ({EVENT_COLUMNS}) SELECT number + k * {UNIT}, id || '-' || k, uid || '-' || k, "
-        f"document, steps, revision, seq + k * {UNIT}, shelf, lo, hi, signature, starts, ends, created_at, "
-        f"updated_at FROM {source}event CROSS JOIN {many}",
+        f"document, steps, revision, seq + k * {UNIT}, shelf, lo, hi, signature, searched, starts, ends, "
+        f"created_at, updated_at FROM {source}event CROSS JOIN {many}",
         f"INSERT INTO event_label SELECT label, shelf, lo, number + k * {UNIT}, hi, signature "
         f"FROM {source}event_label CROSS JOIN {many}",
     )
@@ -342,12 +456,14 @@ def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
     begin = time.perf_counter()
     small = urls(engines, UNIT, folder) if size > UNIT else {}
     loads: list[SqliteLoad | PostgresLoad] = []
+    multiplied = []
     found = {}
     if "sqlite" in engines:
         path = folder / f"{size}.db"
         found["sqlite"] = f"sqlite:///{path}"
         if not path.exists() and small:
             multiply_sqlite(folder / f"{UNIT}.db", path, size // UNIT)
+            multiplied.append(("sqlite", found["sqlite"]))
         elif not path.exists():
             loads.append(SqliteLoad(path))
     if "postgresql" in engines:
@@ -356,6 +472,7 @@ def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
         )
         if new and small:
             multiply_postgresql(found["postgresql"], size // UNIT)
+            multiplied.append(("postgresql", found["postgresql"]))
         elif new:
             loads.append(PostgresLoad(found["postgresql"]))
     numbers: dict[str, int] = {}
@@ -364,6 +481,11 @@ def urls(engines: list[str], size: int, folder: Path) -> dict[str, str]:
             load.add(*chunk)
     for load in loads:
         load.finish(numbers)
+    for engine, url in multiplied:
+        small_store, store = Store.open(small[engine]), Store.open(url)
+        multiply_words(small_store, store, size // UNIT)
+        small_store.close()
+        store.close()
     print(f"{size:,} events ready after {time.perf_counter() - begin:.0f} s", flush=True)
     return found
 
@@ -404,6 +526,37 @@ def report(engine: str, found: dict[str, list[Page]], sizes: list[int]) -> None:
         print(line)
 
 
+def report_room(url: str, size: int) -> None:
+    """The size of the database, and what a PUT costs that adds an event, moves one, names one anew."""
+    store = Store.open(url)
+    number_on(store)
+    rng = random.Random(13)
+    drafts = [
+        msgspec.structs.replace(drawn(rng, index), id=f"put-{rng.getrandbits(60)}") for index in range(PUTS)
+    ]
+    moved = [msgspec.structs.replace(event, start="2026-05-01", end="2026-05-20") for event in drafts]
+    named = [msgspec.structs.replace(event, name=Text(ko="새 이름의 행사 2026")) for event in moved]
+    costs = []
+    for some in (drafts, moved, named):
+        begin = time.thread_time()
+        for event in some:
+            store.write(lambda c, e=event: store_events.put(c, e, now=NOW, cause="bench"))  # type: ignore[misc]
+        costs.append((time.thread_time() - begin) * 1000 / PUTS)
+    room = (
+        Path(url.removeprefix("sqlite:///")).stat().st_size
+        if store.dialect == "sqlite"
+        else store.read(
+            lambda c: c.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one()
+        )
+    )
+    store.close()
+    added, changed, renamed = costs
+    print(
+        f"  {size:,} events: {room / 1e6:.0f} MB. A PUT takes {added:.2f} ms of our CPU that adds an event, "
+        f"{changed:.2f} that moves one, {renamed:.2f} that names one anew"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -425,6 +578,8 @@ def main() -> None:
             store.close()
     for engine, found in results.items():
         report(engine, found, arguments.sizes)
+        for place, size in zip(places, arguments.sizes, strict=True):
+            report_room(place[engine], size)
     if arguments.keep is None:
         shutil.rmtree(folder)
 

@@ -160,7 +160,7 @@ async def reminder(app: Any, profile: Profile) -> None:
 
 # What each trip does, starting the profile where it begins, and how many modules it may enter.
 TRIPS: dict[str, tuple[Trip, int]] = {
-    "reminder, from an edit to the socket": (reminder, 49),
+    "reminder, from an edit to the socket": (reminder, 50),
     "PUT of an event": (put, 36),
     "cold feed": (cold_feed, 33),
     "list of events": (listing, 18),

@@ -62,15 +62,17 @@ FILTER_PARAMETERS = (
     ),
     Parameter(
         name="q",
-        description="Words that each stand in some name or summary; 서울 is found in 서울콘.",
+        description="Words that each stand in some name or summary, or in a name of its series, program, "
+        "organizations, place or tags. Spaces do not matter, initials (ㅅㅇㅋ) and small typing errors are "
+        "forgiven, -word excludes.",
         schema=_text(LONGEST_QUERY),
     ),
     Parameter(name="updated_since", description="Only what changed at or after this.", schema=_WHEN),
 )
 SORT_PARAMETER = Parameter(
     name="sort",
-    description="The order; `-` reverses it. Unknown dates come last.",
-    schema=_enum(SORTS) | {"default": "start"},
+    description="The order; `-` reverses it. Unknown dates come last. By default relevance if q is given.",
+    schema=_enum(SORTS),
 )
 VISIBILITIES: tuple[Visibility, ...] = get_args(Visibility)
 VISIBILITY_PARAMETER = _any_of(
@@ -177,4 +179,10 @@ def visibility_of(pairs: Pairs) -> tuple[Visibility, ...]:
 
 
 def sort_of(pairs: Pairs) -> Sort:
-    return choice(value(pairs, "sort") or "start", SORTS, name="sort")
+    searches = value(pairs, "q") is not None
+    sort = choice(value(pairs, "sort") or ("relevance" if searches else "start"), SORTS, name="sort")
+    if sort == "relevance" and not searches:
+        raise BadParameters(
+            errors=[At(detail="Relevance is that to a search: give q too.", parameter="sort")]
+        )
+    return sort

@@ -131,8 +131,12 @@ def matches(
     disputed: bool,
     updated_at: datetime,
     now: datetime,
+    searched: str | None = None,
 ) -> bool:
-    """Whether the event is asked for; `steps`, `disputed` and `updated_at` are what is derived of it."""
+    """Whether the event is asked for; `steps`, `disputed` and `updated_at` are what is derived of it.
+
+    `searched` is what the store keeps of it for searches; without it names of what it names are not searched.
+    """
     return (
         _has_facets(event, filters)
         and (filters.disputed is None or filters.disputed == disputed)
@@ -140,7 +144,7 @@ def matches(
         and (filters.updated_since is None or updated_at >= filters.updated_since)
         and (not filters.phase or windows.phase_at(steps, now) in filters.phase)
         and ((filters.from_ is None and filters.to is None) or overlaps(windows.span(event), filters))
-        and (filters.q is None or search_terms.contains(event, filters.q))
+        and (filters.q is None or _is_found(event, filters.q, searched))
     )
 
 
@@ -154,6 +158,12 @@ def overlaps(span: Bounds, filters: EventFilter) -> bool:
     begins_before = lo is None or filters.to is None or lo < filters.to
     ends_after = hi is None or filters.from_ is None or hi > filters.from_
     return begins_before and ends_after
+
+
+def _is_found(event: Event, q: str, searched: str | None) -> bool:
+    known = search_terms.Searched.decode(searched) if searched is not None else None
+    texts = known or search_terms.searched(event, ())
+    return search_terms.rank(texts, search_terms.parse(q)) is not None
 
 
 def _has_facets(event: Event, filters: EventFilter) -> bool:
@@ -214,7 +224,7 @@ def _fault(name: str, value: str) -> str | None:
         return _instant(value, end=name == "to")[1]
     if name in _SWITCHES:
         return None if value in ("true", "false") else "it is true or false"
-    return None if name == "city" or search_terms.tokens(value) else "there is no word in it"
+    return None if name == "city" or not search_terms.parse(value).is_empty else "there is no word in it"
 
 
 def _value(name: str, values: Sequence[str]) -> object:

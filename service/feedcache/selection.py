@@ -187,10 +187,15 @@ def _events(
 
 
 def _matches(stored: Stored, wanted: EventFilter, *, now: datetime) -> bool:
-    event, updated_at = stored.event, stored.updated_at
-    disputed = evidence.disputed(event)
+    event = stored.event
     return filters.matches(
-        event, wanted, steps=stored.steps, disputed=disputed, updated_at=updated_at, now=now
+        event,
+        wanted,
+        steps=stored.steps,
+        disputed=evidence.disputed(event),
+        updated_at=stored.updated_at,
+        now=now,
+        searched=stored.searched,
     )
 
 

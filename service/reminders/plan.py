@@ -62,6 +62,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...]
     disputed: bool
     updated_at: datetime
+    searched: str | None = None
     past: tuple[PastVersion, ...] = ()
 
 
@@ -276,6 +277,7 @@ def selects(webhook: Webhook, candidate: Candidate, *, at: datetime) -> bool:
         disputed=candidate.disputed,
         updated_at=candidate.updated_at,
         now=at,
+        searched=candidate.searched,
     )
 
 

@@ -12,7 +12,7 @@ from service.catalogue.event import Organization, Program, Series, Source
 from service.catalogue.revisions import FieldDifference
 from service.catalogue.validation import Fault, refuse
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.store import entity_names, locks, parts, references, revisions
+from service.store import entity_names, event_writes, locks, parts, references, revisions
 from service.store.references import NOUNS
 from service.store.revisions import Revision
 from service.store.sql import instant, millis
@@ -93,7 +93,8 @@ def put(
 ) -> SavedNoun:
     """Create or replace a noun that has passed `rules.check_noun`; an equal one makes no revision.
 
-    A source that changes how long its events may be believed open changes their phases with it.
+    A source that changes how long its events may be believed open changes their phases with it, and another
+    name what its events are found by.
     """
     locks.catalogue(c)
     kind = _kind(noun)
@@ -108,8 +109,13 @@ def put(
     revisions.append(c, [_entry(kept, _changes(current, noun), cause)])
     references.replace(c, [(kind, noun.id, noun)])
     refuse(references.missing(c, [("", noun)]))
+    naming = (
+        [by_id for by, by_id in references.named_by(c, kind, noun.id) if by == "event"] if current else ()
+    )
     if kind == "source":
-        parts.rederive(c, [by_id for by, by_id in references.named_by(c, kind, noun.id) if by == "event"])
+        parts.rederive(c, naming)
+    elif naming:
+        event_writes.rename(c, naming)
     return SavedNoun(stored=kept, outcome="changed" if current else "created")
 
 

@@ -9,7 +9,7 @@ from service.catalogue import evidence, view, windows
 from service.reminders.notices import RevisedEvent
 from service.reminders.plan import Candidate
 from service.reminders.replan import changed_candidates
-from service.store import revisions
+from service.store import revisions, word_index
 from service.store.revisions import Revision
 from service.store.sql import millis
 from service.store.stored_event import Stored, last_seen
@@ -28,6 +28,7 @@ def candidate(stored: Stored) -> Candidate:
         steps=stored.steps,
         disputed=evidence.disputed(event),
         updated_at=stored.updated_at,
+        searched=stored.searched,
     )
 
 
@@ -116,8 +117,9 @@ def _last_before(c: Connection, ids: Iterable[str], seq: int) -> tuple[Revision,
 def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate | None]:
     events = {row.seq: (row, view.event_of(row.document)) for row in rows if row.document is not None}
     seen = last_seen(c, [event for _, event in events.values()])
+    texts = word_index.searched(c, [event for _, event in events.values()])
     made: dict[int, Candidate | None] = {row.seq: None for row in rows}
-    for seq, (row, event) in events.items():
+    for (seq, (row, event)), searched in zip(events.items(), texts, strict=True):
         made[seq] = Candidate(
             event=event,
             revision=row.revision,
@@ -125,5 +127,6 @@ def _candidates(c: Connection, rows: Iterable[Revision]) -> dict[int, Candidate 
             steps=windows.phase_steps(event, seen=seen[event.id], halt=row.halt),
             disputed=evidence.disputed(event),
             updated_at=row.at,
+            searched=searched,
         )
     return made

@@ -21,7 +21,7 @@ from service.catalogue.revisions import FieldDifference, changed, with_previous_
 from service.catalogue.validation import Fault, refuse
 from service.catalogue.windows import Member
 from service.errors import AlreadyExists, NotFound, PreconditionFailed
-from service.store import locks, parts, references, revisions, search_index
+from service.store import locks, parts, references, revisions, search_index, word_index
 from service.store.parts import Lineage
 from service.store.revisions import Outside, Revision
 from service.store.search_index import Entry
@@ -144,25 +144,36 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class Unit:
     """Rows for every table; `write` brings them to the database at once.
 
-    `lineages` are the events as their parts will see them, each with all it is part of.
+    `lineages` are the events as their parts will see them, each with all it is part of. `searched` is what
+    is searched of each.
     """
 
     def __init__(
-        self, *, now: datetime, cause: str, seen: dict[str, date | None], lineages: Mapping[str, Lineage]
+        self,
+        *,
+        now: datetime,
+        cause: str,
+        seen: dict[str, date | None],
+        lineages: Mapping[str, Lineage],
+        searched: dict[str, str],
     ) -> None:
         self._now, self._cause, self._seen, self._lineages = now, cause, seen, lineages
+        self._searched = searched
         self._log: list[Revision] = []
         self._inserts: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
         self._deletes: list[dict[str, Any]] = []
         self._before: dict[int, frozenset[Entry]] = {}
         self._after: dict[int, frozenset[Entry]] = {}
+        self._tokens_before: dict[int, frozenset[str]] = {}
+        self._tokens_after: dict[int, frozenset[str]] = {}
 
     def add(self, draft: Draft, seq: int) -> Saved | Revision:
         """Take up one change; the result is what its caller will be told."""
         if draft.current is not None:
             before = draft.current
             self._before[before.number] = search_index.entries(before.event, before.stored.steps)
+            self._tokens_before[before.number] = _tokens(before.stored.searched, before.event)
         return self._remove(draft, seq) if draft.event is None else self._save(draft, draft.event, seq)
 
     def write(self, c: Connection) -> None:
@@ -174,6 +185,8 @@ class Unit:
         if self._updates:
             c.execute(_UPDATE, self._updates)
         search_index.replace(c, before=self._before, after=self._after)
+        word_index.replace(c, before=self._tokens_before, after=self._tokens_after)
+        word_index.learn(c, self._searched.values())
 
     def _save(self, draft: Draft, event: Event, seq: int) -> Saved:
         current = draft.current
@@ -192,6 +205,7 @@ class Unit:
             self._deletes += [{"the_number": current.number}] if current else []
             self._inserts.append({**row, "number": number})
         self._after[number] = search_index.entries(event, kept.steps)
+        self._tokens_after[number] = _tokens(kept.searched, event)
         self._record(draft, seq, kept)
         return Saved(stored=kept, outcome="changed" if current else "created")
 
@@ -228,6 +242,7 @@ class Unit:
             shown=shown,
             turns=current.stored.turns if current and not draft.is_published else 0,
             turned_at=current.stored.turned_at if current and not draft.is_published else None,
+            searched=self._searched[event.id],
         )
 
     def _remove(self, draft: Draft, seq: int) -> Revision:
@@ -279,7 +294,12 @@ def _columns(kept: Stored) -> dict[str, Any]:
         "updated_at": millis(kept.updated_at),
         "visibility": kept.visibility,
         "shown": kept.shown,
+        "searched": kept.searched,
     }
+
+
+def _tokens(searched: str, event: Event) -> frozenset[str]:
+    return word_index.tokens(searched, starts=search_index.place(event).starts)
 
 
 def _same(column: str) -> BindParameter[Any]:
@@ -295,12 +315,13 @@ _UPDATE = (
         {
             name: _same(name)
             for name in (
-                *("document", "shown", "visibility", "steps", "revision", "seq", "updated_at"),
+                *("document", "shown", "visibility", "steps", "revision", "seq", "updated_at", "searched"),
                 *("shelf", "lo", "hi", "signature", "starts", "ends", "status_seq"),
             )
         }
     )
 )
+_SEARCHED = update(events).where(_NUMBER).values(searched=bindparam("text"))
 
 
 def _refuse_twice(operations: Sequence[Operation]) -> None:
@@ -398,10 +419,12 @@ def _write(
     if not drafts:
         return {}
     first = revisions.draw(c, len(drafts))
-    seen = last_seen(c, [draft.event for draft in drafts if draft.event])
+    written = [draft.event for draft in drafts if draft.event]
+    seen = last_seen(c, written)
     members = {draft.id: draft.member(draft.event, first) for draft in drafts if draft.event}
     lineages = parts.lineages(c, members)
-    gathered = Unit(now=now, cause=cause, seen=seen, lineages=lineages)
+    searched = dict(zip(members, word_index.searched(c, written), strict=True))
+    gathered = Unit(now=now, cause=cause, seen=seen, lineages=lineages, searched=searched)
     results = {draft.id: gathered.add(draft, first + place) for place, draft in enumerate(drafts)}
     gathered.write(c)
     references.replace(c, [("event", draft.id, draft.event) for draft in drafts])
@@ -427,3 +450,16 @@ def _circle(prefix: str, lineage: Lineage) -> Iterator[Fault]:
         yield Fault(pointer=prefix + "/part_of", detail="it would be part of itself")
     elif len(lineage) > parts.DEPTH:
         yield Fault(pointer=prefix + "/part_of", detail=f"nested more than {parts.DEPTH} deep")
+
+
+def rename(c: Connection, event_ids: Sequence[str]) -> None:
+    """Bring what is searched of events up to date with the names of what they name; no revision."""
+    currents = list(read_current(c, event_ids).values())
+    texts = word_index.searched(c, [current.event for current in currents])
+    changed = [pair for pair in zip(currents, texts, strict=True) if pair[1] != pair[0].stored.searched]
+    if changed:
+        c.execute(_SEARCHED, [{"the_number": one.number, "text": text} for one, text in changed])
+        before = {one.number: _tokens(one.stored.searched, one.event) for one, _ in changed}
+        after = {one.number: _tokens(text, one.event) for one, text in changed}
+        word_index.replace(c, before=before, after=after)
+        word_index.learn(c, [text for _, text in changed])

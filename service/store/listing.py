@@ -1,13 +1,17 @@
 """Lists events by page: filtered, sorted and continued by the index (docs/decisions/0042-listing.md).
 
-A statement reads a limited number of candidates, in one of three ways:
+A statement reads a limited number of candidates, in one of four ways:
 
 - merge: in an order of start, the rows of the rarest group of labels, shelf by shelf, each in that order;
 - walk: in an order of end or of change, the events in that order;
-- gather: where candidates are few (a rare label, a short range, recent changes), all of them, then sorted.
+- gather: where candidates are few (a rare label, a short range, recent changes), all of them, then sorted;
+- numbers: where a search found few, these, then sorted.
 
-The other groups of labels are looked up for each candidate. Phases and long words are decided exactly on the
-events that were read, and the page is filled up.
+The other groups of labels are looked up for each candidate. Phases and words are decided exactly on the
+events that were read, and the page is filled up. A search knows beforehand which numbers may match, so of
+other candidates only the number is read; an order of start goes year by year, past those without a match.
+
+By relevance the best level of `search_terms` comes first, and in a level what starts last.
 
 Events without a known start come last in both orders of start, and those without a known end in both orders
 of end; events of one instant come in order of creation.
@@ -20,23 +24,23 @@ It has over 400 lines, as the filters, the access path and the statement share a
 
 import functools
 import operator
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import MAXYEAR, UTC, datetime
 from itertools import chain, islice
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, TextClause, select, text
 
-from service.catalogue import search_terms
-from service.catalogue.event import Text
 from service.catalogue.filters import EventFilter
-from service.store import search_index
+from service.store import search_index, word_index
 from service.store.search_index import LABELLED_PHASES, LONGEST, OPEN_START, SPANS, UNDATED, IndexedLabel
-from service.store.sql import FIRST, LAST, millis, millis_or
+from service.store.sql import FIRST, LAST, among, millis, millis_or, rows_among
 from service.store.stored_event import COLUMNS, Stored, stored
+from service.store.tables import event
+from service.store.word_index import Found
 
-Sort = Literal["start", "-start", "end", "-end", "updated", "-updated"]
+Sort = Literal["start", "-start", "end", "-end", "updated", "-updated", "relevance"]
 SORTS: tuple[Sort, ...] = get_args(Sort)
 # Phases that an event is in after it has begun, and those that only windows are in.
 LIVE = frozenset({"open", "closing_soon", "ongoing"})
@@ -92,12 +96,13 @@ def listed(
     that changes the way, never the answer.
     """
     query = _query(c, filters, now=now)
-    if query is None:
+    found = word_index.find(c, filters.q) if query and filters.q else None
+    if query is None or (found and not found.events):
         return ListedPage(items=(), next=None)
-    path = _access_path(c, query, sort, few=few)
+    path, accepts = _access_path(c, query, sort, few=few), _accepts(filters, found, now, full=full)
     matches = (
-        _matches(c, query, path, part, _accepts(filters, now, full=full), after=after, wanted=limit + 1)
-        for part in _parts(sort, filters)
+        _matches(c, query, path, part, accepts, after=after, wanted=limit + 1, few=few)
+        for part in _parts(c, sort, filters, found, few=few)
         if after is None or part.index >= after.part
     )
     # One more than a page tells that there is a next one.
@@ -113,16 +118,18 @@ def undated(c: Connection, filters: EventFilter, *, now: datetime, limit: int) -
     query = _query(c, filters, now=now)
     if query is None or filters.from_ or filters.to:
         return ()
+    found = word_index.find(c, filters.q) if filters.q else None
     path = _AccessPath(kind="merge", key="lo", descending=True, driver=query.rarest)
-    part = _Stretch(shelves=(UNDATED,))
-    matches = _matches(c, query, path, part, _accepts(filters, now, full=False), after=None, wanted=limit)
+    part = _Stretch(shelves=(UNDATED,), among=found and found.events)
+    accepts = _accepts(filters, found, now, full=False)
+    matches = _matches(c, query, path, part, accepts, after=None, wanted=limit, few=_FEW)
     return tuple(item for _, item in islice(matches, limit))
 
 
 class _Group(msgspec.Struct, frozen=True, kw_only=True):
     """Labels of which an event must have one. `size` estimates how many of their rows are in question.
 
-    `signature` has the bits of a single label, except of a search token. A phase is never looked up, as it is
+    `signature` has the bits of a single label. A phase is never looked up, as it is
     decided on the event. An implied group follows from the phases, and is not looked up where they drive.
     """
 
@@ -190,9 +197,7 @@ def _label_names(filters: EventFilter) -> list[tuple[str, ...]]:
         values["phase"] = filters.phase
     if filters.phase and OF_WINDOWS.issuperset(filters.phase):
         values["kind"] = filters.kind or ("application_window",)
-    facets = [tuple(f"{name}:{value}" for value in some) for name, some in values.items() if some]
-    words = search_terms.query_tokens(filters.q) if filters.q else ()
-    return [*facets, *((f"q:{token}",) for token in sorted(words))]
+    return [tuple(f"{name}:{value}" for value in some) for name, some in values.items() if some]
 
 
 def _group(names: Sequence[str], labels: dict[str, IndexedLabel], filters: EventFilter) -> _Group:
@@ -202,31 +207,73 @@ def _group(names: Sequence[str], labels: dict[str, IndexedLabel], filters: Event
     return _Group(
         labels=tuple(labels[name].id for name in known),
         size=min(size, _LIVE_EVENTS) if facet == "phase" and LIVE.issuperset(filters.phase) else size,
-        signature=search_index.signature(known) if len(known) == 1 and facet not in ("phase", "q") else 0,
+        signature=search_index.signature(known) if len(known) == 1 and facet != "phase" else 0,
         is_phase=facet == "phase",
         is_implied=facet == "kind" and not filters.kind,
     )
 
 
 class _Stretch(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of an order: the events of these shelves whose keys lie in `low` to `high`."""
+    """A stretch of an order: the events of these shelves whose keys lie in `low` to `high`.
+
+    Only events `among` these are asked for, where a search knows which may match; of about so many
+    `candidates` one is.
+    """
 
     index: int = 0
     shelves: tuple[int, ...] = (*_DATED, OPEN_START, UNDATED)
     low: int = FIRST
     high: int = LAST
+    among: int | None = None
+    candidates: int = 8
 
 
-def _parts(sort: Sort, filters: EventFilter) -> tuple[_Stretch, ...]:
+def _parts(
+    c: Connection, sort: Sort, filters: EventFilter, found: Found | None, *, few: int
+) -> Iterable[_Stretch]:
     """Returns the parts of an order, one after another: known instants come first in either direction."""
     # An event without any known bound is in no range.
     unknown = (OPEN_START,) if filters.from_ or filters.to else (OPEN_START, UNDATED)
     every = (*_DATED, *unknown)
-    if sort in ("start", "-start"):
-        return _Stretch(shelves=_DATED), _Stretch(index=1, shelves=unknown)
+    if sort in ("start", "-start", "relevance"):
+        if found is None:
+            return _Stretch(shelves=_DATED), _Stretch(index=1, shelves=unknown)
+        levels = found.levels if sort == "relevance" else (found.events,)
+        return _by_start(c, levels, unknown, descending=sort != "start", few=few)
+    among = found and found.events
     if sort == "-end":
-        return _Stretch(shelves=every, high=LAST - 1), _Stretch(index=1, shelves=every, low=LAST)
-    return (_Stretch(shelves=every),)
+        known = _Stretch(shelves=every, high=LAST - 1, among=among)
+        return known, _Stretch(index=1, shelves=every, low=LAST, among=among)
+    return (_Stretch(shelves=every, among=among),)
+
+
+def _by_start(
+    c: Connection, levels: Sequence[int], unknown: tuple[int, ...], *, descending: bool, few: int
+) -> Iterator[_Stretch]:
+    """Yields the parts of an order of start, level by level; many events year by year."""
+    years: dict[int | None, int] = {}
+    for level, events in enumerate(levels):
+        dated = undated = events
+        if events.bit_count() > _most_listed(few):
+            years = years or word_index.years(c)
+            undated = events & years.get(None, 0)
+            for year in sorted((year for year in years if year is not None), reverse=descending):
+                if dated := events & years[year]:
+                    low = millis(datetime(year, 1, 1, tzinfo=UTC))
+                    high = millis(datetime(year + 1, 1, 1, tzinfo=UTC)) - 1 if year < MAXYEAR else LAST
+                    share = 1 + 5 * years[year].bit_count() // (4 * dated.bit_count())
+                    yield _Stretch(
+                        index=2 * level, shelves=_DATED, low=low, high=high, among=dated, candidates=share
+                    )
+        elif dated:
+            yield _Stretch(index=2 * level, shelves=_DATED, among=dated)
+        if undated:
+            yield _Stretch(index=2 * level + 1, shelves=unknown, among=undated)
+
+
+def _most_listed(few: int) -> int:
+    """How many events are read by their numbers at most."""
+    return few // 2
 
 
 class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,13 +282,15 @@ class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
     The rows of its labels are read where a group is the `driver`, those of all events otherwise.
     """
 
-    kind: Literal["merge", "walk", "gather", "recent"]
+    kind: Literal["merge", "walk", "gather", "recent", "numbers"]
     key: str
     descending: bool
     driver: _Group | None = None
 
 
 def _access_path(c: Connection, query: _Query, sort: Sort, *, few: int) -> _AccessPath:
+    if sort == "relevance":
+        sort = "-start"
     path = functools.partial(_AccessPath, key=_KEYS[sort.lstrip("-")], descending=sort.startswith("-"))
     by_change = sort.endswith("updated")
     if query.updated_since is not None and not by_change and _are_few(c, query, path(kind="recent"), few):
@@ -278,15 +327,18 @@ class _Statement:
     def __init__(self, query: _Query, path: _AccessPath) -> None:
         self._query, self._path, self._driver = query, path, path.driver
         self._by_phase = path.driver is not None and path.driver.is_phase
-        self.params: dict[str, int | None] = {}
+        self.params: dict[str, int | str | list[int] | None] = {}
 
-    def bind(self, name: str, value: int | None) -> str:
+    def bind(self, name: str, value: int | str | list[int] | None) -> str:
         # Names are short: psycopg does not remember how it translated a statement of over 4,096 letters.
         self.params[name] = value
         return f":{name}"
 
     def page(self, part: _Stretch, *, begin: tuple[int, int] | None, size: int, postgresql: bool) -> str:
-        """Returns the SELECT of up to `size` candidates of a part after `begin`: key, number, event."""
+        """Returns the SELECT of up to `size` candidates of a part after `begin`: key, number, event.
+
+        Where a search decides by their numbers, the events are left out.
+        """
         query, path = self._query, self._path
         direction = " DESC" if path.descending else ""
         order = f"ORDER BY k{direction}, n{direction} LIMIT {self.bind('size', size)}"
@@ -297,7 +349,8 @@ class _Statement:
                 branches = [f"({branch} {order})" for branch in branches]
             candidates = _union(branches)
         else:
-            branches = self.of_shelves(part) if path.kind == "gather" else [self.of_events(part)]
+            by_shelf = path.kind == "gather"
+            branches = self.of_shelves(part) if by_shelf else [self.of_events(part, postgresql=postgresql)]
             # An event goes on after its `ends` where sources disagree, but it is not surely open then.
             is_late = path.kind == "walk" and path.key == "ends" and query.after > FIRST and not query.is_live
             ends = query.after + 1 if is_late or query.is_live else FIRST
@@ -306,8 +359,11 @@ class _Statement:
             candidates = f"SELECT u.k, u.n FROM ({_union(branches)}) u WHERE {within}"
             if is_late:
                 late = self._within("u.k", "u.n", part.low, query.after, begin=begin, name="l")
-                rest = f"SELECT u.k, u.n FROM ({self.of_events(part)} AND d.ends < d.hi) u WHERE {late}"
+                of_late = f"{self.of_events(part, postgresql=postgresql)} AND d.ends < d.hi"
+                rest = f"SELECT u.k, u.n FROM ({of_late}) u WHERE {late}"
                 candidates = _union(f"SELECT l.k, l.n FROM ({one} {order}) l" for one in (candidates, rest))
+        if part.among is not None and path.kind != "numbers":
+            return f"SELECT p.k, p.n FROM ({candidates} {order}) p"
         # The join may lose the order, and sorting its rows here is quicker than in the database.
         return f"SELECT p.k, p.n, {_EVENT} FROM ({candidates} {order}) p JOIN event e ON e.number = p.n"
 
@@ -325,17 +381,29 @@ class _Statement:
         drivers = [f"d.label = {self.bind(f'f{index}', label)} AND " for index, label in enumerate(labels)]
         branches = []
         for shelf in part.shelves:
-            within = self._within("d.lo", "d.number", *self._range(shelf), begin=begin, name=str(shelf))
+            low, high = self._range(shelf)
+            if self._path.key == "lo":
+                low, high = max(low, part.low), min(high, part.high)
+            within = self._within("d.lo", "d.number", low, high, begin=begin, name=str(shelf))
             where = " AND ".join([f"d.shelf = {shelf}", within, *(self._checks(shelf) if checked else ())])
             branches += [f"{source} WHERE {is_driver}{where}" for is_driver in drivers or [""]]
         return branches
 
-    def of_events(self, part: _Stretch) -> str:
+    def of_events(self, part: _Stretch, *, postgresql: bool) -> str:
         """Returns the SELECT of key and number of the events of a part."""
-        # A plus keeps an index from being used: that of shelves, and for recent changes that of the order.
-        shelves = f"+d.shelf IN ({', '.join(map(str, part.shelves))})"
-        key = f"{'+' if self._path.kind == 'recent' else ''}d.{self._path.key}"
-        where = " AND ".join([shelves, *self._checks(None)])
+        # A plus keeps an index from being used: that of shelves, and for few events that of the order.
+        conditions = [f"+d.shelf IN ({', '.join(map(str, part.shelves))})", *self._checks(None)]
+        if self._path.kind == "numbers":
+            numbers = word_index.numbers(part.among or 0)
+            listed = self.bind("those", numbers if postgresql else str(numbers))
+            one_of = (
+                f"ANY(CAST({listed} AS bigint[]))"
+                if postgresql
+                else f"(SELECT value FROM json_each({listed}))"
+            )
+            conditions.insert(0, f"d.number {'=' if postgresql else 'IN'} {one_of}")
+        key = f"{'+' if self._path.kind in ('recent', 'numbers') else ''}d.{self._path.key}"
+        where = " AND ".join(conditions)
         return f"SELECT {key} AS k, d.number AS n FROM event d WHERE {where}"
 
     def _within(
@@ -415,35 +483,70 @@ def _matches(
     *,
     after: Position | None,
     wanted: int,
+    few: int,
 ) -> Iterator[tuple[Position, Stored]]:
     """Yields the accepted events of a part in order; reads on while more of the `wanted` are missing."""
     begin = (after.key, after.number) if after is not None and after.part == part.index else None
     seen: set[int] = set()
     size = missing = wanted
+    if part.among is not None:
+        count = part.among.bit_count()
+        if count <= _most_listed(few) and (path.driver is None or count <= path.driver.size):
+            path = msgspec.structs.replace(path, kind="numbers", driver=None)
+        else:
+            size = min(part.candidates * wanted, _MOST_AT_ONCE)
     while True:
         statement = _Statement(query, path)
         sql = statement.page(part, begin=begin, size=size, postgresql=c.dialect.name == "postgresql")
         rows = c.execute(_prepared(sql), statement.params).all()
         matched = 0
-        for key, number, *values in sorted(rows, key=lambda row: row[:2], reverse=path.descending):
-            begin = key, number
-            # An event that has two labels of the driver comes twice.
-            if number not in seen and (item := accepts(stored(values))):
+        in_order = sorted(map(tuple, rows), key=operator.itemgetter(0, 1), reverse=path.descending)
+        among = None if path.kind == "numbers" else part.among
+        for key, number, read in _read(c, in_order, among, seen, at_once=missing):
+            if item := accepts(read):
                 matched += 1
                 yield Position(part.index, key, number), item
-            seen.add(number)
         if len(rows) < size:
             return
+        begin = in_order[-1][0], in_order[-1][1]
         missing -= matched
         # As many as should hold what is missing, if they are like the last; never many times more.
         likely = missing * size // matched + missing // 2 + 1 if matched else 2 * size
         size = min(max(likely, 1), 4 * size, _MOST_AT_ONCE)
 
 
-def _accepts(filters: EventFilter, now: datetime, *, full: bool) -> Callable[[Stored], Stored | None]:
+def _read(
+    c: Connection, rows: Sequence[Sequence[Any]], among: int | None, seen: set[int], *, at_once: int
+) -> Iterator[tuple[int, int, Stored]]:
+    """Yields key, number and event of each row, if it is `among` those asked for and not `seen` before.
+
+    An event that has two labels of the driver comes twice.
+    """
+    if among is None:
+        for row in rows:
+            if row[1] not in seen:
+                seen.add(row[1])
+                yield row[0], row[1], stored(row[2:])
+        return
+    packed = among.to_bytes((among.bit_length() + 7) // 8, "little")
+    most = 8 * len(packed)
+    keys = {n: key for key, n in rows if n < most and packed[n >> 3] >> (n & 7) & 1 and n not in seen}
+    seen.update(keys)
+    numbers = list(keys)
+    for first in range(0, len(numbers), max(at_once, 1)):
+        some = numbers[first : first + max(at_once, 1)]
+        found = {row[0]: stored(row[1:]) for row in rows_among(c, _EVENTS, some)}
+        yield from ((keys[number], number, found[number]) for number in some if number in found)
+
+
+_EVENTS = select(event.c.number, *(event.c[name] for name in COLUMNS)).where(among(event.c.number))
+
+
+def _accepts(
+    filters: EventFilter, found: Found | None, now: datetime, *, full: bool
+) -> Callable[[Stored], Stored | None]:
     """Returns the exact test of what the index knows roughly: who may see an event, what it names, the phase
-    at this instant, and long words. What passes is as the caller may see it."""
-    words = search_terms.undecided(filters.q) if filters.q else ()
+    at this instant, and words. What passes is as the caller may see it."""
 
     def accepts(item: Stored) -> Stored | None:
         seen = item if full else item.public
@@ -452,23 +555,17 @@ def _accepts(filters: EventFilter, now: datetime, *, full: bool) -> Callable[[St
         if filters.phase and seen.phase(now) not in filters.phase:
             return None
         is_narrowed = bool(filters.part_of) and seen is not item
-        if not words and not is_narrowed:
-            return seen
-        fields = _SEARCHED.decode(seen.document)
-        if is_narrowed and fields.part_of not in filters.part_of:
+        if is_narrowed and _PART_OF.decode(seen.document).part_of not in filters.part_of:
             return None
-        is_found = search_terms.stand_in(words, search_terms.searched(fields.name, fields.summary))
-        return seen if is_found else None
+        return seen if found is None or found.has(item.searched) else None
 
     return accepts
 
 
-class _SearchedFields(msgspec.Struct, frozen=True):
-    """The fields of a document that a search looks into."""
+class _PartOfShown(msgspec.Struct, frozen=True):
+    """What the document that everybody sees says the event is part of."""
 
-    name: Text
-    summary: Text | None
     part_of: str | None
 
 
-_SEARCHED = msgspec.json.Decoder(_SearchedFields)
+_PART_OF = msgspec.json.Decoder(_PartOfShown)

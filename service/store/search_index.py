@@ -1,6 +1,6 @@
 """The index that events are listed by: labels, each with its events in the order of their start.
 
-A label is a fact that a list may ask for, such as `tag:ai` or `q:서밋` (a search token). A row of
+A label is a fact that a list may ask for, such as `tag:ai`. Words are in `service.store.word_index`. A row of
 `event_label` says that event `number` has it; the key is (label, shelf, lo, number). `lo` and `hi` are the
 bounds of `when` in milliseconds since 1970; an unknown `hi` is the last instant. A shelf holds the events of
 about one length: what overlaps an instant began at most that length before it, so a range of time is a
@@ -22,17 +22,17 @@ from msgspec.structs import replace as replaced
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql
 
-from service.catalogue import evidence, search_terms, view, windows
+from service.catalogue import evidence, view, windows
 from service.catalogue.event import Event
 from service.catalogue.windows import Phase, Step
-from service.store import locks
+from service.store import locks, word_index
 from service.store.sql import LAST, MILLISECOND, among, millis, millis_or, rows_among
 from service.store.stored_event import decode_steps, encode_steps, last_seen
 from service.store.tables import event, event_label, label, meta
 
 # Has to be raised with every change to what rows an event has, and to what follows from an event in its
 # document or its phases; the next start derives them anew.
-VERSION = 5
+VERSION = 6
 
 # The longest event of each shelf in milliseconds, except of the shelf for longer ones.
 SPANS = tuple(timedelta(days=days) // MILLISECOND for days in (1.5, 8, 35, 100, 400))
@@ -41,7 +41,7 @@ LONGEST, OPEN_START, UNDATED = len(SPANS), len(SPANS) + 1, len(SPANS) + 2
 LABELLED_PHASES: frozenset[Phase] = frozenset(
     {"open", "closing_soon", "forecasted", "postponed", "cancelled", "unknown"}
 )
-EVENTS_AT_ONCE = 500
+EVENTS_AT_ONCE = 2000
 # A signed number of 64 bits has about as many to spare, on either engine.
 SIGNATURE_BITS = 61
 
@@ -53,6 +53,11 @@ class ListingPlace(NamedTuple):
     lo: int
     hi: int
     signature: int
+
+    @property
+    def starts(self) -> int | None:
+        """The earliest start in milliseconds since 1970, None where it is not known."""
+        return self.lo if self.shelf < OPEN_START else None
 
 
 class Entry(NamedTuple):
@@ -95,8 +100,7 @@ def columns(subject: Event) -> dict[str, int | None]:
 def entries(subject: Event, steps: Sequence[Step]) -> frozenset[Entry]:
     """Returns every row of an event; a pure function of what is stored, so that old rows can be found."""
     home = place(subject)
-    names = {*labels(subject), *(f"q:{token}" for token in search_terms.event_tokens(subject))}
-    rows = {Entry(name, *home) for name in names}
+    rows = {Entry(name, *home) for name in labels(subject)}
     ends = [millis_or(step.at, LAST) for step in steps[1:]] + [LAST]
     last_ends = {step.phase: end for step, end in zip(steps, ends, strict=True)}
     for phase in LABELLED_PHASES & last_ends.keys():
@@ -106,7 +110,7 @@ def entries(subject: Event, steps: Sequence[Step]) -> frozenset[Entry]:
 
 
 def labels(subject: Event) -> Iterator[str]:
-    """Yields the labels of an event that do not depend on the time, without its search tokens."""
+    """Yields the labels of an event that do not depend on the time."""
     yield f"kind:{subject.kind}"
     yield f"status:{subject.status}"
     if not subject.is_public:
@@ -198,7 +202,7 @@ _NEXT_EVENTS = (
     .order_by(event.c.number)
     .limit(EVENTS_AT_ONCE)
 )
-_DERIVED = ("document", "shown", "steps", *ListingPlace._fields, "starts", "ends")
+_DERIVED = ("document", "shown", "steps", "searched", *ListingPlace._fields, "starts", "ends")
 _SET_DERIVED = (
     update(event)
     .where(event.c.number == bindparam("the_number"))
@@ -217,6 +221,7 @@ def rebuild(c: Connection) -> None:
     locks.catalogue(c)
     c.execute(delete(event_label))
     c.execute(delete(label))
+    word_index.clear(c)
     after = 0
     while rows := c.execute(_NEXT_EVENTS, {"after": after}).all():
         subjects = {row.number: view.event_of(row.document) for row in rows}
@@ -225,17 +230,22 @@ def rebuild(c: Connection) -> None:
         steps = {
             n: windows.phase_steps(each, seen=seen[each.id], halt=halts[n]) for n, each in subjects.items()
         }
+        texts = dict(zip(subjects, word_index.searched(c, list(subjects.values())), strict=True))
         derived = [
             {
                 "the_number": row.number,
                 "document": view.derived_anew(row.document),
                 "shown": row.shown and view.derived_anew(row.shown),
                 "steps": encode_steps(steps[row.number]),
+                "searched": texts[row.number],
                 **columns(subjects[row.number]),
             }
             for row in rows
         ]
         c.execute(_SET_DERIVED, derived)
         replace(c, before={}, after={n: entries(each, steps[n]) for n, each in subjects.items()})
+        words = {n: word_index.tokens(texts[n], starts=place(each).starts) for n, each in subjects.items()}
+        word_index.replace(c, before={}, after=words)
+        word_index.learn(c, texts.values())
         after = rows[-1].number
     c.execute(update(meta).where(_IS_VERSION).values(value=str(VERSION)))

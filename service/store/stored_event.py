@@ -16,7 +16,7 @@ from service.store.tables import event, noun
 
 COLUMNS = (
     *("id", "uid", "document", "steps", "revision", "seq", "updated_at", "visibility", "shown"),
-    *("turns", "turned_at"),
+    *("turns", "turned_at", "searched"),
 )
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
@@ -26,7 +26,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     so an event made anew under the id of a deleted one is another event to a calendar.
 
     `shown` is the document as everybody sees it, where that is another one. `turns` counts how often it was
-    taken along by what it is part of, or released; `turned_at` is the last.
+    taken along by what it is part of, or released; `turned_at` is the last. `searched` is what searches read,
+    encoded: it follows the names of what the event names, without a revision.
     """
 
     id: str
@@ -36,6 +37,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     seq: int
     updated_at: datetime
+    searched: str
     visibility: Visibility = "public"
     shown: bytes | None = None
     turns: int = 0
@@ -96,7 +98,9 @@ class Saved(msgspec.Struct, frozen=True, kw_only=True):
 
 def stored(values: Sequence[Any]) -> Stored:
     """From the values of COLUMNS, in their order."""
-    id, uid, document, steps, revision, seq, updated_at, visibility, shown, turns, turned_at = values
+    id, uid, document, steps, revision, seq, updated_at, visibility, shown, turns, turned_at, searched = (
+        values
+    )
     return Stored(
         id=id,
         uid=uid,
@@ -109,6 +113,7 @@ def stored(values: Sequence[Any]) -> Stored:
         shown=shown,
         turns=turns,
         turned_at=None if turned_at is None else instant(turned_at),
+        searched=searched,
     )
 
 

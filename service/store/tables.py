@@ -51,6 +51,8 @@ event = Table(
     Column("lo", BigInteger, nullable=False, server_default=text("0")),
     Column("hi", BigInteger, nullable=False, server_default=text("0")),
     Column("signature", BigInteger, nullable=False, server_default=text("0")),
+    # What a search reads, as `service.catalogue.search_terms.Searched` encodes it.
+    Column("searched", Text, nullable=False, server_default=text("''")),
     # The start and the end it goes by, of disputed ones the earliest; an unknown end is the last instant.
     Column("starts", BigInteger),
     Column("ends", BigInteger),
@@ -149,6 +151,28 @@ event_label = Table(
     Column("signature", BigInteger, nullable=False),
     # PostgreSQL need not fetch the rows of what lies in the key's index.
     PrimaryKeyConstraint("label", "shelf", "lo", "number", postgresql_include=["hi", "signature"]),
+    sqlite_with_rowid=False,
+)
+
+# The index of the search; `service.store.word_index` says what a row means. Bytes, as texts are compared by
+# the rules of a language on some servers.
+posting = Table(
+    "posting",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    Column("chunk", Integer, primary_key=True, autoincrement=False),
+    Column("events", LargeBinary, nullable=False),
+)
+
+word = Table(
+    "word",
+    metadata,
+    Column("word", Text, primary_key=True),
+    # Its first letters, and its last, backwards.
+    Column("begins", LargeBinary, nullable=False),
+    Column("ends", LargeBinary, nullable=False),
+    Index("word_begins", "begins", "word"),
+    Index("word_ends", "ends", "word"),
     sqlite_with_rowid=False,
 )
 

@@ -478,6 +478,8 @@ def test_filters_find_what_they_say(stocked: Callable[..., Any], query: str, fou
         ("limit=ten", ["limit"]),
         ("lang=jp", ["lang"]),
         ("cursor=garbage", ["cursor"]),
+        ("sort=relevance", ["sort"]),
+        ("q=-", ["q"]),
         ("q=", ["q"]),
         ("q=a&q=b", ["q"]),
         ("updated_since=now", ["updated_since"]),
@@ -489,7 +491,9 @@ def test_a_wrong_parameter_is_named(shared: Client, query: str, parameters: list
     assert (refused.status_code, list(faults(refused))) == (400, parameters), refused.text
 
 
-@pytest.mark.parametrize("sort", ["start", "-start", "end", "-end", "updated", "-updated"])
+@pytest.mark.parametrize(
+    "sort", ["start", "-start", "end", "-end", "updated", "-updated", "relevance&q=포럼", "start&q=포럼"]
+)
 def test_pages_show_every_event_once(client: Client, put: Put, clock: SimulatedClock, sort: str) -> None:
     names = [f"e{n}" for n in range(7)]
     for n, name in enumerate(names):
@@ -505,6 +509,53 @@ def test_pages_show_every_event_once(client: Client, put: Put, clock: SimulatedC
         cursor = f"&cursor={page.json()['next']}"
     assert sorted(seen) == names
     assert seen == ids(client.get(f"/v1/events?sort={sort}"))
+
+
+def test_the_best_match_comes_first_unless_another_order_is_asked_for(client: Client, put: Put) -> None:
+    for name, text, start in (
+        ("typo", "딥테코 컨퍼런스", "2026-04-01"),
+        ("inside", "글로벌 딥테크 컨퍼런스", "2026-04-02"),
+        ("beginning", "딥 테크 컨퍼런스 서울", "2026-04-03"),
+        ("exact", "딥테크 콘퍼런스", "2026-04-04"),
+        ("newer", "2026 글로벌 딥테크 컨퍼런스", "2026-04-05"),
+        ("other", "바이오 포럼", "2026-04-06"),
+    ):
+        put(name, name={"ko": text}, start=start, end=None)
+    put(
+        "summary",
+        name={"ko": "바이오 포럼"},
+        summary={"ko": "딥테크 컨퍼런스와 함께"},
+        start="2026-04-07",
+        end=None,
+    )
+    ranked = ["exact", "beginning", "newer", "inside", "summary", "typo"]
+    assert ids(client.get("/v1/events?q=딥테크컨퍼런스")) == ranked
+    assert ids(client.get("/v1/events?q=딥테크 컨퍼런스&sort=relevance")) == ranked
+    assert ids(client.get("/v1/events?q=딥테크 컨퍼런스&sort=start")) == [
+        *("typo", "inside", "beginning", "exact", "newer", "summary")
+    ]
+    assert ids(client.get("/v1/events?q=딥테크 컨퍼런스 -글로벌")) == [
+        "exact",
+        "beginning",
+        "summary",
+        "typo",
+    ]
+
+
+def test_feeds_and_webhooks_find_what_a_list_finds(client: Client, curator: Headers, put: Put) -> None:
+    agency = {"name": {"ko": "창업진흥원"}, "aliases": [{"text": "창진원"}]}
+    assert client.put("/v1/organizations/kised", json=agency, headers=curator).status_code == 201
+    put("ours", organizations=[{"id": "kised", "role": "host"}])
+    put("other", name={"ko": "바이오 데이"})
+    hook = {"url": "https://example.org/h", "name": "h", "reminders": [{"anchor": "start", "before": "P7D"}]}
+    for q in ("창진원", "창업 진흥원", "창업진훙원", "KISED", "ㅊㅇㅈㅎㅇ", "-바이오"):
+        assert ids(client.get("/v1/events", params={"q": q})) == ["ours"], q
+        feed = client.get("/feeds/ko/calendar.json", params={"q": q, "ahead": "P9Y", "past": "P9Y"})
+        assert len(feed.json()["items"]) == 1, q
+        made = client.post("/v1/webhooks", json={**hook, "filter": {"q": q}}, headers=bearer(ADMIN)).json()
+        upcoming = client.get(f"/v1/webhooks/{made['id']}/upcoming?days=400", headers=bearer(ADMIN)).json()
+        rows = [*upcoming["items"], *upcoming["not_planned"]]
+        assert {row["event"] for row in rows if row.get("reason") != "filtered"} == {"ours"}, q
 
 
 def test_a_cursor_is_bound_to_its_filters(client: Client, put: Put) -> None:

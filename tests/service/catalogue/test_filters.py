@@ -195,7 +195,7 @@ def test_a_filter_survives_json_both_as_itself_and_as_a_body():
         ("phase", "open", "upcoming"),
         ("part_of", "summit-2026", "call"),
         ("disputed", "false", "true"),
-        ("q", "챌린지", "챌린저"),
+        ("q", "챌린지", "캠프"),
         ("updated_since", "2026-02-01T00:00:00Z", "2026-02-01T00:00:00.001Z"),
     ],
 )

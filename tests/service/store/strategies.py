@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from service.catalogue import validation
 from service.catalogue.event import (
+    Alias,
     Edition,
     Event,
     Evidence,
@@ -28,14 +29,53 @@ DATES = (
     *("2025-09", "2025-11", "2025-12", "2025", "2026", "2025-09-05?", "2025-09~", "2025-XX-12", "XXXX-XX-12"),
     *("2025-08-25", "2025-06-01", "2025-03-02T09:00", "2024-01-15", "2023-02-10", "2026-10-10"),
 )
-KO = ("글로벌 벤처투자 서밋", "서울콘 2025", "스타트업 모집", "글로 로벌", "AI 서울", "서", "초격차 테크")
-EN = ("Global Venture Summit", "SeoulCon", "call for startups", "AI day", "Deep Tech 2025")
+KO = (
+    *("글로벌 벤처투자 서밋", "서울콘 2025", "스타트업 모집", "글로 로벌", "AI 서울", "서", "초격차 테크"),
+    *("초격차테크 콘퍼런스", "2025 서울 콘서트", "딥테크", "K-뷰티 밋업"),
+)
+EN = (
+    "Global Venture Summit",
+    "SeoulCon",
+    "call for startups",
+    "AI day",
+    "Deep Tech 2025",
+    "K-Startup",
+    "deep-tech",
+)
+# Words, spaces left out and put in, names and aliases of NOUNS, initials, typing errors, exclusions.
+QUERIES = (
+    *(
+        "서울",
+        "서밋",
+        "글로벌",
+        "글로벌 AI",
+        "summit",
+        "서",
+        "2025",
+        "글로벌벤처투자",
+        "초격차 테크 컨퍼런스",
+        "딥 테크",
+    ),
+    *(
+        "deeptech",
+        "k startup",
+        "중기부",
+        "중소벤처기업부",
+        "sba",
+        "APEC",
+        "funding",
+        "ㅅㅇㅋ",
+        "ㄱㄹㅂㅂㅊ",
+        "서울컨",
+    ),
+    *("seolcon", "스타트엎 모집", "글로발 서밋", "서울 -콘서트", "-글로벌", "없는말"),
+)
 
 NOUNS = (
     Series(id="apec", name=Text(en="APEC")),
     Series(id="seoulcon", name=Text(ko="서울콘")),
     Program(id="tips", name=Text(en="TIPS")),
-    Organization(id="mss", name=Text(ko="중기부")),
+    Organization(id="mss", name=Text(ko="중소벤처기업부"), aliases=(Alias(text="중기부"),)),
     Organization(id="sba", name=Text(ko="서울경제진흥원")),
     Source(id="today", title="t", kind="news", retrieved="2025-09-03"),
     Source(id="old", title="o", kind="news", retrieved="2025-03-03"),
@@ -125,9 +165,7 @@ def filters(draw: st.DrawFn) -> EventFilter:
         "part_of": draw(_some("e0")),
         "disputed": draw(st.sampled_from((None, None, True, False))),
         "unsupported": draw(st.sampled_from((None, None, True, False))),
-        "q": draw(
-            st.sampled_from((None, None, "서울", "서밋", "글로벌", "글로벌 AI", "summit", "서", "2025"))
-        ),
+        "q": draw(st.sampled_from((None, *QUERIES))),
         "updated_since": draw(st.none() | st.sampled_from(WRITES)),
     }
     kept = draw(st.sets(st.sampled_from(sorted(every)), max_size=4))

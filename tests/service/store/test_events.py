@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from service.catalogue.event import Event, Organization, Related, Series, Text
+from service.catalogue.event import Alias, Event, Organization, Participation, Related, Series, Text
+from service.catalogue.filters import EventFilter
 from service.catalogue.validation import Fault, Invalid
 from service.errors import Conflict, NotFound, PreconditionFailed
 from service.store import entities, events, revisions
@@ -158,6 +159,28 @@ def test_nouns_are_logged_and_kept_out_of_the_events_log(store: Store) -> None:
         ("organization", 2),
         ("event", 1),
     ]
+
+
+def test_an_event_is_found_by_the_names_that_its_organizations_and_series_have_now(store: Store) -> None:
+    agency = Organization(id="agency", name=Text(ko="창업진흥원"), aliases=(Alias(text="창진원"),))
+    series = Series(id="expo", name=Text(en="Deep Tech Expo"))
+    for noun in (agency, series):
+        store.write(lambda c, n=noun: entities.put(c, n, now=NOW, cause="test"))  # type: ignore[misc]
+    host = (Participation(id="agency", role="host"),)
+    saved = put(store, Event(id="e", kind="forum", name=Text(ko="포럼"), series="expo", organizations=host))
+
+    def found(q: str) -> list[str]:
+        return [one.id for one in store.read(lambda c: events.listed(c, EventFilter(q=q), now=NOW)).items]
+
+    assert [found(q) for q in ("창업진흥원", "창진원", "agency", "deeptech", "창업진훙원")] == [["e"]] * 5
+    renamed = msgspec.structs.replace(agency, name=Text(ko="벤처진흥원"), aliases=())
+    store.write(lambda c: entities.put(c, renamed, now=NOW, cause="test"))
+    assert [found(q) for q in ("벤처진흥원", "벤쳐진흥원", "창업진흥원", "창진원")] == [["e"], ["e"], [], []]
+    put(store, Event(id="e", kind="forum", name=Text(ko="포럼")))
+    assert [found(q) for q in ("벤처진흥원", "deep tech", "포럼")] == [[], [], ["e"]]
+    store.write(lambda c: events.delete(c, "e", now=NOW, cause="test"))
+    assert found("포럼") == []
+    assert saved.stored.revision == 1
 
 
 def test_events_are_found_by_their_anchors(store: Store) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from service.catalogue import windows
-from service.catalogue.event import Event, Text
+from service.catalogue import search_terms, windows
+from service.catalogue.event import Alias, Event, Organization, Program, Series, Text
 from service.catalogue.evidence import disputed, earliest
 from service.catalogue.filters import EventFilter, matches
 from service.store import entities, events
@@ -20,25 +20,46 @@ from service.store.listing import SORTS, Sort
 from service.store.sql import LAST, millis, millis_or
 from service.store.stored_event import Stored
 from service.store.tables import metadata
-from tests.service.store.strategies import NOUNS, NOW, WRITES, catalogues, filters
+from tests.service.store.strategies import NOUNS, NOW, QUERIES, WRITES, catalogues, filters
 
 # The fixture's store is emptied by each example itself.
 FEW = settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(FEW, max_examples=30)
 
 
+# The names that things have in the end: what they were called before is not found any more.
+NAMED = {noun.id: noun for noun in NOUNS if isinstance(noun, Series | Program | Organization)}
+FORMERLY = (
+    Organization(id="mss", name=Text(ko="중소기업청"), aliases=(Alias(text="글로벌"),)),
+    Series(id="seoulcon", name=Text(en="Summit")),
+    Program(id="tips", name=Text(ko="서밋")),
+)
+
+
+def searched(event: Event) -> search_terms.Searched:
+    ids = [event.series, event.program, *(one.id for one in event.organizations)]
+    names = [name for id in ids if id for name in search_terms.names_of(NAMED[id])]
+    return search_terms.searched(event, names)
+
+
 def fill(c: Connection, catalogue: Sequence[Event]) -> dict[str, Stored]:
-    for noun in NOUNS:
+    for noun in (*NOUNS, *FORMERLY):
         entities.put(c, noun, now=WRITES[0], cause="test")
     saved: dict[str, Stored] = {}
     for index, now in enumerate(WRITES):
         third = catalogue[index :: len(WRITES)]
         saved |= {one.stored.id: one.stored for one in events.put_many(c, third, now=now, cause="test")}
+    for noun in NOUNS:
+        entities.put(c, noun, now=WRITES[-1], cause="test")
     return saved
 
 
-def place(item: Stored, sort: Sort) -> tuple[int, int]:
-    """Known instants before unknown ones in either direction; then the instant."""
+def place(item: Stored, asked: EventFilter, sort: Sort) -> tuple[int, ...]:
+    """Known instants before unknown ones in either direction; then the instant. By relevance rank first."""
+    if sort == "relevance":
+        rank = search_terms.rank(searched(item.event), search_terms.parse(asked.q)) if asked.q else 0
+        assert rank is not None
+        return rank, *place(item, asked, "-start")
     span = windows.span(item.event)
     sign = -1 if sort.startswith("-") else 1
     if sort in ("updated", "-updated"):
@@ -61,10 +82,12 @@ def expected(saved: dict[str, Stored], asked: EventFilter, sort: Sort) -> list[s
             disputed=disputed(item.event),
             updated_at=item.updated_at,
             now=NOW,
+            searched=searched(item.event).encode(),
         )
     ]
-    sign = -1 if sort.startswith("-") else 1
-    return [item.id for item in sorted(right, key=lambda item: (*place(item, sort), sign * item.seq))]
+    sign = -1 if sort.startswith("-") or sort == "relevance" else 1
+    in_order = sorted(right, key=lambda item: (*place(item, asked, sort), sign * item.seq))
+    return [item.id for item in in_order]
 
 
 def is_undated(item: Stored) -> bool:
@@ -84,11 +107,19 @@ def read_through(c: Connection, asked: EventFilter, sort: Sort, *, limit: int, f
         after = page.next
 
 
-def check(store: Store, catalogue: list[Event], asked: list[EventFilter], *, limit: int, few: int) -> None:
+def check(
+    store: Store,
+    catalogue: list[Event],
+    asked: list[EventFilter],
+    *,
+    limit: int,
+    few: int,
+    sorts: Sequence[Sort] = SORTS,
+) -> None:
     def example(c: Connection) -> None:
         saved = fill(c, catalogue)
         for one in asked:
-            for sort in SORTS:
+            for sort in sorts:
                 found = read_through(c, one, sort, limit=limit, few=few)
                 assert found == expected(saved, one, sort), (one, sort)
             newest = [item for item in expected(saved, one, "-start") if is_undated(saved[item])]
@@ -107,6 +138,16 @@ EXAMPLES = {
     "limit": st.sampled_from((1, 3, 7, 200)),
     "few": st.sampled_from((0, 4, 1000)),
 }
+
+
+@settings(FEW, max_examples=2)
+@given(catalogue=catalogues(), few=st.sampled_from((0, 4, 1000)))
+def test_a_search_finds_in_order_of_rank_what_the_pure_function_ranks(
+    store: Store, catalogue: list[Event], few: int
+) -> None:
+    check(
+        store, catalogue, [EventFilter(q=q) for q in QUERIES], limit=7, few=few, sorts=("relevance", "start")
+    )
 
 
 @FEW

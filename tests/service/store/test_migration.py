@@ -44,6 +44,8 @@ ASKED = {
     "open": EventFilter(phase=("closing_soon", "open")),
     "word": EventFilter(q="talk"),
     "off": EventFilter(phase=("cancelled",)),
+    "typing error": EventFilter(q="somedey"),
+    "all but": EventFilter(q="-talk"),
 }
 
 

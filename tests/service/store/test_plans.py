@@ -40,6 +40,7 @@ FILTERS = (
     EventFilter(unsupported=True, tag=("t1",)),
     EventFilter(q="서밋"),
     EventFilter(q="글로벌 서밋", tag=("t1",)),
+    EventFilter(q="글로발"),
     EventFilter(updated_since=NOW - timedelta(days=1), kind=("summit",)),
 )
 
@@ -117,8 +118,8 @@ def asked(c: Connection, work: Callable[[Connection], Any]) -> list[tuple[str, A
 def whole_tables(c: Connection, statement: str, parameters: Any) -> list[str]:
     explain = "EXPLAIN QUERY PLAN " if c.dialect.name == "sqlite" else "EXPLAIN "
     lines = [" ".join(map(str, row)) for row in c.exec_driver_sql(explain + statement, parameters)]
-    # p, u, l and n are subqueries: a page, or candidates that were counted to be few.
-    scans = re.compile(r"SCAN (?!CONSTANT|[puln]\b|\(subquery)|Seq Scan on ")
+    # p, u, l and n are subqueries: a page, or candidates that were counted to be few, as a search lists them.
+    scans = re.compile(r"SCAN (?!CONSTANT|[puln]\b|\(subquery|json_each)|Seq Scan on ")
     return [line for line in lines if scans.search(line)]
 
 
