@@ -281,3 +281,12 @@ def test_two_seeds_that_would_have_one_feed_are_named() -> None:
     twin = {"programs/host.yaml": "id: host\nname:\n  en: The host's\n"}
     detail = "programs/host.yaml has this id, and its feed this name; choose another"
     assert faults(twin) == [("organizations/host.yaml", 1, detail)]
+
+
+def test_a_name_that_nobody_can_see_and_an_address_with_a_password_are_found_at_their_lines() -> None:
+    unseen = "it is blank; leave it out or write something that can be seen"
+    assert faults(edited("ko: 박람회", "ko: \u3164\u200b")) == [("events/fair.yaml", 4, unseen)]
+    found = faults(edited("kind: news", "kind: news\nurl: https://u:p@a.kr/", "sources/paper.yaml"))
+    assert [(path, line, detail[:28]) for path, line, detail in found] == [
+        ("sources/paper.yaml", 4, "it carries a user name or a ")
+    ]

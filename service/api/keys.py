@@ -14,6 +14,7 @@ from service.api.operations import PAGING_PARAMETERS, Scope, route
 from service.api.request import Call
 from service.api.responses import ApiResponse, Page
 from service.catalogue.event import Line
+from service.catalogue.validation import character_fault
 from service.delivery.worker import log_switched_off
 from service.errors import At, NotFound, Unprocessable
 from service.store import api_keys
@@ -121,6 +122,8 @@ async def revoke(request: Call, key_id: FromPath[str]) -> Response[bytes]:
 
 def _check(wanted: NewKey, *, now: datetime) -> None:
     faults = []
+    if (detail := character_fault(wanted.name)) is not None:
+        faults.append(At(detail=detail, pointer="/name"))
     if len(set(wanted.scopes)) < len(wanted.scopes):
         faults.append(At(detail="A scope is named twice.", pointer="/scopes"))
     if wanted.expires_at is not None and wanted.expires_at <= now:

@@ -21,6 +21,7 @@ from service.api.responses import ApiResponse, Precondition
 from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service
 from service.catalogue.event import Language, Visibility
+from service.catalogue.validation import is_blank
 from service.errors import (
     At,
     BadParameters,
@@ -163,8 +164,9 @@ class Call(Request[None, Key, State]):
         cause = queries.value(self.pairs, "cause")
         if cause is None:
             return f"api key {self.key.id}"
-        if not 1 <= len(cause) <= 200:
-            raise BadParameters(errors=[At(detail="It must have 1 to 200 characters.", parameter="cause")])
+        if not 1 <= len(cause) <= 200 or is_blank(cause):
+            detail = "It must have 1 to 200 characters, and some that can be seen."
+            raise BadParameters(errors=[At(detail=detail, parameter="cause")])
         return cause
 
     @property

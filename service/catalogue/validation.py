@@ -4,9 +4,12 @@ import re
 import unicodedata
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from datetime import date
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeVar
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import idna
 import msgspec
 
 from service.catalogue import dates
@@ -192,6 +195,17 @@ _REFUSED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _BROKEN_LINE = re.compile("[\t\n]")
 # Texts a person writes at length; every other one is a name, an address or a code and stays on one line.
 _MANY_LINES = frozenset({"ko", "en", "note", "quote"})
+_URLS = frozenset({"url", "apply_url", "online_url"})
+# Unicode's Default_Ignorable_Code_Point (Hangul fillers, variation selectors and the like), and the empty
+# Braille cell: letters and symbols by their category, which draw nothing.
+_DRAWS_NOTHING = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_UNSEEN = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Mn"})
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+# WHATWG's "ends in a number": such a host is an IPv4 address or nothing.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 # A quote is an exact substring of its source, so not one of its code points may change.
 _VERBATIM = frozenset({"quote"})
 
@@ -208,12 +222,16 @@ def normal_form(noun: StructT) -> StructT:
 
 
 def text_faults(noun: msgspec.Struct) -> Iterator[Fault]:
-    """Characters that may not be, and texts in neither language."""
+    """Characters that may not be, texts in neither language, and addresses that lead nowhere."""
     for pointer, name, value in _walk(noun, "", ""):
         if isinstance(value, Text):
             yield from _languages(value, pointer)
         else:
-            yield from _characters(value, pointer, many_lines=name in _MANY_LINES)
+            detail = character_fault(value, many_lines=name in _MANY_LINES)
+            if detail is None and name in _URLS:
+                detail = url_fault(value)
+            if detail is not None:
+                yield Fault(pointer=pointer, detail=detail)
 
 
 def character_fault(text: str, *, many_lines: bool = False) -> str | None:
@@ -221,7 +239,40 @@ def character_fault(text: str, *, many_lines: bool = False) -> str | None:
     found = _REFUSED.search(text) or (None if many_lines else _BROKEN_LINE.search(text))
     if found is not None:
         return f"the character U+{ord(found[0]):04X} at position {found.start()} is not allowed"
-    return "it is blank; leave it out or write something" if not text.strip() else None
+    return "it is blank; leave it out or write something that can be seen" if is_blank(text) else None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen: blanks, controls, fillers, and marks without a letter below."""
+    return not any(
+        unicodedata.category(each) not in _UNSEEN and not _DRAWS_NOTHING.match(each) for each in text
+    )
+
+
+def url_fault(text: str) -> str | None:
+    """Returns what is wrong with an http(s) address that people will follow, if anything.
+
+    What programs may read in different ways, such as a backslash or 0x7f.1, is no address.
+    """
+    try:
+        parts = urlsplit(text)
+        if "@" in parts.netloc:
+            return "it carries a user name or a password: leave out what stands before the @"
+        host = parts.hostname or ""
+        is_read = _is_name(host) if "[" not in parts.netloc else "%" not in host and bool(IPv6Address(host))
+        is_address = is_read and parts.port != 0 and "\\" not in text
+    except ValueError:
+        is_address = False
+    return None if is_address else "it cannot be read as an address: check its host and its port"
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is a name, or four decimal numbers; raises ValueError for some that are neither."""
+    name = (text if text.isascii() else idna.encode(text, uts46=True).decode("ascii")).removesuffix(".")
+    labels = name.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        return bool(IPv4Address(name))
+    return len(name) <= 253 and all(map(_LABEL.fullmatch, labels))
 
 
 def fault_of(error: msgspec.ValidationError) -> Fault:
@@ -244,12 +295,6 @@ def _languages(text: Text, pointer: str) -> Iterator[Fault]:
             yield Fault(pointer=f"{pointer}/translated/{index}", detail=f"there is no text in {language}")
         elif language in text.translated[:index]:
             yield Fault(pointer=f"{pointer}/translated/{index}", detail=f"{language} is named twice")
-
-
-def _characters(text: str, pointer: str, *, many_lines: bool) -> Iterator[Fault]:
-    detail = character_fault(text, many_lines=many_lines)
-    if detail is not None:
-        yield Fault(pointer=pointer, detail=detail)
 
 
 def _walk(value: object, pointer: str, name: str) -> Iterator[tuple[str, str, str | Text]]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 import rich_click as click
 from sqlalchemy import Connection
 
+from service.catalogue.validation import character_fault
 from service.cli.console import Misused, as_json_flag, err, out, settings_flags, show_json, show_table
 from service.clock_sync import steady
 from service.settings import Settings
@@ -32,7 +33,7 @@ def keys() -> None:
 @settings_flags("database_url")
 def create(settings: Settings, name: str, scopes: tuple[str, ...], days: int | None, as_json: bool) -> None:
     """Make a key for NAME and show it, once."""
-    if not name.strip():
+    if character_fault(name):
         raise Misused("NAME must say whose key it is.")
 
     def make(c: Connection, now: datetime) -> tuple[key_store.Key, str]:

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from service.catalogue import dates, filters
 from service.catalogue.event import Language
 from service.catalogue.filters import EventFilter, FilterBody
-from service.catalogue.validation import Fault, Invalid
+from service.catalogue.validation import Fault, Invalid, character_fault
 from service.reminders import offsets
 from service.reminders.offsets import Offset
 
@@ -302,8 +302,5 @@ def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:
 
 def _text_faults(webhook: Webhook) -> list[Fault]:
     texts = (("/name", webhook.name), ("/url", webhook.url), ("/remind_at", webhook.remind_at))
-    return [
-        Fault(pointer=pointer, detail="control characters and lone surrogates are refused")
-        for pointer, text in texts
-        if any(ord(char) < 0x20 or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000 for char in text)
-    ]
+    faults = ((pointer, character_fault(text)) for pointer, text in texts)
+    return [Fault(pointer=pointer, detail=detail) for pointer, detail in faults if detail is not None]

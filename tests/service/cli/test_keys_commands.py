@@ -36,7 +36,8 @@ def test_a_new_key_is_printed_alone_and_works(database):
 
 
 def test_a_key_without_a_name_is_a_wrong_call(database):
-    assert run(database, "create", " ", "--scope", "admin").exit_code == 2
+    for name in (" ", "\u200b\u3164"):
+        assert run(database, "create", name, "--scope", "admin").exit_code == 2
 
 
 def test_a_key_may_expire(database):
