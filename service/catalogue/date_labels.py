@@ -20,6 +20,7 @@ _MONTHS_EN = (
     "November", "December",
 )  # fmt: skip
 UNDATED = LocalizedText(ko="날짜 미정", en="date to be announced")
+CANCELLED = LocalizedText(ko="취소", en="cancelled")
 # How a window ends that has no date to end on.
 _CLOSE_RULES = table("""
 until_exhausted | 예산 소진 시까지        | until the budget is used up
@@ -46,6 +47,12 @@ def event_label(event: Event) -> LocalizedText:
     """The dates of an event, of disputed ones all that sources say."""
     starts, ends = evidence.told(event, "start"), evidence.told(event, "end")
     rule = (event.close_rule or "unknown") if event.is_window else None
+    if event.status == "cancelled":
+        # No date of it is to be announced.
+        starts, ends = (tuple(e for e in told if e.precision != "unknown") for told in (starts, ends))
+        if not starts and not ends:
+            return CANCELLED
+        rule = "unknown" if event.is_window else None
     return _zoned(_label(starts, ends, rule), (*starts, *ends), event.timezone)
 
 

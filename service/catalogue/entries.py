@@ -16,7 +16,7 @@ from feeds.text import closed
 from service.catalogue import date_labels, entry_times, evidence
 from service.catalogue.dates import Edtf
 from service.catalogue.entry_times import EntrySpan, MovedDate
-from service.catalogue.event import Event, Language, PartRole, Text
+from service.catalogue.event import Event, Language, PartRole, PreviousDates, Text
 from service.catalogue.view import Document
 from service.catalogue.vocabulary import KINDS, MARKS, ROLES, Phrase, SharedPhrases, pick
 
@@ -25,8 +25,6 @@ from service.catalogue.vocabulary import KINDS, MARKS, ROLES, Phrase, SharedPhra
 TEMPLATE = 0
 TEMPLATE_SINCE: datetime | None = None
 MORNING = timedelta(hours=9)
-KEPT_AFTER_END, KEPT_AT_LEAST, KEPT_AT_MOST = timedelta(days=7), timedelta(days=7), timedelta(days=30)
-FAR = 9999
 MOST_SOURCES = 3
 STATES: dict[str, State] = {"postponed": "postponed", "cancelled": "cancelled"}
 # Those who make the event happen; speakers and exhibitors would fill the entry.
@@ -133,17 +131,6 @@ def names_used(document: Document) -> tuple[tuple[NounName, str], ...]:
     used += [("organization", part.id) for part in document.organizations if part.role in NAMED_ROLES]
     used += [("source", source) for source in _sources(document)]
     return tuple(dict.fromkeys(used))
-
-
-def leaves_at(document: Document) -> datetime | None:
-    """When a cancelled event is dropped from feeds: a week after its end or a month after it was cancelled,
-    whichever is first, but never before it has been shown as cancelled for a week."""
-    if document.status != "cancelled":
-        return None
-    at_most = document.updated_at + KEPT_AT_MOST
-    latest = document.when.latest or document.when.earliest
-    soonest = min(latest + KEPT_AFTER_END, at_most) if latest and latest.year < FAR else at_most
-    return max(soonest, document.updated_at + KEPT_AT_LEAST)
 
 
 def _shapes(document: Document, style: Style) -> tuple[Shape, ...]:
@@ -292,7 +279,8 @@ def _title(document: Document, shape: Shape, *, around: Around, style: Style) ->
     edge = {"opens": phrases.opens, "closes": phrases.closes, "window": phrases.window}.get(shape.edge, "{}")
     text = edge.format(text)
     if shape.unclear:
-        text = phrases.unclear.format(text, date_labels.date_label(shape.unclear, style.lang))
+        unclear = "{} ({})" if document.status == "cancelled" else phrases.unclear
+        text = unclear.format(text, date_labels.date_label(shape.unclear, style.lang))
     if document.status in MARKS:
         return pick(MARKS[document.status], style.lang).format(text)
     if shape.move:
@@ -323,9 +311,9 @@ def _news(document: Document, shape: Shape, phrases: EntryPhrases) -> Iterator[s
     if move := shape.move:
         before = date_labels.label(move.before, move.end_before, timezone=document.timezone)
         yield phrases.moved_from.format(pick(before, phrases.lang))
-    if document.status in STATES and document.previous_dates and not document.start:
-        last = document.previous_dates[-1]
-        text = date_labels.previous_label(last, timezone=document.timezone, lang=phrases.lang)
+    if document.status in STATES and (last := entry_times.last_dates(document)) is not document:
+        dates = PreviousDates(start=last.start, end=last.end)
+        text = date_labels.previous_label(dates, timezone=document.timezone, lang=phrases.lang)
         yield phrases.was_on.format(text)
     if document.disputed:
         yield phrases.disputed
@@ -345,7 +333,8 @@ def _when(document: Document, shape: Shape, phrases: EntryPhrases) -> Iterator[s
     if document.close_text:
         yield phrases.close_text.format(document.close_text)
     if document.when.end_precision is None and document.close_rule in (None, "unknown", "fixed"):
-        yield phrases.closing_unknown
+        if document.status != "cancelled":
+            yield phrases.closing_unknown
     elif document.when.end_precision == "day" and shape.edge != "opens":
         yield phrases.closing_day_only
 

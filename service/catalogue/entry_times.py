@@ -8,6 +8,7 @@ import msgspec
 from service.catalogue import dates, evidence
 from service.catalogue.dates import Edtf
 from service.catalogue.event import Event
+from service.catalogue.view import Document
 
 DAY = timedelta(days=1)
 # Calendar programs hide events without length, so an event whose end is not known gets a block, and says so.
@@ -15,6 +16,8 @@ BLOCK = timedelta(minutes=60)
 EDGE_BLOCK = timedelta(minutes=30)
 # A call that may be used up within minutes of its opening.
 MINUTE_MATTERS = ("first_come", "until_exhausted")
+KEPT_AFTER_END, KEPT_AT_LEAST, KEPT_AT_MOST = timedelta(days=7), timedelta(days=7), timedelta(days=30)
+FAR = 9999
 
 
 class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,17 @@ class MovedDate(msgspec.Struct, frozen=True, kw_only=True):
     before: Edtf
     end_before: Edtf | None
     later: bool
+
+
+def leaves_at(document: Document) -> datetime | None:
+    """When a cancelled event is dropped from feeds: a week after its end or a month after it was cancelled,
+    whichever is first, but never before it has been shown as cancelled for a week."""
+    if document.status != "cancelled":
+        return None
+    at_most = document.updated_at + KEPT_AT_MOST
+    latest = document.when.latest or document.when.earliest
+    soonest = min(latest + KEPT_AFTER_END, at_most) if latest and latest.year < FAR else at_most
+    return max(soonest, document.updated_at + KEPT_AT_LEAST)
 
 
 def start_of(event: Event) -> Edtf | None:
@@ -118,12 +132,30 @@ def move_of(event: Event, field: Literal["start", "end"]) -> MovedDate | None:
 
 
 def last_dates(event: Event) -> Event:
-    """The event at the dates it had before they were taken away, for one that is postponed or cancelled."""
-    if event.start or event.end or not event.previous_dates:
+    """The event at the last days that were known of it, for one that is postponed or cancelled.
+
+    Where its dates were taken away, or are a month now, it stands where people have it in their calendars.
+    The edges of a window are dates of their own; the end of anything else goes with its start.
+    """
+    previous = tuple(reversed(event.previous_dates or ()))
+    starts = (start_of(event), *(_parsed(each.start) for each in previous))
+    ends = (end_of(event), *(_parsed(each.end) for each in previous))
+    start = next((n for n, edtf in enumerate(starts) if is_exact(edtf)), 0)
+    end = next((n for n, edtf in enumerate(ends) if is_exact(edtf)), 0) if event.is_window else start
+    if not start and not end:
         return event
+    # What sources say of today's dates says nothing of those.
+    silent = {name for name, n in (("start", start), ("end", end)) if n}
     return msgspec.structs.replace(
-        event, start=event.previous_dates[-1].start, end=event.previous_dates[-1].end
+        event,
+        start=previous[start - 1].start if start else event.start,
+        end=previous[end - 1].end if end else event.end,
+        evidence=tuple(each for each in event.evidence if each.field not in silent),
     )
+
+
+def _parsed(text: str | None) -> Edtf | None:
+    return dates.parse_end(text) if text else None
 
 
 def _timed_span(event: Event, start: Edtf, end: Edtf | None) -> EntrySpan | None:

@@ -102,7 +102,11 @@ def document(
 
 
 def with_phase(document: bytes, phase: Phase) -> bytes:
-    """The document as it is sent."""
+    """The document as it is sent; of what is cancelled nothing is said to be announced yet."""
+    if phase == "cancelled":
+        words = as_it_stands(document, phase).when.label
+        label = b'"label":' + _ENCODER.encode(words)
+        document = _LABEL.sub(lambda _: label, document)
     return b'%b,"phase":"%b"}' % (document[:-1], phase.encode())
 
 
@@ -114,7 +118,12 @@ def with_language(document: bytes, lang: Language) -> bytes:
 def as_it_stands(document: bytes, halt: Halt | None) -> Document:
     """The document as it is shown to people: off where what it is part of is."""
     kept = _DECODER.decode(document)
-    return msgspec.structs.replace(kept, status=halt) if halt else kept
+    if halt is None:
+        return kept
+    standing = msgspec.structs.replace(kept, status=halt)
+    words = date_labels.event_label(standing)
+    label = DateLabel(ko=words.ko, en=words.en)
+    return msgspec.structs.replace(standing, when=msgspec.structs.replace(kept.when, label=label))
 
 
 def event_of(document: bytes) -> Event:

@@ -17,7 +17,7 @@ For all but windows "open" reads ongoing and "closed" ended. A date with `?` or 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import takewhile
-from typing import Literal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -40,6 +40,7 @@ Phase = Literal[
 ]
 
 Halt = Literal["cancelled", "postponed"]
+HALTS: tuple[Halt, ...] = get_args(Halt)
 
 SOON = timedelta(days=7)
 BELIEVED = timedelta(days=14)

@@ -9,7 +9,8 @@ import msgspec
 
 from feeds.entry import Entry, Feed, Profile
 from feeds.formats import FORMATS
-from service.catalogue.entries import Around, Named, NounName, Style, entries, leaves_at, names_used
+from service.catalogue.entries import Around, Named, NounName, Style, entries, names_used
+from service.catalogue.entry_times import leaves_at
 from service.catalogue.event import Text
 from service.catalogue.filters import HOME
 from service.catalogue.vocabulary import LocalizedText, pick

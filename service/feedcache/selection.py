@@ -4,19 +4,21 @@ The range moves at midnight in Seoul, so time alone changes a feed at most once 
 filters, once a minute (`Validity`).
 """
 
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import get_args
 
 import msgspec
 from sqlalchemy import Connection
 
-from service.catalogue import dates, evidence, filters
+from service.catalogue import dates, evidence, filters, windows
 from service.catalogue.entries import Around, NounName, names_used
+from service.catalogue.entry_times import last_dates
 from service.catalogue.event import Kind, Text
 from service.catalogue.filters import HOME, EventFilter
 from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
-from service.catalogue.windows import TICK
+from service.catalogue.windows import HALTS, TICK
 from service.errors import NotFound
 from service.feedcache.request import FeedRequest, Reach
 from service.store import entity_names, events, feed_state, saved_feeds
@@ -178,25 +180,46 @@ def _events(
     if touched is not None:
         stored = events.get_many(c, sorted(touched)).values()
         return [_selected(one, uid_domain) for one in stored if _matches(one, wanted, now=now)]
-    page = events.listed(c, wanted, now=now, limit=PAGE)
-    rows = list(page.items)
-    while page.next is not None:
-        page = events.listed(c, wanted, now=now, limit=PAGE, after=page.next)
-        rows += page.items
-    return [_selected(row, uid_domain) for row in rows]
+    rows = {row.id: row for row in _all(c, wanted, now=now)}
+    halts = tuple(halt for halt in HALTS if not wanted.phase or halt in wanted.phase)
+    off = _all(c, msgspec.structs.replace(_anywhen(wanted), phase=halts), now=now) if halts else ()
+    rows |= {row.id: row for row in off if row.id not in rows and _stood(row, wanted)}
+    return [_selected(row, uid_domain) for row in rows.values()]
+
+
+def _all(c: Connection, wanted: EventFilter, *, now: datetime) -> Iterator[Stored]:
+    after = None
+    while True:
+        page = events.listed(c, wanted, now=now, limit=PAGE, after=after)
+        yield from page.items
+        if (after := page.next) is None:
+            return
+
+
+def _anywhen(wanted: EventFilter) -> EventFilter:
+    return msgspec.structs.replace(wanted, from_=None, to=None)
+
+
+def _stood(stored: Stored, wanted: EventFilter) -> bool:
+    """Whether the last days that were known of an event that is off are in range: there it is shown."""
+    return filters.overlaps(windows.span(last_dates(stored.event)), wanted)
 
 
 def _matches(stored: Stored, wanted: EventFilter, *, now: datetime) -> bool:
     event = stored.event
-    return filters.matches(
-        event,
-        wanted,
-        steps=stored.steps,
-        disputed=evidence.disputed(event),
-        updated_at=stored.updated_at,
-        now=now,
-        searched=stored.searched,
-    )
+
+    def is_in(asked: EventFilter) -> bool:
+        return filters.matches(
+            event,
+            asked,
+            steps=stored.steps,
+            disputed=evidence.disputed(event),
+            updated_at=stored.updated_at,
+            now=now,
+            searched=stored.searched,
+        )
+
+    return is_in(wanted) or (stored.halt is not None and _stood(stored, wanted) and is_in(_anywhen(wanted)))
 
 
 def _selected(stored: Stored, uid_domain: str) -> SelectedEvent:

@@ -26,7 +26,8 @@ SENT_TO = "http://127.0.0.1:9/"
 
 def set_to(store, key, *, now=NOON, says_status=False, **fields):
     """As a PATCH does."""
-    event = replace(store.read(lambda c: events.get(c, key, full=True)).event, **fields)
+    before = store.read(lambda c: events.get(c, key, full=True)).event
+    event = replace(before, **{"previous_dates": msgspec.UNSET, **fields})
     return store.write(lambda c: events.put(c, event, now=now, cause="test", says_status=says_status))
 
 
@@ -344,3 +345,77 @@ def test_the_log_of_changes_tells_of_the_whole_alone(conference):
     log = conference.read(lambda c: revisions.since(c, 0, 100))
     assert [(row.id, row.revision) for row in log] == [("conf", 1), ("day", 1), ("talk", 1), ("conf", 2)]
     assert {msgspec.json.decode(row.document)["status"] for row in log[:3]} == {"scheduled"}
+
+
+LAST_DAY = NOON + timedelta(days=20)
+
+
+def bodies(store, query=b"", *, now=NOON):
+    paths = [
+        f"/feeds/{lang}/calendar.{suffix}" for lang in ("ko", "en") for suffix in ("ics", "json", "atom")
+    ]
+    return {path: built(store, path, now=now, query=query).body.decode() for path in paths}
+
+
+@pytest.mark.parametrize("kind", ["conference", "application_window"])
+@pytest.mark.parametrize(
+    ("left", "status"), [(None, "postponed"), ("2026-11", "postponed"), (None, "cancelled")]
+)
+def test_what_is_off_stays_at_its_last_known_day_in_every_feed(store, kind, left, status):
+    """Without a date, or moved to a month that is out of reach, be it by itself or with its whole."""
+    day = f"{LAST_DAY:%Y-%m-%d}"
+    dated = {"kind": kind, "start": f"{LAST_DAY - timedelta(days=2):%Y-%m-%d}", "end": day}
+    own, conf = (replace(an_event(key, NOON), timezone="Asia/Seoul") for key in ("own", "conf"))
+    put(store, replace(own, **dated), conf, replace(own, id="part", part_of="conf", **dated))
+    by = builder(store)
+    first = built(store, by=by, query=b"ahead=P60D")
+    names = {"own": "own", "part": "own - conf"}
+    set_to(store, "own", status=status, start=left, end=None)
+    set_to(store, "part", start=left, end=None)
+    set_to(store, "conf", status=status)
+    second = built(store, by=by, query=b"ahead=P60D", previous=first)
+    assert second.body == built(store, query=b"ahead=P60D").body
+    said = second.body.decode().replace("\r\n ", "").count("Was planned for Fri\\, 20 – Sun\\, 22 Mar")
+    assert said == {"conference": 2, "application_window": 4}[kind]
+    for key, name in names.items():
+        assert entries(second)[key][:2] == (OFF[status], text_of(kind, status, name))
+    marks = {"cancelled": ("[취소]", "[cancelled]"), "postponed": ("[연기]", "[postponed]")}[status]
+    for path, body in bodies(store, b"ahead=P60D").items():
+        unfolded = body.replace("\r\n ", "")
+        assert unfolded.count(marks["/en/" in path]) >= 3, path
+        pending = "날짜 미정" in unfolded or "to be announced" in unfolded
+        assert pending == (status == "postponed" and left is None)
+
+
+def text_of(kind, status, name):
+    return f"[{status}] {'Closes: ' if kind == 'application_window' else ''}{name}"
+
+
+def test_what_is_off_is_where_it_last_was_and_not_where_it_might_be(store):
+    put(store, an_event("own", LAST_DAY))
+    set_to(store, "own", status="postponed", start="2026-11")
+    reach = {
+        b"from=2026-03-20&to=2026-03-24": {"own"},
+        b"from=2026-10-20&to=2026-12-24": set(),
+        b"phase=postponed": {"own"},
+        b"phase=upcoming": set(),
+        b"ahead=P7D": set(),
+    }
+    assert {query: set(entries(built(store, query=query))) for query in reach} == reach
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_nothing_cancelled_is_said_to_be_announced(store, whole):
+    """In JSON and on pages too, and of calls whose closing date was to come."""
+    call = {"kind": "application_window", "close_rule": "to_be_announced", "part_of": "conf"}
+    undated = replace(an_event("conf", NOON), start=None)
+    put(store, undated, an_event("call", NOON, **call), replace(undated, id="talk", part_of="conf"))
+    keys = ("conf", "call", "talk")
+    for key in keys[:1] if whole else keys:
+        set_to(store, key, status="cancelled")
+    for each in found(store, *keys).values():
+        label = each.standing.when.label
+        assert msgspec.json.decode(each.body(NOON))["when"]["label"] == {"ko": label.ko, "en": label.en}
+        assert not [word for word in ("미정", "추후", "announced") if word in label.ko + label.en]
+    labels = [each.standing.when.label.en for each in found(store, "conf", "talk").values()]
+    assert labels == ["cancelled", "cancelled"]

@@ -278,7 +278,10 @@ def _changes(event: ChatEvent, previous: dict[str, object], phrases: MessagePhra
     anchors = {"start": "opens", "end": "closes"} if event.kind == "application_window" else {}
     for field in TOLD_APART:
         if field in previous:
-            before, after = (_value(field, value, lang) for value in (previous[field], getattr(event, field)))
+            values = (previous[field], getattr(event, field))
+            before, after = (_value(field, value, lang) for value in values)
+            if event.status == "cancelled" and field in ("start", "end") and values[1] is None:
+                after = pick(date_labels.CANCELLED, lang)
             label = ANCHORS[anchors[field]] if field in anchors else FIELDS[field]
             if before != after:
                 rows[field] = ChatRow(label=pick(label, lang), text=f"{before} → {after}")

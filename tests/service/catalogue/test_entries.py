@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from feeds.foreign_ical import read
-from service.catalogue.entries import Style, entries, leaves_at, names_used
+from service.catalogue.entries import Style, entries, names_used
+from service.catalogue.entry_times import leaves_at
 from service.catalogue.event import Text
 from tests.service.catalogue.entry_cases import (
     AROUND,
