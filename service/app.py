@@ -85,11 +85,12 @@ def attach(app: Litestar, service: Service) -> None:
     """Gives the app its service, and what handlers find in its state."""
     settings, store, clock = service.settings, service.store, service.clock
     base_url = settings.base_url
+    rates = RateLimiter(settings.rate_limit)
     feeds = FeedCache(store, clock=clock, base_url=base_url, uid_domain=settings.uid_domain)
     app.state = State(
         {
             "service": service,
-            "rates": RateLimiter(settings.rate_limit),
+            "rates": rates,
             "cursors": Cursors(service.secret),
             "cipher": ResponseCipher(service.secret),
             "feeds": feeds,
@@ -98,7 +99,8 @@ def attach(app: Litestar, service: Service) -> None:
         }
     )
     inner = HttpMiddleware(app.asgi_handler, app, https=base_url.startswith("https:"))
-    app.asgi_handler = Feeds(inner, feeds, Addresses(store, clock=clock), clock=clock, base_url=base_url)
+    addresses = Addresses(store, clock=clock)
+    app.asgi_handler = Feeds(inner, feeds, addresses, clock=clock, base_url=base_url, rates=rates)
 
 
 @asynccontextmanager

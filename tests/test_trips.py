@@ -162,7 +162,7 @@ async def reminder(app: Any, profile: Profile) -> None:
 TRIPS: dict[str, tuple[Trip, int]] = {
     "reminder, from an edit to the socket": (reminder, 50),
     "PUT of an event": (put, 36),
-    "cold feed": (cold_feed, 33),
+    "cold feed": (cold_feed, 34),
     "list of events": (listing, 18),
     "warm feed": (warm_feed, 5),
 }

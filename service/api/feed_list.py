@@ -7,6 +7,7 @@ from litestar import Response, get
 
 from service import calendar_clients
 from service.api import queries, responses
+from service.api.middleware import RatedCaller
 from service.api.operations import PAGING_PARAMETERS, Parameter, route
 from service.api.request import LANGUAGES, Call
 from service.api.shapes import page_of
@@ -80,7 +81,8 @@ async def listed(request: Call) -> Response[bytes]:
     ]
     page = positions[:limit]
     feeds: FeedCache = request.app.state.feeds
-    views = [await _view(feeds, position, request.service.settings.base_url) for position in page]
+    payer, base_url = RatedCaller.of(request.scope), request.service.settings.base_url
+    views = [await _view(feeds, position, base_url, payer) for position in page]
     bodies = [msgspec.json.encode(view) for view in views if view]
     following = page[-1] if len(positions) > limit else None
     return request.shown(responses.page(bodies, request.cursor(following)))
@@ -93,13 +95,15 @@ def _positions(groups: set[str]) -> list[FeedListPosition]:
     return [FeedListPosition(lang, rank, name) for lang in range(len(LANGUAGES)) for rank, name in ranked]
 
 
-async def _view(feeds: FeedCache, position: FeedListPosition, base_url: str) -> FeedView | None:
+async def _view(
+    feeds: FeedCache, position: FeedListPosition, base_url: str, payer: RatedCaller
+) -> FeedView | None:
     lang = LANGUAGES[position.lang]
     feed = parse(f"/feeds/{lang}/{position.name}.ics", b"")
     if feed is None:
         return None
     try:
-        copy = await feeds.get(feed)
+        copy = await feeds.get(feed, payer)
     except NotFound:
         # It was deleted after the names had been listed.
         return None

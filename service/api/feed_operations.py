@@ -91,7 +91,8 @@ def _get(
 
 
 def _responses(formats: tuple[str, ...], *, dies: bool) -> dict[str, Any]:
-    kinds = [errors.NoSuchFeed, errors.Gone] if dies else [errors.NotFound]
+    kinds: list[type[errors.Problem]] = [errors.NoSuchFeed, errors.Gone] if dies else [errors.NotFound]
+    kinds += [errors.TooManyRequests, errors.Unavailable]
     content = {FORMATS[suffix].media_type: {"schema": _BODIES.get(suffix, _TEXT)} for suffix in formats}
     return {
         "200": {
@@ -100,7 +101,7 @@ def _responses(formats: tuple[str, ...], *, dies: bool) -> dict[str, Any]:
             "content": content,
         },
         "304": {"description": "You have this already.", "headers": _HELD},
-        **{str(kind.status): openapi.problem(kind.status, [kind]) for kind in (*kinds, errors.Unavailable)},
+        **{str(kind.status): openapi.problem(kind.status, [kind]) for kind in kinds},
     }
 
 

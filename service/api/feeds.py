@@ -12,6 +12,7 @@ import msgspec
 from litestar.types import ASGIApp, Receive, Send
 
 from feeds.formats import FORMATS
+from service.api.middleware import RatedCaller, RateLimiter, name_of_caller
 from service.clock import Clock
 from service.errors import MEDIA_TYPE, MethodNotAllowed, NotFound, Problem, Unavailable, document
 from service.feedcache import conditional, request, saved
@@ -78,9 +79,17 @@ class Feeds:
     """Answers /feeds/… and /robots.txt, and hands everything else on to `inner`."""
 
     def __init__(
-        self, inner: ASGIApp, cache: FeedCache, addresses: Addresses, *, clock: Clock, base_url: str
+        self,
+        inner: ASGIApp,
+        cache: FeedCache,
+        addresses: Addresses,
+        *,
+        clock: Clock,
+        base_url: str,
+        rates: RateLimiter,
     ) -> None:
         self._inner, self._cache, self._addresses, self._clock = inner, cache, addresses, clock
+        self._rates = rates
         https = base_url.startswith("https:")
         links = f'<{base_url}/>; rel="alternate"; type="text/html", <{base_url}/v1/changes>; rel="related"'
         self._public = _public_policy((b"link", links.encode()), https=https)
@@ -121,7 +130,8 @@ class Feeds:
         prepared = self._prepared.get(place)
         copy = self._fresh(prepared, now=now) if prepared else None
         if prepared is None or copy is None:
-            prepared, copy = await self._look_up(place, prepared)
+            payer = RatedCaller(self._rates, name_of_caller(scope))
+            prepared, copy = await self._look_up(place, prepared, payer)
         return await self._chosen(prepared, copy, conditional.parse(scope["headers"]), int(now.timestamp()))
 
     async def _chosen(
@@ -149,16 +159,16 @@ class Feeds:
         return copy if copy is not None and copy.etag == prepared.etag else None
 
     async def _look_up(
-        self, place: tuple[str, bytes], known: PreparedAnswer | None
+        self, place: tuple[str, bytes], known: PreparedAnswer | None, payer: RatedCaller
     ) -> tuple[PreparedAnswer, FeedCopy]:
         path, query = place
         if path.startswith(request.PRIVATE_FOLDER):
-            feed, copy, look = await self._private_copy(path, query)
+            feed, copy, look = await self._private_copy(path, query, payer)
         else:
             public = known.request if known else request.parse(path, query)
             if public is None:
                 raise NotFound("feed", path.removeprefix("/feeds/")[:100])
-            feed, copy, look = public, await self._cache.get(public), 0
+            feed, copy, look = public, await self._cache.get(public, payer), 0
         if known is None or known.etag != copy.etag or known.request != feed or known.look != look:
             known = _prepared(feed, copy, self._policy(path), look=look)
             if len(self._prepared) >= MOST_PREPARED:
@@ -166,7 +176,9 @@ class Feeds:
             self._prepared[place] = known
         return known, copy
 
-    async def _private_copy(self, path: str, query: bytes) -> tuple[FeedRequest, FeedCopy, int]:
+    async def _private_copy(
+        self, path: str, query: bytes, payer: RatedCaller
+    ) -> tuple[FeedRequest, FeedCopy, int]:
         """Looks the address up again when the saved feed is changed meanwhile."""
         token, suffix = self._addresses.parse(path)
         for _ in range(TRIES):
@@ -174,7 +186,7 @@ class Feeds:
             look = await self._cache.look()
             feed = await self._addresses.look_up(token, suffix, query)
             try:
-                return feed, await self._cache.get(feed), look
+                return feed, await self._cache.get(feed, payer), look
             except OutOfDate:
                 continue
         raise Unavailable("This feed is being changed just now.")

@@ -5,7 +5,7 @@ import asyncio
 import re
 from collections import OrderedDict
 from math import ceil
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from litestar import Litestar
 from litestar.enums import ScopeType
@@ -106,17 +106,53 @@ class RateLimiter:
         self._per_second = per_minute / 60
         self._callers: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, caller: str, *, now: float) -> int:
+    def wait(self, caller: str, *, now: float, cost: float = 1) -> int:
         """Counts one request; returns 0 if it may pass, else after how many seconds to try again."""
         if not self._capacity:
             return 0
-        left, since = self._callers.pop(caller, (self._capacity, now))
-        left = min(self._capacity, left + (now - since) * self._per_second)
+        left = self._left(caller, now=now)
         passes = left >= 1
-        self._callers[caller] = (left - 1 if passes else left, now)
+        self._keep(caller, left - cost if passes else left, now=now)
+        return 0 if passes else max(1, ceil((1 - left) / self._per_second))
+
+    def spend(self, caller: str, cost: float, *, now: float) -> None:
+        """Counts what turned out to cost so many requests, be it more than is left."""
+        if self._capacity:
+            self._keep(caller, self._left(caller, now=now) - cost, now=now)
+
+    def _left(self, caller: str, *, now: float) -> float:
+        left, since = self._callers.get(caller, (self._capacity, now))
+        return min(self._capacity, left + (now - since) * self._per_second)
+
+    def _keep(self, caller: str, left: float, *, now: float) -> None:
+        self._callers[caller] = (left, now)
+        self._callers.move_to_end(caller)
         if len(self._callers) > _CALLERS:
             self._callers.popitem(last=False)
-        return 0 if passes else max(1, ceil((1 - left) / self._per_second))
+
+
+class RatedCaller:
+    """Who has feeds built (`service.feedcache.cache.Payer`): a millisecond of CPU counts as a request."""
+
+    def __init__(self, rates: RateLimiter, caller: str) -> None:
+        self._rates, self.caller = rates, caller
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """The caller of a request that has passed `AccessMiddleware`."""
+        return cls(scope["litestar_app"].state.rates, name_of_caller(scope, scope.get("auth")))
+
+    def wait(self) -> int:
+        return self._rates.wait(self.caller, now=asyncio.get_running_loop().time(), cost=0)
+
+    def spend(self, seconds: float) -> None:
+        self._rates.spend(self.caller, seconds * 1000, now=asyncio.get_running_loop().time())
+
+
+def name_of_caller(scope: Scope, key: Key | None = None) -> str:
+    """By whom requests are counted: by the key, or the address of those who have none."""
+    client = scope.get("client")
+    return f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
 
 
 class AccessMiddleware:
@@ -176,10 +212,8 @@ async def _key(scope: Scope) -> Key | None:
 
 def _count(scope: Scope, key: Key | None) -> None:
     """Counts wrong keys against the address, so that guessing is slow whatever key is tried."""
-    client = scope.get("client")
-    caller = f"key {key.id}" if key else f"address {client[0] if client else 'unknown'}"
     rates: RateLimiter = scope["litestar_app"].state.rates
-    if wait := rates.wait(caller, now=asyncio.get_running_loop().time()):
+    if wait := rates.wait(name_of_caller(scope, key), now=asyncio.get_running_loop().time()):
         raise TooManyRequests(wait)
 
 

@@ -18,6 +18,7 @@ from service import calendar_clients
 from service.api import json_body, responses
 from service.api.event_edits import whole
 from service.api.feed_list import Formats
+from service.api.middleware import RatedCaller
 from service.api.operations import PAGING_PARAMETERS, Media, route
 from service.api.request import Call, CreatedPosition
 from service.api.responses import ApiResponse, Page, StoredVersion
@@ -297,11 +298,12 @@ async def contents(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
 
 
 async def _edition(request: Call, feeds: FeedCache, feed_id: str) -> FeedCopy:
+    payer = RatedCaller.of(request.scope)
     try:
-        return await feeds.get(await _asked(request, feed_id))
+        return await feeds.get(await _asked(request, feed_id), payer)
     except OutOfDate:
         # It was changed in between; if it is gone, this says so.
-        return await feeds.get(await _asked(request, feed_id))
+        return await feeds.get(await _asked(request, feed_id), payer)
 
 
 async def _asked(request: Call, feed_id: str) -> FeedRequest:

@@ -1,7 +1,8 @@
 """Builds copies of feeds: reads and renders what changed since the previous copy, and joins and dates all."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from datetime import datetime
+from typing import cast
 
 import msgspec
 from sqlalchemy import Connection
@@ -14,6 +15,9 @@ from service.feedcache.selection import Selection, Validity, today_begins
 from service.store import feed_state, locks
 from service.store.engine import Store
 from service.store.feed_state import Content, FeedState
+
+# Some 30 ms of rendering.
+EVENTS_A_STEP = 50
 
 
 class FeedCopy(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +49,11 @@ class FeedCopy(msgspec.Struct, frozen=True, kw_only=True):
         return self.request.version == request.version
 
 
+Steps = Generator[None, None, FeedCopy]
+
+
 class FeedBuilder:
-    """Builds one feed at a time and keeps what it has rendered. Not thread-safe: one thread uses it."""
+    """Builds feeds, in turns, and keeps what it has rendered. Not thread-safe: one thread uses it."""
 
     def __init__(self, store: Store, *, clock: Clock, base_url: str, uid_domain: str) -> None:
         self._store, self._clock = store, clock
@@ -54,9 +61,19 @@ class FeedBuilder:
         self._fragments = FragmentCache()
 
     def build(self, request: FeedRequest, previous: FeedCopy | None) -> FeedCopy:
-        """Returns the feed as it is now; of a `previous` copy only what was touched since is read anew.
+        """Returns what `steps` comes to, without a pause."""
+        steps = self.steps(request, previous)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return cast(FeedCopy, done.value)
 
-        Raises NotFound for a feed that cannot be, OutOfDate for a saved one that is another by now.
+    def steps(self, request: FeedRequest, previous: FeedCopy | None) -> Steps:
+        """Builds the feed as it is now; of a `previous` copy only what was touched since is read anew.
+
+        Pauses every now and then, so that another feed may have its turn. Raises NotFound for a feed that
+        cannot be, OutOfDate for a saved one that is another by now.
         """
         now = self._clock.now()
         if previous and not (previous.answers(request) and previous.validity.covers(now)):
@@ -66,18 +83,18 @@ class FeedBuilder:
             lambda c: selection.read(c, request, since=since, uid_domain=self._uid_domain, now=now)
         )
         base = previous if selected.touched is not None else None
-        full = self._entries(request, selected, base.full if base else (), now=now)
+        full = yield from self._entries(request, selected, base.full if base else (), now=now)
         shown, short = self._fitting(request, full, now=now), None
         if rendering.size(shown) > BUDGET and _may_be_shortened(request):
             if base and base.short is None:
                 # It has just outgrown the budget, so all of it is rendered without descriptions.
-                return self.build(request, None)
+                return (yield from self.steps(request, None))
             kept = base.short if base and base.short else ()
-            short = self._entries(request, selected, kept, now=now, shortened=True)
+            short = yield from self._entries(request, selected, kept, now=now, shortened=True)
             shown = self._fitting(request, short, now=now)
         copy = self._joined(request, selected, previous, full, short, shown, now=now)
         # Another process may have dated a later state meanwhile; its date must not stand on this one.
-        return copy or self.build(request, previous)
+        return copy or (yield from self.steps(request, previous))
 
     def _entries(
         self,
@@ -87,12 +104,15 @@ class FeedBuilder:
         *,
         now: datetime,
         shortened: bool = False,
-    ) -> list[RenderedEntry]:
+    ) -> Generator[None, None, list[RenderedEntry]]:
         """Returns the entries in order: those kept of events that were not touched, and the new ones."""
         style = rendering.style_of(request, base_url=self._base_url, shortened=shortened)
         today, touched = today_begins(now), selected.touched or ()
         entries = [entry for entry in kept if entry.event_id not in touched]
-        for event in self._fragments.render(selected.events, selected.names, request, style):
+        rendered = self._fragments.render(selected.events, selected.names, request, style)
+        for number, event in enumerate(rendered, start=1):
+            if number % EVENTS_A_STEP == 0:
+                yield
             if request.single or event.leaves_at is None or event.leaves_at > today:
                 entries += [entry for entry in event.entries if selected.shows(entry.extent)]
         return in_order(entries)

@@ -2,6 +2,9 @@
 
 Whether a copy is fresh is known without the store: it counts the commits of this process. Other processes may
 write too, so the revision log is looked at anyway once half a second has passed.
+
+Feeds are built in turns of some 30 ms, one feed a caller at a time, and who asks pays for them: nobody can
+occupy the thread with questions that were never asked before.
 """
 
 import asyncio
@@ -10,11 +13,14 @@ import logging
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from time import monotonic
+from time import monotonic, thread_time
+from typing import Protocol
+
+import msgspec
 
 from service.clock import Clock
-from service.errors import NotFound, Problem, Unavailable
-from service.feedcache.builder import FeedBuilder, FeedCopy
+from service.errors import NotFound, Problem, TooManyRequests, Unavailable
+from service.feedcache.builder import FeedBuilder, FeedCopy, Steps
 from service.feedcache.request import FeedRequest
 from service.feedcache.selection import OutOfDate
 from service.store import revisions
@@ -25,8 +31,27 @@ MOST_WAITING = 200
 MOST_BYTES = 256 * 1024 * 1024
 MOST_FEEDS = 2_000
 GZIP_LEVEL = 6
+TOO_MANY = "Too many feeds are being made."
 
 _log = logging.getLogger(__name__)
+
+
+class Payer(Protocol):
+    """Who has a feed built: `wait` is 0, or the seconds until he may have one built again."""
+
+    @property
+    def caller(self) -> str: ...
+
+    def wait(self) -> int: ...
+
+    def spend(self, seconds: float) -> None: ...
+
+
+class _Turn(msgspec.Struct):
+    """A caller's turn to have a feed built, and how many of his requests wait for it."""
+
+    lock: asyncio.Lock
+    waiting: int = 0
 
 
 class FeedCache:
@@ -44,6 +69,7 @@ class FeedCache:
         self._gzipped: dict[str, tuple[str, asyncio.Future[bytes]]] = {}
         self._bytes = 0
         self._building: dict[tuple[str, int], asyncio.Task[FeedCopy]] = {}
+        self._turns: dict[str, _Turn] = {}
         self._newest = -1
         self._commits = -1
         self._looked = float("-inf")
@@ -60,20 +86,22 @@ class FeedCache:
         self._copies.move_to_end(path)
         return copy
 
-    async def get(self, request: FeedRequest) -> FeedCopy:
-        """Returns the feed as it is now, or an older copy while the store is away.
+    async def get(self, request: FeedRequest, payer: Payer) -> FeedCopy:
+        """Returns the feed as it is now, or an older copy while the store is away or the payer has no credit.
 
-        Raises NotFound for a feed that cannot be, Unavailable, and OutOfDate for a saved feed whose address
-        has to be looked up again.
+        Raises NotFound for a feed that cannot be, TooManyRequests, Unavailable, and OutOfDate for a saved
+        feed whose address has to be looked up again.
         """
         try:
-            return await self._current(request)
+            return await self._current(request, payer)
         except OutOfDate:
             raise
         except Problem as problem:
-            if problem.status < 500 or (older := self._older(request)) is None:
+            broke = isinstance(problem, TooManyRequests)
+            if not (broke or problem.status >= 500) or (older := self._older(request)) is None:
                 raise
-            _log.warning("Feed %s is served as it was: %s", request.path, problem.detail)
+            if not broke:
+                _log.warning("Feed %s is served as it was: %s", request.path, problem.detail)
         except Exception as error:
             _log.exception("Feed %s could not be built", request.path)
             if (older := self._older(request)) is None:
@@ -100,36 +128,70 @@ class FeedCache:
             self._gzipped[path] = copy.etag, compressing
         return await asyncio.shield(compressing)
 
-    async def _current(self, request: FeedRequest) -> FeedCopy:
+    async def _current(self, request: FeedRequest, payer: Payer) -> FeedCopy:
         await self.look()
-        newest, copy = self._newest, self._copies.get(request.path)
-        while (
-            copy is None
-            or copy.seq < newest
-            or not copy.answers(request)
-            or not copy.validity.covers(self._clock.now())
-        ):
+        newest = self._newest
+        while (copy := self._present(request, newest)) is None:
             # A second time if somebody else's build had begun before what this caller may know of.
-            copy = await self._built(request)
-        if request.path in self._copies:
-            self._copies.move_to_end(request.path)
+            await self._built(request, payer, newest)
+        self._copies.move_to_end(request.path)
         return copy
 
-    async def _built(self, request: FeedRequest) -> FeedCopy:
+    def _present(self, request: FeedRequest, newest: int) -> FeedCopy | None:
+        """Returns the copy if it shows what was asked for as of `newest`, and now."""
+        copy = self._copies.get(request.path)
+        if copy is None or copy.seq < newest or not copy.answers(request):
+            return None
+        return copy if copy.validity.covers(self._clock.now()) else None
+
+    async def _built(self, request: FeedRequest, payer: Payer, newest: int) -> None:
         """Waits for one build a feed, whoever asked for it; a caller that leaves does not stop it."""
         key = (request.path, request.version)
-        task = self._building.get(key)
-        if task is None:
-            if len(self._building) >= MOST_WAITING:
-                raise Unavailable("Too many feeds are being made.", retry_after=30)
-            task = self._building[key] = asyncio.create_task(self._build(request))
-        return await asyncio.shield(task)
+        if key not in self._building:
+            await self._turn(payer.caller)
+            try:
+                if key in self._building or self._present(request, newest) is not None:
+                    self._next_turn(payer.caller)
+                    return
+                if wait := payer.wait():
+                    raise TooManyRequests(wait)
+                if len(self._building) >= MOST_WAITING:
+                    raise Unavailable(TOO_MANY, retry_after=30)
+            except Problem:
+                self._next_turn(payer.caller)
+                raise
+            self._building[key] = task = asyncio.create_task(self._build(request, payer))
+            # Also if the caller leaves, his next feed has to wait for this one.
+            task.add_done_callback(lambda _: self._next_turn(payer.caller))
+        await asyncio.shield(self._building[key])
 
-    async def _build(self, request: FeedRequest) -> FeedCopy:
+    async def _turn(self, caller: str) -> None:
+        """Waits until no other feed is built for this caller."""
+        turn = self._turns.setdefault(caller, _Turn(asyncio.Lock()))
+        if turn.waiting >= MOST_WAITING:
+            raise Unavailable(TOO_MANY, retry_after=30)
+        turn.waiting += 1
+        try:
+            await turn.lock.acquire()
+        finally:
+            turn.waiting -= 1
+
+    def _next_turn(self, caller: str) -> None:
+        turn = self._turns[caller]
+        turn.lock.release()
+        if not turn.waiting:
+            del self._turns[caller]
+
+    async def _build(self, request: FeedRequest, payer: Payer) -> FeedCopy:
         path, loop = request.path, asyncio.get_running_loop()
         previous = self._copies.get(path)
         try:
-            copy = await loop.run_in_executor(self._thread, self._builder.build, request, previous)
+            steps = self._builder.steps(request, previous)
+            copy: FeedCopy | None = None
+            while copy is None:
+                # Each step queues behind those of other feeds.
+                copy, spent = await loop.run_in_executor(self._thread, _step, steps)
+                payer.spend(spent)
         except (NotFound, OutOfDate):
             # Unless a later selection stands there by now.
             if (kept := self._copies.get(path)) is not None and kept.request.version <= request.version:
@@ -158,6 +220,16 @@ class FeedCache:
     def _forget(self, path: str) -> None:
         self._bytes -= len(self._copies.pop(path).body)
         self._gzipped.pop(path, None)
+
+
+def _step(steps: Steps) -> tuple[FeedCopy | None, float]:
+    """Goes on building until the next pause; returns the feed once it is done, and the seconds of CPU."""
+    began = thread_time()
+    try:
+        next(steps)
+    except StopIteration as done:
+        return done.value, thread_time() - began
+    return None, thread_time() - began
 
 
 def _compress(body: bytes) -> bytes:

@@ -19,7 +19,7 @@ from service.feedcache.selection import SelectedEvent
 
 # Google reads no more than 1 MB and says nothing about the rest.
 BUDGET = 900_000
-# About 100 MB of rendered events; beyond it all are forgotten, and rendered again when asked for.
+# About 100 MB of rendered events; beyond it styles are forgotten that nobody has asked for longest.
 MOST_CACHED = 60_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A whole-day entry lies between the first and the last time zone of the world.
@@ -91,10 +91,12 @@ class FragmentCache:
         self, events: Iterable[SelectedEvent], names: Around, request: FeedRequest, style: Style
     ) -> Iterator[RenderedEvent]:
         """Yields each event as the feed shows it; only what is new or has another name in it is rendered."""
-        if sum(map(len, self._by_style.values())) > MOST_CACHED:
-            self._by_style.clear()
-        profile = request.options.profile
-        cached = self._by_style.setdefault((style, request.suffix, profile), {})
+        key = (style, request.suffix, request.options.profile)
+        cached = self._by_style.pop(key, {})
+        while self._by_style and len(cached) + sum(map(len, self._by_style.values())) > MOST_CACHED:
+            del self._by_style[next(iter(self._by_style))]
+        # Most of so many are former revisions. The style that was asked for last stands last.
+        cached = self._by_style[key] = cached if len(cached) <= MOST_CACHED else {}
         for event in events:
             state = (event.uid, event.seq, event.turns)
             rendered = cached.get(state)

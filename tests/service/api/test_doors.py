@@ -145,6 +145,14 @@ def test_a_caller_may_use_up_a_minute_at_once_and_then_waits() -> None:
     assert [rates.wait("a", now=30.0), rates.wait("a", now=30.0)] == [0, 30]
 
 
+def test_what_cost_more_than_was_left_is_owed() -> None:
+    rates = RateLimiter(60)
+    rates.spend("a", 90.0, now=0.0)
+    assert [rates.wait("a", now=0.0, cost=0), rates.wait("a", now=31.0, cost=0)] == [31, 0]
+    assert [rates.wait("b", now=0.0, cost=0) for _ in range(99)] == [0] * 99
+    RateLimiter(0).spend("a", 90.0, now=0.0)
+
+
 def test_no_rate_counts_nothing() -> None:
     assert [RateLimiter(0).wait("a", now=0.0) for _ in range(5)] == [0] * 5
 

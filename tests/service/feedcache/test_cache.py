@@ -9,13 +9,15 @@ import msgspec
 from sqlalchemy import Connection, Engine, event, text
 
 from service.api.feeds import Feeds
+from service.api.middleware import RateLimiter
 from service.catalogue.event import Text
 from service.clock import SimulatedClock
+from service.feedcache.builder import EVENTS_A_STEP
 from service.feedcache.cache import MOST_WAITING, FeedCache
 from service.feedcache.saved import Addresses
 from service.store import events
 from service.store.engine import Store
-from tests.service.feedcache.asgi import Door, get, write
+from tests.service.feedcache.asgi import UNLIMITED, Door, get, write
 from tests.service.feedcache.large import NOW, catalogue
 
 CALENDAR = ("/feeds/ko/calendar.ics", b"")
@@ -25,12 +27,12 @@ BASE = "https://dday.example"
 class Front:
     """A store with some events, and the feeds in front of it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, size: int = 5, rates: RateLimiter = UNLIMITED) -> None:
         self.store, self.clock = store, SimulatedClock(NOW)
-        store.write(lambda c: events.put_many(c, catalogue(5), now=NOW, cause="test"))
+        store.write(lambda c: events.put_many(c, catalogue(size), now=NOW, cause="test"))
         self.cache = FeedCache(store, clock=self.clock, base_url=BASE, uid_domain="dday.example")
         addresses = Addresses(store, clock=self.clock)
-        self.feeds = Feeds(Door(store), self.cache, addresses, clock=self.clock, base_url=BASE)
+        self.feeds = Feeds(Door(store), self.cache, addresses, clock=self.clock, base_url=BASE, rates=rates)
 
     async def rename(self, name: str, **more: Any) -> int:
         return await write(self.feeds, rename(name, **more))
@@ -42,8 +44,8 @@ def rename(name: str, **more: Any) -> Any:
 
 
 @contextmanager
-def front(store: Store) -> Iterator[Front]:
-    opened = Front(store)
+def front(store: Store, **made: Any) -> Iterator[Front]:
+    opened = Front(store, **made)
     try:
         yield opened
     finally:
@@ -165,7 +167,7 @@ def test_who_asks_for_one_feed_too_many_at_once_is_told_to_come_again(store: Sto
     async def play(front: Front) -> list[tuple[int, dict[str, str]]]:
         for _ in range(2):  # so that none has to look at the log first
             await get(front.feeds, CALENDAR)
-        places = [("/feeds/ko/calendar.ics", b"past=P%dD" % (day + 1)) for day in range(MOST_WAITING + 1)]
+        places = [("/feeds/ko/calendar.ics", b"past=P%dD" % (day + 1)) for day in range(MOST_WAITING + 2)]
         answers = await asyncio.gather(*(get(front.feeds, place) for place in places))
         return [(status, headers) for status, headers, _ in answers]
 
@@ -173,6 +175,48 @@ def test_who_asks_for_one_feed_too_many_at_once_is_told_to_come_again(store: Sto
         *others, (status, headers) = asyncio.run(play(opened))
     assert {other for other, _ in others} == {200}
     assert (status, headers["retry-after"]) == (503, "30")
+
+
+def test_nobody_waits_for_all_that_another_asks_for(store: Store) -> None:
+    """One caller asks for large feeds in a dozen new ways; another's small one is made in between."""
+
+    async def play(front: Front) -> list[str]:
+        done: list[str] = []
+
+        async def ask(place: tuple[str, bytes], client: str) -> None:
+            status, _, _ = await get(front.feeds, place, client=client)
+            assert status == 200
+            done.append(client)
+
+        await get(front.feeds, CALENDAR)
+        large = [("/feeds/ko/calendar.ics", b"alarms=P%dD" % day) for day in range(1, 13)]
+        hog = [asyncio.create_task(ask(place, "10.0.0.2")) for place in large]
+        await asyncio.sleep(0)
+        await ask(("/feeds/ko/events/event-0.ics", b""), "10.0.0.3")
+        await asyncio.gather(*hog)
+        return done
+
+    with front(store, size=4 * EVENTS_A_STEP) as opened:
+        assert asyncio.run(play(opened)) == ["10.0.0.3", *["10.0.0.2"] * 12]
+
+
+def test_who_has_spent_what_a_caller_may_gets_older_copies_and_no_new_feeds(store: Store) -> None:
+    """One request a minute is less than the millisecond that any feed costs."""
+    new = ("/feeds/ko/calendar.ics", b"alarms=P1D")
+
+    async def play(front: Front) -> Iterator[tuple[int, dict[str, str], bytes]]:
+        answers = [await get(front.feeds, CALENDAR), await get(front.feeds, new)]
+        await front.rename("새 이름")
+        answers += [await get(front.feeds, CALENDAR), await get(front.feeds, CALENDAR, client="10.0.0.2")]
+        return iter(answers)
+
+    with front(store, rates=RateLimiter(1)) as opened:
+        answers = asyncio.run(play(opened))
+    (made, _, before), (refused, headers, problem) = next(answers), next(answers)
+    assert (made, refused, msgspec.json.decode(problem)["type"]) == (200, 429, "/problems/too-many-requests")
+    assert int(headers["retry-after"]) > 0
+    (older, _, same), (newest, _, body) = answers
+    assert (older, same == before, newest, "새 이름" in body.decode()) == (200, True, 200, True)
 
 
 def test_a_feed_that_cannot_be_built_is_served_as_it_was(store: Store) -> None:

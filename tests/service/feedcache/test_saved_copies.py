@@ -17,7 +17,7 @@ from service.feedcache.saved import address
 from service.feedcache.selection import OutOfDate
 from service.store import feed_state, saved_feeds
 from service.store.engine import Store
-from tests.service.feedcache.asgi import get, write
+from tests.service.feedcache.asgi import SOMEBODY, get, write
 from tests.service.feedcache.large import NOW
 from tests.service.feedcache.test_cache import CALENDAR, Front, front
 
@@ -81,7 +81,7 @@ def test_a_copy_of_a_selection_that_is_no_more_is_forgotten(store: Store, change
         await write(front.feeds, change)
         await front.rename("새 이름")
         with pytest.raises(OutOfDate):
-            await front.cache.get(outdated)
+            await front.cache.get(outdated, SOMEBODY)
         await front.cache.look()
         return front.cache.fresh(outdated.path, now=NOW)
 
@@ -113,10 +113,10 @@ def test_who_knows_the_new_selection_is_given_it_while_the_old_one_is_being_buil
     keep(store)
 
     async def play(front: Front) -> bytes:
-        building = asyncio.create_task(front.cache.get(feed_request(store)))
+        building = asyncio.create_task(front.cache.get(feed_request(store), SOMEBODY))
         await asyncio.sleep(0)
         store.write(renamed)
-        copy = await front.cache.get(feed_request(store))
+        copy = await front.cache.get(feed_request(store), SOMEBODY)
         await asyncio.wait([building])
         return copy.body
 

@@ -13,7 +13,7 @@ from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.store import events
 from service.store.engine import Store
-from tests.service.feedcache.asgi import Door, get, write
+from tests.service.feedcache.asgi import UNLIMITED, Door, get, write
 from tests.service.feedcache.large import catalogue
 
 CALENDAR = ("/feeds/ko/calendar.ics", b"")
@@ -27,7 +27,7 @@ class Process:
         self.cache = FeedCache(self.store, clock=clock, base_url=BASE, uid_domain="dday.example")
         addresses = Addresses(self.store, clock=clock)
         door = Door(self.store)
-        self.feeds = Feeds(door, self.cache, addresses, clock=clock, base_url=BASE)
+        self.feeds = Feeds(door, self.cache, addresses, clock=clock, base_url=BASE, rates=UNLIMITED)
 
     def close(self) -> None:
         self.cache.close()

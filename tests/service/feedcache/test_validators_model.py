@@ -24,7 +24,7 @@ from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.store import entities, events
 from service.store.engine import Store
-from tests.service.feedcache.asgi import Door, get, write
+from tests.service.feedcache.asgi import UNLIMITED, Door, get, write
 
 PATHS = (
     ("/feeds/ko/calendar.ics", b""),
@@ -74,7 +74,9 @@ class World:
         self.store = Store.open(self.url)
         self.cache = FeedCache(self.store, clock=self.clock, base_url=self.base_url, uid_domain=DOMAIN)
         addresses = Addresses(self.store, clock=self.clock)
-        self.feeds = Feeds(Door(self.store), self.cache, addresses, clock=self.clock, base_url=self.base_url)
+        self.feeds = Feeds(
+            Door(self.store), self.cache, addresses, clock=self.clock, base_url=self.base_url, rates=UNLIMITED
+        )
 
     def close(self) -> None:
         self.cache.close()
