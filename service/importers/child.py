@@ -1,4 +1,4 @@
-"""The process that reads a foreign file: 256 MiB, 5 seconds of CPU, and not one more open file.
+"""The process that reads a foreign file: 256 MiB, 10 seconds of CPU, and not one more open file.
 
 A file may be made to hang its reader or to fill its memory, so it is read where that hurts nobody.
 `service.importers.foreign` starts this; it takes bytes on stdin and answers in JSON on stdout.
@@ -16,7 +16,7 @@ from service.catalogue import dates
 from service.importers.drafts import CalendarDrafts, Choices, drafted
 
 MEMORY = 256 * 1024 * 1024
-CPU_SECONDS = 5
+CPU_SECONDS = 10
 OUT_OF_MEMORY = b'{"refused":"It needs more memory than a calendar may."}'
 
 

@@ -12,7 +12,7 @@ from service.importers.child import ImportResult
 from service.importers.drafts import CalendarDrafts, Choices
 
 # Longer than the child's seconds of CPU, so that on a busy machine the child's own limit ends it.
-TIMEOUT = timedelta(seconds=20)
+TIMEOUT = timedelta(seconds=40)
 # Isolated: no environment, no folder of the caller's, nothing of the user's.
 CHILD = (sys.executable, "-I", "-m", "service.importers.child")
 

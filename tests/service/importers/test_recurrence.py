@@ -96,12 +96,11 @@ def test_an_override_beyond_the_bounds_is_no_date_and_one_of_no_date_is():
     "lines",
     [
         ["RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"],
-        ["RRULE:FREQ=YEARLY;BYYEARDAY=366;BYWEEKNO=20"],
         ["RRULE:FREQ=DAILY", "EXRULE:FREQ=DAILY"],
         ["RRULE:FREQ=DAILY;UNTIL=99991231", "EXRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"],
     ],
 )
-@pytest.mark.parametrize("year", ["0001", "1601", "2027", "9990"])
+@pytest.mark.parametrize("year", ["0001", "2027", "9990"])
 def test_a_rule_that_never_holds_ends_at_once(lines, year):
     begun = time.process_time()
     found(*lines, start=f"DTSTART:{year}0105T000000Z")
