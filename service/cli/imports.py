@@ -62,11 +62,10 @@ def import_(
     into: Path | None,
     as_json: bool,
 ) -> None:
-    """Read FILE, an iCalendar of whatever origin (a path, an https or webcal address, - for stdin).
+    """Read FILE, an iCalendar of whatever origin (- for stdin), and print it as drafts of seeds.
 
-
-    Drafts of seeds are printed, and no database is touched. What could not be read or is left out goes to
-    stderr, with its line; exit code 1 if there is any, or if --into has files a curator must look at.
+    An https or webcal address will do as well. No database is touched. What could not be read or is left out
+    goes to stderr, with its line; exit code 1 if there is any, or if --into has files to be looked at.
     """
     choices = _choices(timezone=timezone, todo=todo, expand=expand, since=since, source=source)
     try:
