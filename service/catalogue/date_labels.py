@@ -13,6 +13,8 @@ from service.catalogue.event import CloseRule, Event, Language, PreviousDates
 from service.catalogue.vocabulary import FIELDS, WINDOW_DATES, LocalizedText, SharedPhrases, pick, table
 
 _HOME_ZONE = "Asia/Seoul"
+# Where it is still the day anywhere on earth.
+_ZONES = {"Etc/GMT+12": "AoE"}
 _WEEKDAYS_KO = "월화수목금토일"
 _WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS_EN = (
@@ -68,7 +70,8 @@ def _zoned(text: LocalizedText, dated: Sequence[Edtf], timezone: str) -> Localiz
     """A zone is named beside a time of day when it is not Seoul's."""
     if all(edtf.minute is None for edtf in dated) or timezone == _HOME_ZONE:
         return text
-    return LocalizedText(ko=f"{text.ko} ({timezone})", en=f"{text.en} ({timezone})")
+    zone = _ZONES.get(timezone, timezone)
+    return LocalizedText(ko=f"{text.ko} ({zone})", en=f"{text.en} ({zone})")
 
 
 def previous_label(previous: PreviousDates, *, timezone: str, lang: Language) -> str:

@@ -16,7 +16,7 @@ from feeds.text import closed
 from service.catalogue import date_labels, entry_times, evidence
 from service.catalogue.dates import Edtf
 from service.catalogue.entry_times import EntrySpan, MovedDate
-from service.catalogue.event import Event, Language, PartRole, PreviousDates, Text
+from service.catalogue.event import DateField, Event, Language, PartRole, PreviousDates, Text
 from service.catalogue.view import Document
 from service.catalogue.vocabulary import KINDS, MARKS, ROLES, Phrase, SharedPhrases, pick
 
@@ -112,12 +112,21 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     span: EntrySpan | None = None
     unclear: Edtf | None = None
     move: MovedDate | None = None
+    quiet: bool = False
 
 
-def entries(document: Document, *, uid: str, around: Around, style: Style) -> tuple[Entry, ...]:
-    """The entries of an event for a reader of this style; none of an internal one."""
-    shown = _shapes(document, style)
-    return tuple(_entry(document, shape, uid=uid, around=around, style=style) for shape in shown)
+def entries(
+    document: Document, *, uid: str, around: Around, style: Style, quiet: frozenset[DateField] = frozenset()
+) -> tuple[Entry, ...]:
+    """The entries of an event for a reader of this style; none of an internal one.
+
+    `quiet` are the dates of which titles do not say any more that they moved.
+    """
+    shapes = (
+        msgspec.structs.replace(shape, quiet=shape.move is not None and shape.move.field in quiet)
+        for shape in _shapes(document, style)
+    )
+    return tuple(_entry(document, shape, uid=uid, around=around, style=style) for shape in shapes)
 
 
 def has_a_day(document: Document, style: Style) -> bool:
@@ -283,7 +292,7 @@ def _title(document: Document, shape: Shape, *, around: Around, style: Style) ->
         text = unclear.format(text, date_labels.date_label(shape.unclear, style.lang))
     if document.status in MARKS:
         return pick(MARKS[document.status], style.lang).format(text)
-    if shape.move:
+    if shape.move and not shape.quiet:
         extended = shape.edge in ("closes", "window") and shape.move.later
         return (phrases.extended_mark if extended else phrases.moved_mark).format(text)
     return text

@@ -1,13 +1,12 @@
 """Computes where an event stands in a calendar: whole days or instants, never a day that nobody stated."""
 
 from datetime import date, datetime, timedelta
-from typing import Literal
 
 import msgspec
 
-from service.catalogue import dates, evidence
+from service.catalogue import dates, evidence, windows
 from service.catalogue.dates import Edtf
-from service.catalogue.event import Event
+from service.catalogue.event import DateField, Event
 from service.catalogue.view import Document
 
 DAY = timedelta(days=1)
@@ -18,6 +17,8 @@ EDGE_BLOCK = timedelta(minutes=30)
 MINUTE_MATTERS = ("first_come", "until_exhausted")
 KEPT_AFTER_END, KEPT_AT_LEAST, KEPT_AT_MOST = timedelta(days=7), timedelta(days=7), timedelta(days=30)
 FAR = 9999
+# How long a title says that a date moved.
+TOLD_FOR = timedelta(days=30)
 
 
 class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,7 @@ class EntrySpan(msgspec.Struct, frozen=True, kw_only=True):
 class MovedDate(msgspec.Struct, frozen=True, kw_only=True):
     """A date before it moved, and whether it moved to a later one."""
 
+    field: DateField
     before: Edtf
     end_before: Edtf | None
     later: bool
@@ -116,7 +118,7 @@ def month_span(edtf: Edtf | None) -> EntrySpan | None:
     return _day_span(edtf.first) if edtf and edtf.precision == "month" and edtf.first else None
 
 
-def move_of(event: Event, field: Literal["start", "end"]) -> MovedDate | None:
+def move_of(event: Event, field: DateField) -> MovedDate | None:
     """The last move of a date; to learn the day of a known month is no move."""
     text = event.start if field == "start" else event.end
     for previous in reversed(event.previous_dates or ()):
@@ -127,8 +129,21 @@ def move_of(event: Event, field: Literal["start", "end"]) -> MovedDate | None:
         if now is None or before.first is None or now.first is None or _may_be_same(before, now):
             return None
         end = dates.parse_end(previous.end) if previous.end and field == "start" else None
-        return MovedDate(before=before, end_before=end, later=_latest(event, now) > _latest(event, before))
+        later = _latest(event, now) > _latest(event, before)
+        return MovedDate(field=field, before=before, end_before=end, later=later)
     return None
+
+
+def told_until(event: Event, field: DateField, *, moved_at: datetime) -> datetime | None:
+    """Returns until when a title says that this date moved: its new day, or 30 days. None if it did not."""
+    if move_of(event, field) is None:
+        return None
+    if event.is_window:
+        edge = start_of(event) if field == "start" else end_of(event)
+        over = _latest(event, edge) if edge else dates.MAX_INSTANT
+    else:
+        over = windows.bounds(event).latest or dates.MAX_INSTANT
+    return min(over, moved_at + TOLD_FOR)
 
 
 def last_dates(event: Event) -> Event:

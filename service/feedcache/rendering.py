@@ -85,7 +85,7 @@ class FragmentCache:
     """Rendered events by style and revision, so an event in ten feeds is rendered once. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._by_style: dict[tuple[Style, Suffix, Profile], dict[tuple[str, int, int], RenderedEvent]] = {}
+        self._by_style: dict[tuple[Style, Suffix, Profile], dict[tuple[object, ...], RenderedEvent]] = {}
 
     def render(
         self, events: Iterable[SelectedEvent], names: Around, request: FeedRequest, style: Style
@@ -98,7 +98,7 @@ class FragmentCache:
         # Most of so many are former revisions. The style that was asked for last stands last.
         cached = self._by_style[key] = cached if len(cached) <= MOST_CACHED else {}
         for event in events:
-            state = (event.uid, event.seq, event.turns)
+            state = (event.uid, event.seq, event.turns, event.quiet)
             rendered = cached.get(state)
             if rendered is None or any(names.get(name) != was for name, was in rendered.names):
                 cached[state] = rendered = _render(event, names, request, style)
@@ -230,7 +230,7 @@ def _render(event: SelectedEvent, names: Around, request: FeedRequest, style: St
     document = event.document
     rendered = [
         _entry(document.id, entry, request)
-        for entry in entries(document, uid=event.uid, around=names, style=style)
+        for entry in entries(document, uid=event.uid, around=names, style=style, quiet=event.quiet)
     ]
     return RenderedEvent(
         entries=tuple(entry for entry in rendered if entry is not None),

@@ -4,7 +4,7 @@ The range moves at midnight in Seoul, so time alone changes a feed at most once 
 filters, once a minute (`Validity`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import get_args
 
@@ -13,15 +13,16 @@ from sqlalchemy import Connection
 
 from service.catalogue import dates, evidence, filters, windows
 from service.catalogue.entries import Around, NounName, names_used
-from service.catalogue.entry_times import last_dates
-from service.catalogue.event import Kind, Text
+from service.catalogue.entry_times import last_dates, told_until
+from service.catalogue.event import DateField, Kind, Text
+from service.catalogue.evidence import DATES
 from service.catalogue.filters import HOME, EventFilter
 from service.catalogue.validation import FEED_NAMES
 from service.catalogue.view import Document
 from service.catalogue.windows import HALTS, TICK
 from service.errors import NotFound
 from service.feedcache.request import FeedRequest, Reach
-from service.store import entity_names, events, feed_state, saved_feeds
+from service.store import entity_names, events, feed_state, revisions, saved_feeds
 from service.store.entity_names import Group
 from service.store.feed_state import FeedState
 from service.store.stored_event import Stored
@@ -51,12 +52,13 @@ class Validity(msgspec.Struct, frozen=True):
 
 class SelectedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event to show, as its readers see it. `seq` and `turns` tell its states apart, `uid` is its identity
-    in calendars."""
+    in calendars. `quiet` are the dates whose move is no news any more."""
 
     uid: str
     seq: int
     turns: int
     document: Document
+    quiet: frozenset[DateField] = frozenset()
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +103,7 @@ def read(
         group, name = _group(c, request.name)
         wanted = _filters(request, group, now=now)
         selected = _events(c, wanted, touched, uid_domain, now=now) if wanted else []
+    selected = _quieted(c, selected, today=today_begins(now))
     used: set[tuple[NounName, str]] = set()
     used.update(*(names_used(event.document) for event in selected))
     return Selection(
@@ -220,6 +223,23 @@ def _matches(stored: Stored, wanted: EventFilter, *, now: datetime) -> bool:
         )
 
     return is_in(wanted) or (stored.halt is not None and _stood(stored, wanted) and is_in(_anywhen(wanted)))
+
+
+def _quieted(c: Connection, selected: Sequence[SelectedEvent], *, today: datetime) -> list[SelectedEvent]:
+    """Returns the events with the dates whose move titles do not tell any more. That changes an entry."""
+    moved = [event.document.id for event in selected if event.document.previous_dates]
+    moved_at = revisions.dated_at(c, moved)
+    found = []
+    for event in selected:
+        at = moved_at.get(event.document.id)
+        until = {field: told_until(event.document, field, moved_at=at) for field in DATES} if at else {}
+        over = {field: end for field, end in until.items() if end is not None and end <= today}
+        if over:
+            updated = max(event.document.updated_at, *over.values())
+            document = msgspec.structs.replace(event.document, updated_at=updated)
+            event = msgspec.structs.replace(event, document=document, quiet=frozenset(over))
+        found.append(event)
+    return found
 
 
 def _selected(stored: Stored, uid_domain: str) -> SelectedEvent:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from service.catalogue.revisions import FieldDifference
 from service.catalogue.windows import Halt
 from service.store.references import Noun
-from service.store.sql import instant, millis
+from service.store.sql import among, instant, millis, rows_among
 from service.store.tables import counter, cursor, revision
 
 Recorded = Noun | Literal["turn"]
@@ -148,6 +148,17 @@ def of_noun(
     """The history of one thing, oldest first."""
     its = (revision.c.noun == noun) & (revision.c.id == identifier) & (revision.c.seq > after)
     return read(c, select(revision).where(its).order_by(revision.c.seq).limit(limit), full=full)
+
+
+def dated_at(c: Connection, event_ids: Sequence[str]) -> dict[str, datetime]:
+    """When everybody saw the dates of these events written last, as far as the log is kept."""
+    dated = or_(*(revision.c.changes.like(f'%"field":"{field}","before":%') for field in ("start", "end")))
+    newest = (
+        select(revision.c.id, func.max(revision.c.at).label("at"))
+        .where(among(revision.c.id), revision.c.noun == "event", dated, IS_PUBLIC)
+        .group_by(revision.c.id)
+    )
+    return {row.id: instant(row.at) for row in rows_among(c, newest, event_ids)}
 
 
 def last_numbers(c: Connection, noun: Noun, identifiers: Sequence[str]) -> dict[str, int]:

@@ -419,3 +419,43 @@ def test_nothing_cancelled_is_said_to_be_announced(store, whole):
         assert not [word for word in ("미정", "추후", "announced") if word in label.ko + label.en]
     labels = [each.standing.when.label.en for each in found(store, "conf", "talk").values()]
     assert labels == ["cancelled", "cancelled"]
+
+
+def titles(copy):
+    lines = copy.body.decode().replace("\r\n ", "").split("\r\n")
+    return sorted(line.partition(":")[2] for line in lines if line.startswith("SUMMARY"))
+
+
+def test_a_title_says_that_a_date_moved_until_the_day_has_passed_or_for_thirty_days(store):
+    soon, far, days = NOON + timedelta(days=3), NOON + timedelta(days=90), timedelta(days=1)
+    call = {"kind": "application_window", "timezone": "UTC", "start": f"{soon:%Y-%m-%d}"}
+    put(store, an_event("near", soon), an_event("far", far))
+    put(store, replace(an_event("call", soon), **call, end=f"{far:%Y-%m-%d}"))
+    set_to(store, "near", start=f"{soon + 2 * days:%Y-%m-%d}")
+    set_to(store, "far", start=f"{far + days:%Y-%m-%d}")
+    set_to(store, "call", start=f"{soon + days:%Y-%m-%d}", end=f"{far + days:%Y-%m-%d}")
+    by, plain = builder(store), ["Closes: call", "Opens: call", "far", "near"]
+    shown = {
+        0: ["[extended] Closes: call", "[moved] Opens: call", "[moved] far", "[moved] near"],
+        6: ["Opens: call", "[extended] Closes: call", "[moved] far", "[moved] near"],
+        8: ["Opens: call", "[extended] Closes: call", "[moved] far", "near"],
+        29: ["Opens: call", "[extended] Closes: call", "[moved] far", "near"],
+        32: plain,
+    }
+    copies = {}
+    for after, expected in shown.items():
+        by._clock.move_to(NOON + after * days)
+        copies[after] = by.build(request.parse("/feeds/en/calendar.ics", b"past=P1Y"), copies.get(after - 1))
+        assert titles(copies[after]) == sorted(expected), after
+    # Another edit, of something else, makes no news of it; that it moved stays in the text.
+    set_to(store, "far", url="https://example.org/", evidence=(), now=NOON + 33 * days)
+    assert titles(built(store, now=NOON + 34 * days, query=b"past=P1Y")) == plain
+    assert copies[32].body.count(b"Moved from") == 4
+    assert len({copy.etag for copy in copies.values()}) == 4
+    assert copies[0].modified < copies[6].modified < copies[8].modified < copies[32].modified
+
+
+def test_anywhere_on_earth_is_called_aoe(store):
+    put(store, replace(an_event("call", LAST_DAY), timezone="Etc/GMT+12", start="2026-03-22T23:59"))
+    [label] = [each.standing.when.label for each in found(store, "call").values()]
+    assert ("(AoE)" in label.ko, "(AoE)" in label.en, "Etc" in label.ko + label.en) == (True, True, False)
