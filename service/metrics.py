@@ -53,6 +53,8 @@ class Metrics:
         self.clock_jump = self._gauge(
             "dday_clock_jump_seconds", "How far the clock has jumped, not believed yet; nothing is sent then"
         )
+        self.connections = self._gauge("dday_connections", "Connections to the service that are open")
+        self.silent = self._gauge("dday_connections_silent", "Connections that have not sent a byte yet")
         self.oldest = self._gauge(
             "dday_oldest_pending_timestamp_seconds", "When the oldest fell due; 0: none"
         )

@@ -16,15 +16,29 @@ from typing import Any
 
 import uvloop
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.server.embed import Server
 
+from service import connections
 from service.settings import SettingsError
 
 # Any ASGI application; which framework made it is the app's business.
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 log = logging.getLogger(__name__)
-BACKLOG = 1024
+BACKLOG = 4096
+# For the head of a request, from the connection or the last response on.
+HEAD_SECONDS = 30
+HTTP1 = HTTP1Settings(header_read_timeout=HEAD_SECONDS * 1000)
+# A peer that takes nothing, and answers pings, keeps the responses of all its streams in our memory.
+HTTP2 = HTTP2Settings(
+    initial_connection_window_size=256 * 1024,
+    initial_stream_window_size=64 * 1024,
+    keep_alive_interval=HEAD_SECONDS * 1000,
+    max_concurrent_streams=16,
+    max_headers_size=64 * 1024,
+    max_send_buffer_size=64 * 1024,
+)
 # sqlite3 gives the interpreter away with every row, and a thread that is planning or recording would keep it
 # for Python's 5 ms each time, which a page of fifty events could meet fifty times.
 SWITCH_SECONDS = 0.0001
@@ -44,11 +58,17 @@ def run(main: Awaitable[None]) -> None:
 
 
 async def serve(
-    app: Application, *, host: str, port: int, ready: Callable[[], None], enough: asyncio.Event | None = None
+    app: Application,
+    *,
+    host: str,
+    port: int,
+    ready: Callable[[], None],
+    enough: asyncio.Event | None = None,
+    http2: bool = False,
 ) -> None:
     """Answer until SIGTERM, SIGINT or `enough`, then finish what is under way; then the app's lifespan ends.
 
-    `ready` is called once requests are answered.
+    `ready` is called once requests are answered. Without `http2` all is HTTP/1.
     """
     refuse_taken_port(host, port)
     server = Server(
@@ -56,19 +76,24 @@ async def serve(
         address=_address(host),
         port=port,
         interface=Interfaces.ASGI,
-        http=HTTPModes.auto,
+        http=HTTPModes.auto if http2 else HTTPModes.http1,
+        http1_settings=HTTP1,
+        http2_settings=HTTP2,
         websockets=False,
         backlog=BACKLOG,
+        backpressure=connections.most(),
         log_enabled=False,
     )
     loop = asyncio.get_running_loop()
     stop_by_signal(server.stop)
-    watch = asyncio.create_task(_stop_after(enough, server)) if enough else None
+    tasks = [asyncio.create_task(_stop_after(enough, server))] if enough else []
+    if http2:
+        tasks.append(asyncio.create_task(_close_silent(port)))
     try:
         await server.serve()
     finally:
-        if watch:
-            watch.cancel()
+        for task in tasks:
+            task.cancel()
         for number in STOPPED_BY:
             loop.remove_signal_handler(number)
 
@@ -87,6 +112,13 @@ def stop_by_signal(stop: Callable[[], None], *, program: str = "Dday") -> None:
 async def _stop_after(enough: asyncio.Event, server: Server) -> None:
     await enough.wait()
     server.stop()  # type: ignore[no-untyped-call]
+
+
+async def _close_silent(port: int) -> None:
+    # With HTTP/1 alone Granian does so itself.
+    while True:
+        await asyncio.sleep(HEAD_SECONDS / 10)
+        await asyncio.to_thread(connections.close_silent, port, after=HEAD_SECONDS)
 
 
 def refuse_taken_port(host: str, port: int) -> None:

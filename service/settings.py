@@ -155,6 +155,7 @@ PARSERS: Mapping[str, Callable[[str], Any]] = {
     "log": _log,
     "deliver": _switch,
     "rate_limit": _whole(0, 1_000_000),
+    "http2": _switch,
 }
 
 
@@ -201,6 +202,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     log: LogLevel = "info"
     deliver: bool = True
     rate_limit: int = 6000
+    http2: bool = False
 
     def __repr__(self) -> str:
         """Without the secrets: a settings value may end in a log or a traceback."""

@@ -52,6 +52,7 @@ MAY_OPEN_CONNECTIONS = {
     "service/egress/client.py",  # the only way out
     "service/egress/resolver.py",  # asks the system's resolver
     "service/server.py",  # asks whether the port is free; listens, dials nobody
+    "service/connections.py",  # looks at those that came in, dials nobody
     "service/cli/remote.py",  # the client of our own API, at the address the operator gives
     "service/cli/listen.py",  # --forward-to, at the address the developer gives
 }

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from litestar import Litestar, Response, get
 
+from service import connections
 from service.api import docs, feed_operations, openapi, responses
 from service.api.operations import Media, route
 from service.api.request import Call
@@ -118,7 +119,11 @@ def document(app: Litestar) -> dict[str, Any]:
 @get("/metrics", **route("Metrics", tag="About", answers={200: Media(type="text/plain")}, limited=False))
 async def metrics(request: Call) -> Response[bytes]:
     """Counters and gauges for Prometheus: queue, lag, attempts by outcome. No names, no secrets."""
-    return Response(request.service.metrics.shown(), headers={"content-type": CONTENT_TYPE})
+    service = request.service
+    found, silent = await asyncio.to_thread(connections.counted, service.settings.port)
+    service.metrics.connections.set(found)
+    service.metrics.silent.set(silent)
+    return Response(service.metrics.shown(), headers={"content-type": CONTENT_TYPE})
 
 
 HANDLERS = (

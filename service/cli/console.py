@@ -50,6 +50,7 @@ ABOUT = {
     "concurrency": "Attempts under way at once.",
     "seeds": "Folder of seeds for the first start, or none.",
     "rate_limit": "Requests a minute from one caller; 0 for no limit.",
+    "http2": "1 to speak HTTP/2 beside HTTP/1.",
     "log": "debug, info, warning or error.",
 }
 # Defaults that are no texts.

@@ -34,7 +34,10 @@ def serve(settings: Settings, no_deliver: bool) -> None:
         url = settings.base_url
         announce(log, f"Dday answers at {url} (Ctrl-C stops it)", url=url, **_built_of(service))
 
-    server.run(server.serve(build(service), host=settings.host, port=settings.port, ready=ready))
+    serving = server.serve(
+        build(service), host=settings.host, port=settings.port, ready=ready, http2=settings.http2
+    )
+    server.run(serving)
 
 
 def _built_of(service: Service) -> dict[str, object]:

@@ -34,6 +34,7 @@ def test_each_setting_is_read_from_the_environment(tmp_path):
         "DDAY_SEEDS": str(tmp_path),
         "DDAY_LOG": "debug",
         "DDAY_DELIVER": "0",
+        "DDAY_HTTP2": "1",
         "PATH": "/bin",
     }
     assert read(environ, {}) == Settings(
@@ -52,6 +53,7 @@ def test_each_setting_is_read_from_the_environment(tmp_path):
         seeds=tmp_path,
         log="debug",
         deliver=False,
+        http2=True,
     )
 
 
@@ -162,6 +164,7 @@ def test_postgres_is_another_name_of_postgresql():
         ("DDAY_SEEDS", "/does/not/exist"),
         ("DDAY_LOG", "loud"),
         ("DDAY_DELIVER", "maybe"),
+        ("DDAY_HTTP2", "on"),
     ],
 )
 def test_a_bad_value_is_refused_by_name(variable, text):
