@@ -42,6 +42,8 @@ class SystemClock:
 JUMP = timedelta(seconds=5)
 # Longer than any lease by default, so that none is outstanding when another time begins.
 HOLD = timedelta(seconds=120)
+# A service that was away for longer waits as long before it believes the clock that it finds.
+LONGEST_ABSENCE = timedelta(days=1)
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -64,25 +66,44 @@ class Doubt(Struct, frozen=True, kw_only=True):
     since: timedelta
 
 
+class StartDoubt(Struct, frozen=True, kw_only=True):
+    """A first reading that is before what the store has `known` to be past, or long after it.
+
+    Its time is shown, as it is the only one there is, but nothing is done by it.
+    """
+
+    known: datetime
+    leap: timedelta
+    since: timedelta
+
+
 class Belief(Struct, frozen=True, kw_only=True):
     """The time gone by, as the instant the machine started; and what speaks against it, if anything does."""
 
     origin: datetime
     doubt: Doubt | None = None
+    start: StartDoubt | None = None
 
     @property
     def jump(self) -> timedelta | None:
-        """The difference to the source, while it is not believed."""
+        """The difference to the source, or to what the store knew, while it is not believed."""
+        if self.start is not None:
+            return self.start.leap
         return self.doubt.origin - self.origin if self.doubt else None
 
 
-def first(reading: Reading) -> Belief:
-    """Nothing is known yet that could speak against it."""
-    return Belief(origin=reading.origin)
+def first(reading: Reading, *, known: datetime | None = None) -> Belief:
+    """Returns the belief of a process that starts; `known` is an instant that had come before it did."""
+    if known is None or _is_plausible(reading, known):
+        return Belief(origin=reading.origin)
+    start = StartDoubt(known=known, leap=reading.said - known, since=reading.running)
+    return Belief(origin=reading.origin, start=start)
 
 
 def judge(belief: Belief, reading: Reading) -> Belief:
     """Returns the belief to go by after this reading."""
+    if belief.start is not None:
+        return _judge_start(belief, belief.start, reading)
     if abs(reading.origin - belief.origin) <= JUMP + reading.within:
         return Belief(origin=_nearest(belief.origin, reading))
     doubt = belief.doubt
@@ -94,6 +115,19 @@ def judge(belief: Belief, reading: Reading) -> Belief:
     return first(reading)
 
 
+def _judge_start(belief: Belief, start: StartDoubt, reading: Reading) -> Belief:
+    """Believed once it is plausible, or has stood for as long as a jump has to."""
+    is_other = abs(reading.origin - belief.origin) > JUMP + reading.within
+    if is_other or _is_plausible(reading, start.known):
+        return first(reading, known=start.known)
+    origin = _nearest(belief.origin, reading)
+    return Belief(origin=origin, start=start if reading.running - start.since < HOLD else None)
+
+
+def _is_plausible(reading: Reading, known: datetime) -> bool:
+    return -(JUMP + reading.within) <= reading.said - known <= LONGEST_ABSENCE
+
+
 def _nearest(origin: datetime, reading: Reading) -> datetime:
     """Moved no further than the reading is sure of."""
     return min(max(origin, reading.origin - reading.within), reading.origin + reading.within)
@@ -102,8 +136,8 @@ def _nearest(origin: datetime, reading: Reading) -> datetime:
 class SteadyClock:
     """Runs on with the machine, and is put right by `take`: never by more at once than can be believed."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._belief = first(reading)
+    def __init__(self, reading: Reading, *, known: datetime | None = None) -> None:
+        self._belief = first(reading, known=known)
 
     def now(self) -> datetime:
         return self._belief.origin + timedelta(seconds=running())

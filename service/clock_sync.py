@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from service.clock import HOLD, Reading, SteadyClock, SystemClock, running
 from service.errors import Problem
 from service.metrics import Metrics
-from service.store import engine
+from service.reminders.plan import LOOK_AHEAD
+from service.store import engine, revisions
 from service.store.engine import Store
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,23 @@ Wall = Callable[[], datetime]
 
 
 def steady(store: Store, *, wall: Wall | None = None) -> SteadyClock:
-    """The clock to go by beside this store. `wall` is the machine's, where a test has another."""
+    """The clock to go by beside this store. `wall` is the machine's, where a test has another.
+
+    What the planner has seen of time proves a clock wrong that is behind it, and makes one doubtful that is
+    far ahead of it: a start under such a clock would give up reminders that are still to come.
+    """
     readings = (read(store, wall=wall) for _ in range(FIRST_READINGS))
-    return SteadyClock(min(readings, key=lambda reading: reading.within))
+    planned = store.read(revisions.planner_position).planned_until
+    known = planned - LOOK_AHEAD if planned else None
+    clock = SteadyClock(min(readings, key=lambda reading: reading.within), known=known)
+    if clock.jump is not None:
+        log.error(
+            "the clock differs by %.0f s from what the database last knew: nothing is sent until it is right "
+            "or has stood for %d s",
+            clock.jump.total_seconds(),
+            HOLD.total_seconds(),
+        )
+    return clock
 
 
 def read(store: Store, *, wall: Wall | None = None) -> Reading:

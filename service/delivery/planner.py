@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from service.reminders import due_times, notices
 from service.reminders.due_times import DueRule
-from service.reminders.plan import Candidate, Planned, plan
+from service.reminders.plan import LOOK_AHEAD, Candidate, Planned, plan
 from service.reminders.replan import Replan, Withdrawal, changed_candidates, mark_expired, replan
 from service.reminders.webhook import Webhook
 from service.store import deliveries, event_history, events, revisions, webhooks
@@ -25,11 +25,12 @@ from service.store.engine import Store
 from service.store.revisions import PlannerPosition
 from service.store.webhooks import StoredWebhook
 
-LOOK_AHEAD = timedelta(minutes=10)
 # `planned_until` moves in strides: looking up what is due costs much the same for a second as for a minute.
 STRIDES = 20
 # After a long stop the past is planned in ranges of this length.
 LONGEST_RANGE = timedelta(hours=6)
+# What is planned this much further than now asks for was planned by a wrong clock, and is planned again.
+AHEAD_OF_TIME = timedelta(minutes=1)
 # Rows of the log, and webhooks, that one pass follows.
 LOG_ROWS = 1000
 WEBHOOKS = 50
@@ -152,7 +153,7 @@ def _existing(c: Connection, rows: tuple[Planned, ...]) -> list[Planned]:
 def decide(c: Connection, *, now: datetime, until: datetime, stride: timedelta) -> Decision | None:
     """Decides the next pass on one snapshot; None when everything is planned."""
     seen = revisions.planner_position(c)
-    if seen.planned_until is None:
+    if seen.planned_until is None or seen.planned_until - until > AHEAD_OF_TIME:
         return Decision(seen=seen, planned_until=now)
     if stale := webhooks.to_replan(c, WEBHOOKS):
         return _follow_webhooks(c, seen, seen.planned_until, stale, now=now)

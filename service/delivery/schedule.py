@@ -90,7 +90,7 @@ async def _measure(service: Service) -> None:
     metrics.due_lag.set(lag.total_seconds())
     metrics.oldest.set(oldest.timestamp() if oldest else 0)
     metrics.planner_lag.set(planning.total_seconds())
-    if max(lag, planning) > LAG_WARNING:
+    if service.clock.jump is None and max(lag, planning) > LAG_WARNING:
         seconds = int(max(lag, planning).total_seconds())
         log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
 

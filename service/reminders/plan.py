@@ -6,7 +6,7 @@ that time.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
@@ -20,6 +20,8 @@ from service.reminders import delivery_id, due_times
 from service.reminders.due_times import Moment, Untimed
 from service.reminders.webhook import Anchor, Rule, Webhook
 
+# How far ahead of time reminders are made deliveries.
+LOOK_AHEAD = timedelta(minutes=10)
 EVERYTHING = filters.EventFilter()
 Stretch = tuple[datetime, datetime]
 

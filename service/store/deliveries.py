@@ -34,7 +34,11 @@ _REPLACED = update(delivery).where(delivery.c.id == bindparam("the_id")).values(
 
 
 def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: bytes | None = None) -> int:
-    """Add what is not there yet; what was superseded and is wanted again is revived. Returns rows written."""
+    """Add what is not there yet; returns rows written.
+
+    What was superseded and is wanted again is revived, and what a clock that was ahead has let expire unsent
+    though it is still to come.
+    """
     rows = [row_of(each, now=now) for each in planned]
     if not rows:
         return 0
@@ -45,12 +49,12 @@ def insert(c: Connection, planned: Iterable[Planned], *, now: datetime, body: by
     made = insert_into(delivery)
     new = made.excluded
     revived = {
-        name: case((delivery.c.state == "superseded", new[name]), else_=delivery.c[name])
+        name: case((delivery.c.state != "leased", new[name]), else_=delivery.c[name])
         for name in ("state", "next_at", "finished_at", "replay")
     }
-    again = (delivery.c.state == "superseded") | (
-        (delivery.c.state == "leased") & (delivery.c.drop_flag == 1)
-    )
+    is_early = (delivery.c.tries == 0) & (new.due_at > millis(now))
+    again = (delivery.c.state == "superseded") | ((delivery.c.state == "expired") & is_early)
+    again |= (delivery.c.state == "leased") & (delivery.c.drop_flag == 1)
     kept = {name: new[name] for name in ("reason", "due_at", "valid_until", "tighter_at", "revision", "seq")}
     statement = made.on_conflict_do_update(
         index_elements=["id"],

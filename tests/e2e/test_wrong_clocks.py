@@ -95,6 +95,43 @@ def test_no_lease_is_taken_early_and_nothing_is_sent_at_another_time(pg_url, wro
     assert late[-1] < 3
 
 
+@pytest.mark.parametrize("start", ["+34560000", "-3600"])
+def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
+    wall = tmp_path / "wall"
+    wall.write_text("+0")
+    faked = {
+        "LD_PRELOAD": str(LIBRARIES[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(wall),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    with Receiver() as receiver:
+        service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
+        try:
+            service.wait()
+            ask(service, receiver, minutes=5)
+            before = [each["state"] for each in planned(service)]
+            assert service.stop() == 0
+            wall.write_text(start)
+            service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
+            service.wait()
+            until(service, "degraded")
+            time.sleep(5)
+            assert service.json("/readyz")["status"] == "degraded"
+            wall.write_text("+0")
+            until(service, "ok")
+            time.sleep(2)
+            states = [each["state"] for each in planned(service)]
+            told = service.log.read_text()
+            assert service.stop() == 0
+        finally:
+            service.process.kill()
+            service.process.wait()
+    assert receiver.requests == []
+    assert before == states == ["pending"]
+    assert "from what the database last knew" in told
+
+
 @pytest.mark.parametrize("jump", ["+3600", "-3600", "+34560000"])
 def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
     wall = tmp_path / "wall"

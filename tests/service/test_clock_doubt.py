@@ -80,3 +80,41 @@ def test_nothing_further_than_a_jump_is_believed_that_was_not_told_for_two_minut
             assert readings[0].running + HOLD <= each.running
         assert (news.jump is None) == (abs(each.origin - news.origin) <= JUMP)
         belief = news
+
+
+DAY = 24 * HOUR
+
+
+def started(*readings: Reading) -> Belief:
+    """What is believed after all of them where the store knows that the machine's start was a minute ago."""
+    belief = first(readings[0], known=START)
+    for each in readings[1:]:
+        belief = judge(belief, each)
+    return belief
+
+
+def test_a_start_within_a_day_of_what_the_store_knows_is_believed_at_once():
+    for off in (timedelta(0), HOUR, DAY - SECOND, -JUMP):
+        assert started(reading(0, off=off)) == Belief(origin=START + off)
+
+
+def test_a_start_long_after_what_the_store_knows_or_before_it_shows_its_time_and_is_doubted():
+    for off in (400 * DAY, DAY + 2 * SECOND, -HOUR, -JUMP - SECOND):
+        belief = started(reading(0, off=off))
+        assert (belief.origin, belief.jump) == (START + off, off)
+
+
+def test_a_doubted_start_is_believed_once_it_has_stood_for_two_minutes():
+    wrong = [reading(n, off=400 * DAY) for n in range(121)]
+    assert started(*wrong[:-1]).jump == 400 * DAY
+    assert started(*wrong) == Belief(origin=START + 400 * DAY)
+
+
+def test_a_doubted_start_that_is_put_right_is_believed_at_once():
+    wrong = [reading(n, off=400 * DAY) for n in range(30)]
+    assert started(*wrong, reading(30, off=HOUR)) == Belief(origin=START + HOUR)
+
+
+def test_a_doubted_start_that_goes_on_being_wrong_in_other_ways_is_doubted_anew():
+    wrong = [reading(n, off=400 * DAY) for n in range(100)] + [reading(n, off=-DAY) for n in range(100, 219)]
+    assert started(*wrong).jump == -DAY + 100 * SECOND

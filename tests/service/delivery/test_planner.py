@@ -1,6 +1,7 @@
 """The planning loop on both engines: moves, webhooks, downtime, two planners at once."""
 
 import threading
+from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -248,3 +249,19 @@ def test_the_sender_is_told_at_once_what_is_due(store, receiver):
     put(store, an_event("talk", NOON + 30 * MINUTE))
     world.plan()
     assert world.send() == 1
+
+
+def test_what_a_clock_that_was_ahead_let_expire_is_planned_again_once_it_is_right(store):
+    add(store, a_webhook("http://127.0.0.1:9/"))
+    planner.run_once(store, now=NOON)
+    put(store, *(an_event(f"talk-{n}", NOON + 2 * HOUR + n * MINUTE) for n in range(20)))
+    planner.run_once(store, now=NOON + MINUTE)
+    planner.run_once(store, now=NOON + timedelta(days=400))
+
+    def states():
+        rows = store.read(lambda c: deliveries.listed(c, "whk_1"))
+        return Counter((row.state, row.reason) for row in rows)
+
+    assert states() == {("expired", "too_late"): 20}
+    planner.run_once(store, now=NOON + 2 * MINUTE, look_ahead=4 * HOUR)
+    assert states() == {("pending", None): 20}
