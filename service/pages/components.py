@@ -1,5 +1,6 @@
 """The small things pages are made of: a text with its language, a link, one event in a list."""
 
+from collections.abc import Container
 from datetime import datetime
 from typing import Literal
 
@@ -183,6 +184,7 @@ class FeedBox(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     first: tuple[Way, ...]
     more: tuple[Way, ...]
+    note: str = ""
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,16 +211,18 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         return local(self.path, lang)
 
 
-def feed_box(path: str, *, title: str, lang: Language, base_url: str) -> FeedBox:
-    """The ways to a feed of ours."""
-    feed = base_url + path
-    ways = [(found.client, _way(found, lang)) for found in calendar_clients.subscriptions(feed, title=title)]
+def feed_box(path: str, *, title: str, lang: Language, base_url: str, large: Container[str] = ()) -> FeedBox:
+    """The ways to a feed of ours; Google is none to the `large` ones, which it would not show."""
+    feed, too_large = base_url + path, path in large
+    found = calendar_clients.subscriptions(feed, title=title, over_budget=too_large)
+    ways = [(one.client, _way(one, lang)) for one in found]
     return FeedBox(
         title=title,
         address=feed,
         path=path,
         first=tuple(way for client, way in ways if client in FIRST_CLIENTS),
         more=tuple(way for client, way in ways if client not in FIRST_CLIENTS),
+        note=PHRASES[lang].beyond_google if too_large else "",
     )
 
 

@@ -1,6 +1,6 @@
 """The page of a series, program or organization: what it is, its events and their feed."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
@@ -95,11 +95,15 @@ def _below(
                 yield noun, name, stored.noun
 
 
-def page(found: GroupMaterial, *, now: datetime, lang: Language, base_url: str) -> GroupPage:
+def page(
+    found: GroupMaterial, *, now: datetime, lang: Language, base_url: str, large: Container[str] = ()
+) -> GroupPage:
+    """`large` are the paths of feeds that are larger than Google reads."""
     noun = found.noun
     name = said(noun.name, lang)
     summary = None if isinstance(noun, Organization) else noun.summary
-    frame = _frame(found, name.text, pick(summary, lang) if summary else "", lang, base_url)
+    about = pick(summary, lang) if summary else ""
+    frame = _frame(found, name.text, about, lang, base_url, large)
     return GroupPage(
         frame=frame,
         name=name,
@@ -114,11 +118,13 @@ def page(found: GroupMaterial, *, now: datetime, lang: Language, base_url: str) 
     )
 
 
-def _frame(found: GroupMaterial, name: str, summary: str, lang: Language, base_url: str) -> Frame:
+def _frame(
+    found: GroupMaterial, name: str, summary: str, lang: Language, base_url: str, large: Container[str]
+) -> Frame:
     noun = NOUNS[found.kind]
     # One feed name is enough for a series, a program and an organization of one id, but it means the first.
     asked = f"{found.noun.id}.ics" if found.has_feed else f"calendar.ics?{found.kind}={quote(found.noun.id)}"
-    box = feed_box(f"/feeds/{lang}/{asked}", title=name, lang=lang, base_url=base_url)
+    box = feed_box(f"/feeds/{lang}/{asked}", title=name, lang=lang, base_url=base_url, large=large)
     return Frame(
         lang=lang,
         path=f"/{noun}/{found.noun.id}",

@@ -1,6 +1,6 @@
 """The first page: what closes soon, what is open, what comes next, what changed, and how to subscribe."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -20,6 +20,7 @@ CALLS: tuple[Kind, ...] = ("application_window",)
 LONG, SHORT, NAMES = 30, 10, 200
 LOG = 100
 PAST = ("ended", "closed")
+FEEDS = ("deadlines", "events", "calendar")
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +103,10 @@ def _all(c: Connection, kind: entities.NounKind) -> tuple[Series | Program | Org
     return tuple(one for one in found if isinstance(one, Series | Program | Organization))
 
 
-def page(found: HomeMaterial, *, now: datetime, lang: Language, base_url: str) -> HomePage:
+def page(
+    found: HomeMaterial, *, now: datetime, lang: Language, base_url: str, large: Container[str] = ()
+) -> HomePage:
+    """`large` are the paths of feeds that are larger than Google reads."""
     say = PHRASES[lang]
 
     def lines(seen: Iterable[PhasedEvent]) -> tuple[Line, ...]:
@@ -110,7 +114,7 @@ def page(found: HomeMaterial, *, now: datetime, lang: Language, base_url: str) -
 
     changed = tuple(line(one, now=now, lang=lang, news=_news(log, lang)) for log, one in found.changed)
     return HomePage(
-        frame=_frame(lang, base_url),
+        frame=_frame(lang, base_url, large),
         sections=(
             Section(id="closing", title=say.closing_soon, lines=lines(found.closing), empty=say.none_closing),
             Section(id="open", title=say.open_calls, lines=lines(found.open), empty=say.none_open),
@@ -125,16 +129,12 @@ def page(found: HomeMaterial, *, now: datetime, lang: Language, base_url: str) -
     )
 
 
-def _frame(lang: Language, base_url: str) -> Frame:
+def _frame(lang: Language, base_url: str, large: Container[str]) -> Frame:
     say = PHRASES[lang]
-    feeds = (
-        ("deadlines", say.subscribe_deadlines),
-        ("events", say.subscribe_events),
-        ("calendar", say.subscribe_all),
-    )
+    titles = (say.subscribe_deadlines, say.subscribe_events, say.subscribe_all)
     boxes = tuple(
-        feed_box(f"/feeds/{lang}/{name}.ics", title=title, lang=lang, base_url=base_url)
-        for name, title in feeds
+        feed_box(f"/feeds/{lang}/{name}.ics", title=title, lang=lang, base_url=base_url, large=large)
+        for name, title in zip(FEEDS, titles, strict=True)
     )
     return Frame(
         lang=lang, path="/", title=say.tagline, description=say.about, base_url=base_url, feeds=boxes

@@ -36,6 +36,9 @@ class PagePhrases(SharedPhrases):
         "주소만 있으면 됩니다. 가입도 열쇠도 필요 없습니다.",
         "You need the address, nothing else: no account, no key.",
     )
+    beyond_google = Phrase(
+        "구글 캘린더가 읽는 크기(1MB)를 넘는 달력입니다.", "It is larger than Google Calendar reads (1 MB)."
+    )
     subscribe_deadlines = Phrase("접수와 마감만", "Calls and deadlines")
     subscribe_events = Phrase("행사만", "Events")
     subscribe_all = Phrase("전부", "Everything")

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from litestar import Response, get
@@ -9,10 +11,12 @@ from litestar.exceptions import HTTPException
 from litestar.params import FromPath
 from sqlalchemy import Connection
 
+from service.api.middleware import RatedCaller
 from service.api.operations import Media, operation
 from service.api.request import Call
 from service.catalogue.event import SLUG_PATTERN
 from service.errors import NotFound, Problem
+from service.feedcache.request import parse
 from service.pages import answers, event_page, group_page, home_page, queries, templating
 from service.pages.group_page import Kind
 from service.pages.templating import render
@@ -35,7 +39,14 @@ _PAGE: dict[str, Any] = {
 @get(["/", "/en"], **_PAGE)
 async def home(request: Call) -> Response[bytes]:
     """What closes soon, what is open, what comes next."""
-    return await _answer(request, "home.html", lambda c: home_page.read(c, now=request.now), home_page.page)
+    large = await _large(request, home_page.FEEDS)
+    return await _answer(
+        request,
+        "home.html",
+        lambda c: home_page.read(c, now=request.now),
+        partial(home_page.page, large=large),
+        large,
+    )
 
 
 @get(["/events/{event_id:str}", "/en/events/{event_id:str}"], **_PAGE)
@@ -58,11 +69,13 @@ def _group(kind: Kind) -> Any:
     async def group(request: Call, noun_id: FromPath[str]) -> Response[bytes]:
         """It, its events and its feed."""
         _check(kind, noun_id)
+        large = await _large(request, (noun_id,))
         return await _answer(
             request,
             "group.html",
             lambda c: group_page.read(c, kind, noun_id, now=request.now),
-            group_page.page,
+            partial(group_page.page, large=large),
+            large,
         )
 
     return group
@@ -83,8 +96,23 @@ def _check(noun: str, identifier: str) -> None:
         raise NotFound(noun, identifier[:60])
 
 
+async def _large(request: Call, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The paths of those feeds that are larger than Google reads, as far as can be told just now."""
+    lang, found = answers.language(request.scope["path"]), []
+    for path in (f"/feeds/{lang}/{name}.ics" for name in names):
+        feed = parse(path, b"")
+        with suppress(Problem):
+            if feed and (await request.app.state.feeds.get(feed, RatedCaller.of(request.scope))).over_budget:
+                found.append(path)
+    return tuple(found)
+
+
 async def _answer(
-    request: Call, template: str, read: Callable[[Connection], T], page: Callable[..., Any]
+    request: Call,
+    template: str,
+    read: Callable[[Connection], T],
+    page: Callable[..., Any],
+    large: tuple[str, ...] = (),
 ) -> Response[bytes]:
     """Read on one snapshot, put into words and write, all in one thread beside the event loop."""
     path, now, base_url = request.scope["path"], request.now, request.service.settings.base_url
@@ -93,7 +121,8 @@ async def _answer(
     def make(c: Connection) -> bytes:
         return render(template, page(read(c), now=now, lang=lang, base_url=base_url))
 
-    body = await request.service.store.aread(lambda c: copies.get(c, path, make, now=now))
+    kept = " ".join((path, *large))
+    body = await request.service.store.aread(lambda c: copies.get(c, kept, make, now=now))
     return answers.shown(body, lang=lang, held=request.headers.get("if-none-match"))
 
 

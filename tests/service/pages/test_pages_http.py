@@ -6,7 +6,9 @@ import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
+from urllib.parse import unquote
 
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -14,6 +16,7 @@ from litestar.testing import TestClient
 from service.catalogue import vocabulary
 from service.catalogue.event import (
     CloseRule,
+    Event,
     EvidenceField,
     Kind,
     Language,
@@ -25,12 +28,14 @@ from service.catalogue.event import (
     SelectionMode,
     SourceKind,
     Status,
+    Text,
 )
 from service.catalogue.windows import Phase
 from service.pages import phrases
 from service.pages.components import local
 from service.pages.phrases import PHRASES
-from tests.service.pages.conftest import ADMIN, SEEDS
+from service.store import events
+from tests.service.pages.conftest import ADMIN, NOW, SEEDS
 from tests.service.pages.html_reader import Read, read
 
 Client = TestClient[Litestar]
@@ -298,3 +303,21 @@ def test_a_call_without_a_closing_day_says_so_and_counts_to_none(empty: Client) 
 )
 def test_every_code_of_the_model_has_its_word(codes: Any, table: dict[str, Any]) -> None:
     assert set(get_args(codes)) == set(table)
+
+
+def test_google_is_not_offered_a_feed_that_it_would_not_show(empty: Client) -> None:
+    """130 events with names of 3,200 letters are too much, even without descriptions."""
+
+    def of_google(path: str) -> list[str]:
+        links = (unquote(link) for link in page(empty, path).links if "calendar.google" in link)
+        return [link.rpartition("/")[2].partition(".")[0] for link in links]
+
+    key = {"authorization": f"Bearer {ADMIN}"}
+    program = {"id": "long", "kind": "other", "name": {"ko": "긴 이름"}}
+    assert empty.put("/v1/programs/long", json=program, headers=key).status_code == 201
+    assert (of_google("/"), of_google("/programs/long")) == (["deadlines", "events", "calendar"], ["long"])
+    event = Event(id="x", kind="forum", name=Text(ko="긴 이름 " * 800), program="long", start="2025-09-01")
+    many = [msgspec.structs.replace(event, id=f"x-{number}") for number in range(130)]
+    empty.app.state.service.store.write(lambda c: events.put_many(c, many, now=NOW, cause="test"))
+    assert (of_google("/"), of_google("/programs/long")) == (["deadlines"], [])
+    assert PHRASES["en"].beyond_google in page(empty, "/en/programs/long").text
