@@ -25,6 +25,7 @@ LONGEST_NOTE = 300
 MOST_DRAFTS = 5_000
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]")
 _DAY = timedelta(days=1)
+_DISPENSABLE = frozenset({"summary", "place", "url", "end"})
 
 Todo = Literal["window", "milestone"]
 
@@ -66,16 +67,14 @@ def drafted(calendar: ForeignCalendar, choices: Choices) -> CalendarDrafts:
         for occurrence in _chosen(versions, choices, faults, room=MOST_DRAFTS - len(drafts)):
             foreign = occurrence.event
             try:
-                event = _event(occurrence, choices, page=page, taken=drafts.keys())
+                event, refused = _event(occurrence, choices, page=page, taken=drafts.keys())
             except (_NoDraft, OverflowError) as error:
                 faults.append(_fault(foreign, str(error)))
-            except Invalid as invalid:
-                faults += (_fault(foreign, f"{fault.pointer}: {fault.detail}") for fault in invalid.faults)
             else:
                 drafts[event.id] = event
                 if organizer := _organizer(foreign):
                     organizers[event.id] = organizer
-                faults += (_fault(foreign, detail) for detail in _left_out(foreign, choices))
+                faults += (_fault(foreign, detail) for detail in (*refused, *_left_out(foreign, choices)))
     return CalendarDrafts(
         name=calendar.name,
         url=link(calendar.url),
@@ -112,10 +111,13 @@ def _chosen(
     return found.found
 
 
-def _event(occurrence: Occurrence, choices: Choices, *, page: str | None, taken: Container[str]) -> Event:
+def _event(
+    occurrence: Occurrence, choices: Choices, *, page: str | None, taken: Container[str]
+) -> tuple[Event, list[str]]:
+    """The draft, and words about what the catalogue would refuse of it and it can do without."""
     foreign = occurrence.event
     title = one_line(foreign.title)
-    if not title:
+    if validation.is_blank(title):
         raise _NoDraft("It has no SUMMARY.")
     zone = foreign.zone if foreign.zone in dates.zone_names() else choices.timezone
     start, end = _dates(foreign, zone, choices)
@@ -138,10 +140,27 @@ def _event(occurrence: Occurrence, choices: Choices, *, page: str | None, taken:
         "visibility": "internal" if foreign.private else "public",
         "evidence": tuple(_evidence(foreign, choices, status=status, start=start, end=end)),
     }
-    try:
-        return validation.check(msgspec.convert(fields, Event))
-    except msgspec.ValidationError as error:
-        raise _NoDraft(f"{error}.") from None
+    return _accepted(fields)
+
+
+def _accepted(fields: dict[str, Any]) -> tuple[Event, list[str]]:
+    details: list[str] = []
+    while True:
+        try:
+            return validation.check(msgspec.convert(fields, Event)), details
+        except msgspec.ValidationError as error:
+            faults: tuple[validation.Fault, ...] = (validation.fault_of(error),)
+        except Invalid as invalid:
+            faults = invalid.faults
+        # A to-do that is due before it begins is due all the same.
+        window = fields["kind"] == "application_window"
+        for fault in faults:
+            name = (fault.pointer or "/").split("/")[1]
+            dropped = "start" if window and name == "end" else name
+            if name not in _DISPENSABLE or (fields[dropped] is None and len(faults) == 1):
+                raise _NoDraft(f"{fault.pointer}: {fault.detail}.")
+            details.append(f"{fault.pointer}: {fault.detail}. The draft is without its {dropped}.")
+            fields[dropped] = None
 
 
 def _kind(foreign: ForeignEvent, choices: Choices) -> str:

@@ -98,6 +98,19 @@ def test_ids_are_slugs_that_are_the_same_at_every_reading_and_never_twice():
             "Its DESCRIPTION has more than 5000 characters and is left out.",
         ),
         (["SUMMARY:A", "URL:javascript:alert(1)"], 1, "Its URL is no web address and is left out."),
+        (
+            ["SUMMARY:A", "URL:https://u:p@x.org/"],
+            1,
+            "/url: it carries a user name or a password: leave out what stands before the @. "
+            "The draft is without its url.",
+        ),
+        (
+            ["SUMMARY:A", "LOCATION:http://x.org:99999/"],
+            1,
+            "/place/online_url: it cannot be read as an address: check its host and its port. "
+            "The draft is without its place.",
+        ),
+        (["SUMMARY:\u3164"], 0, "It has no SUMMARY."),
         (["SUMMARY:A", "GEO:91;0"], 1, "Its GEO is no place on Earth and is left out."),
         (["SUMMARY:A", "CATEGORIES:AI,한글,창업"], 1, "CATEGORIES 한글, 창업 make no tag and are left out."),
         (["SUMMARY:A", "CLASS:CONFIDENTIAL"], 1, "It is private, so its draft is internal."),
