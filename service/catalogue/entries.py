@@ -246,14 +246,15 @@ def _spot(document: Document, lang: Language, *, full: bool) -> Spot | None:
     if place is None:
         return None
     name = pick(place.name, lang) if place.name else None
-    parts = [part for part in (name, place.address if full else None, place.city) if part]
+    city = place.city_in(lang)
+    parts = [part for part in (name, place.address if full else None, city) if part]
     # "DDP, 서울" needs no "서울" of its own when the address begins with it.
     shown = [part for index, part in enumerate(parts) if not any(part in other for other in parts[:index])]
     return Spot(
         text=", ".join(map(closed, shown)) or place.online_url,
         name=name,
         address=place.address,
-        city=place.city,
+        city=city,
         country=place.country,
         geo=(place.geo.lat, place.geo.lon) if place.geo else None,
         online=place.online_url,

@@ -107,15 +107,29 @@ class Geo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it is held. `inherited` marks a place taken over from the event it is part of."""
+    """Where it is held. `inherited` marks a place taken over from the event it is part of.
+
+    A city is one text in whatever language, or its names in Korean and English.
+    """
 
     name: Text | None = None
-    city: Line | None = None
+    city: Line | Text | None = None
     country: Annotated[str, Meta(pattern=r"^[A-Z]{2}$")] | None = None
     address: Line | None = None
     geo: Geo | None = None
     online_url: Url | None = None
     inherited: bool = False
+
+    @property
+    def cities(self) -> tuple[str, ...]:
+        """Every name of the city, in whatever language."""
+        names = (self.city.ko, self.city.en) if isinstance(self.city, Text) else (self.city,)
+        return tuple(name for name in names if name)
+
+    def city_in(self, lang: Language) -> str | None:
+        """The name of the city in this language, or in the one there is."""
+        names = self.cities
+        return names[-1 if lang == "en" else 0] if names else None
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

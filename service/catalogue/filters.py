@@ -167,7 +167,7 @@ def _is_found(event: Event, q: str, searched: str | None) -> bool:
 
 
 def _has_facets(event: Event, filters: EventFilter) -> bool:
-    city = event.place.city if event.place else None
+    cities = event.place.cities if event.place else ()
     return (
         event.visibility in filters.visibility
         and (not filters.kind or event.kind in filters.kind)
@@ -177,7 +177,7 @@ def _has_facets(event: Event, filters: EventFilter) -> bool:
         and (not filters.part_of or event.part_of in filters.part_of)
         and (not filters.tag or any(tag in filters.tag for tag in event.tags))
         and (not filters.organization or any(one.id in filters.organization for one in event.organizations))
-        and (not filters.city or city in filters.city)
+        and (not filters.city or any(city in filters.city for city in cities))
     )
 
 

@@ -80,7 +80,7 @@ class Searched(msgspec.Struct, frozen=True):
 def searched(event: Event, linked: Iterable[str]) -> Searched:
     """Returns what is searched of an event; `linked` are `names_of` what it names."""
     place = event.place
-    where = (*_texts(place.name), place.city, place.address) if place else ()
+    where = (*_texts(place.name), *place.cities, place.address) if place else ()
     return Searched(
         names=_spellings(_texts(event.name)),
         linked=_spellings((*linked, *where, *event.tags)),

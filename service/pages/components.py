@@ -153,7 +153,7 @@ def line(seen: PhasedEvent, *, now: datetime, lang: Language, news: str = "") ->
         href=page_of("events", document.id, lang),
         when=document.when.label.text(lang),
         kind=pick(KINDS[document.kind], lang),
-        city=found(place.city) if place else None,
+        city=found(place.city_in(lang)) if place else None,
         badge=badge(document, seen.phase, now=now, lang=lang),
         disputed=document.disputed,
         closing=found(document.close_text) if seen.phase in AHEAD else None,

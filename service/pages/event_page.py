@@ -196,7 +196,7 @@ def _place(place: Place | None, frame: Frame) -> Iterator[Fact]:
     if place is None:
         return
     texts = [said(place.name, frame.lang)] if place.name else []
-    texts += [part for part in (text_of(place.address), text_of(place.city)) if part]
+    texts += [part for part in (text_of(place.address), text_of(place.city_in(frame.lang))) if part]
     # "서울 광진구" needs no "서울" of its own.
     shown = [
         one for index, one in enumerate(texts) if not any(one.text in other.text for other in texts[:index])

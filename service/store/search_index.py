@@ -32,7 +32,7 @@ from service.store.tables import event, event_label, label, meta
 
 # Has to be raised with every change to what rows an event has, and to what follows from an event in its
 # document or its phases; the next start derives them anew.
-VERSION = 6
+VERSION = 7
 
 # The longest event of each shelf in milliseconds, except of the shelf for longer ones.
 SPANS = tuple(timedelta(days=days) // MILLISECOND for days in (1.5, 8, 35, 100, 400))
@@ -119,8 +119,8 @@ def labels(subject: Event) -> Iterator[str]:
     yield f"unsupported:{int(bool(evidence.unsupported(subject)))}"
     yield from (f"tag:{tag}" for tag in subject.tags)
     yield from (f"organization:{part.id}" for part in subject.organizations)
-    city = subject.place.city if subject.place else None
-    named = {"series": subject.series, "program": subject.program, "part_of": subject.part_of, "city": city}
+    yield from (f"city:{city}" for city in (subject.place.cities if subject.place else ()))
+    named = {"series": subject.series, "program": subject.program, "part_of": subject.part_of}
     yield from (f"{name}:{value}" for name, value in named.items() if value is not None)
 
 

@@ -80,7 +80,7 @@ def test_a_replay_may_be_for_some_events_and_rules(tmp_path):
     )
     told = arrivals(dday("replay", *args))
     assert {message["body"]["data"]["reminder"]["before"] for message in told} == {"P1D"}
-    assert {message["body"]["data"]["event"]["place"]["city"] for message in told} == {"제주"}
+    assert {message["body"]["data"]["event"]["place"]["city"]["ko"] for message in told} == {"제주"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from service.catalogue.event import Evidence, Source
+from service.catalogue.event import Evidence, Place, Source, Text
 from service.catalogue.filters import EventFilter
 from service.clock import SimulatedClock
 from service.delivery import planner
@@ -459,3 +459,19 @@ def test_anywhere_on_earth_is_called_aoe(store):
     put(store, replace(an_event("call", LAST_DAY), timezone="Etc/GMT+12", start="2026-03-22T23:59"))
     [label] = [each.standing.when.label for each in found(store, "call").values()]
     assert ("(AoE)" in label.ko, "(AoE)" in label.en, "Etc" in label.ko + label.en) == (True, True, False)
+
+
+def test_a_city_is_found_and_told_by_its_name_in_either_language(store):
+    """A plain text, as older clients write it, stays one, and means itself in both."""
+    both, plain = Place(city=Text(ko="서울", en="Seoul")), Place(city="부산")
+    put(store, an_event("both", LAST_DAY, place=both), an_event("plain", LAST_DAY, place=plain))
+    asked = ("서울", "Seoul", "부산", "Busan")
+    assert [ids(store, city=(city,)) for city in asked] == [{"both"}, {"both"}, {"plain"}, set()]
+    places = {}
+    for lang in ("ko", "en"):
+        body = built(store, f"/feeds/{lang}/calendar.ics").body.decode()
+        places[lang] = {line[9:] for line in body.split("\r\n") if line.startswith("LOCATION:")}
+    assert places == {"ko": {"서울", "부산"}, "en": {"Seoul", "부산"}}
+    kept = {key: msgspec.json.decode(each.document) for key, each in found(store, "both", "plain").items()}
+    cities = {key: each["place"]["city"] for key, each in kept.items()}
+    assert cities == {"both": {"ko": "서울", "en": "Seoul"}, "plain": "부산"}

@@ -224,7 +224,8 @@ def _where(place: Place | None, lang: Language) -> str:
     if place is None:
         return ""
     name = pick(place.name, lang) if place.name else None
-    parts = (name, place.city if place.city != name else None, place.online_url if not name else None)
+    city = place.city_in(lang)
+    parts = (name, city if city != name else None, place.online_url if not name else None)
     return plain(", ".join(part for part in parts if part))
 
 

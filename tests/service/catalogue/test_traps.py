@@ -333,5 +333,5 @@ def test_c18_a_side_event_in_another_city_is_affiliated_and_not_a_part() -> None
     assert ties == [("affiliated_with", "apec-leaders-meeting-2025")]
     assert TECH_CONFERENCE.place is not None
     assert summit.place is not None
-    assert (TECH_CONFERENCE.place.city, summit.place.city) == ("서울", "경주")
+    assert (TECH_CONFERENCE.place.cities[0], summit.place.cities[0]) == ("서울", "경주")
     assert (TECH_CONFERENCE.end or "") < (summit.start or "")
