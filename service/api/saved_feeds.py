@@ -4,6 +4,7 @@ Made, seen, changed, deleted. A key sees its own; another's are answered like on
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Annotated
@@ -28,7 +29,7 @@ from service.catalogue.event import Language, Text
 from service.catalogue.filters import FilterBody
 from service.catalogue.saved_feed import FeedOptions, NewSavedFeed, PatchSavedFeed, SavedFeed
 from service.catalogue.vocabulary import pick
-from service.errors import Conflict
+from service.errors import Conflict, Problem
 from service.feedcache import saved
 from service.feedcache.builder import FeedCopy
 from service.feedcache.cache import FeedCache
@@ -93,13 +94,14 @@ async def create(request: Call) -> Response[bytes]:
     """
     wanted, now = await request.body_as(NewSavedFeed), request.now
     made = saved.created(wanted, feed_id=f"fed_{token_hex(12)}", owner=request.key.id, now=now)
+    large = await _is_large(request, made)
 
     def work(c: Connection) -> ApiResponse:
         if saved_feeds.count(c, made.owner) >= MOST:
             raise Conflict(f"This key has {MOST} saved feeds, which is the most there can be.")
         kept = saved_feeds.create(c, made)
         token = saved_feeds.create_address(c, made.id, now=now)
-        answer = _shown(c, kept, now=now, urls=urls(request, made, token), status=201)
+        answer = _shown(c, kept, now=now, urls=urls(request, made, token), large=large, status=201)
         return responses.located(answer, f"/v1/saved-feeds/{made.id}")
 
     return await request.write(work)
@@ -202,8 +204,16 @@ def urls(request: Call, feed: SavedFeed, token: str) -> Formats:
     )
 
 
-def subscriptions(feed: SavedFeed, shown: Formats) -> tuple[Subscription, ...]:
-    return calendar_clients.subscriptions(shown.ics, title=pick(feed.name, feed.lang))
+def subscriptions(feed: SavedFeed, shown: Formats, *, large: bool) -> tuple[Subscription, ...]:
+    return calendar_clients.subscriptions(shown.ics, title=pick(feed.name, feed.lang), over_budget=large)
+
+
+async def _is_large(request: Call, feed: SavedFeed) -> bool:
+    """Whether its calendar is larger than Google reads, as far as can be told just now."""
+    feeds: FeedCache = request.app.state.feeds
+    with suppress(Problem):
+        return (await feeds.get(saved.public_twin(feed), RatedCaller.of(request.scope))).over_budget
+    return False
 
 
 def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
@@ -213,13 +223,19 @@ def view(feed: SavedFeed, addresses: Iterable[Address]) -> SavedFeedView:
 
 
 def _shown(
-    c: Connection, kept: StoredFeed, *, now: datetime, urls: Formats | None = None, status: int = 200
+    c: Connection,
+    kept: StoredFeed,
+    *,
+    now: datetime,
+    urls: Formats | None = None,
+    large: bool = False,
+    status: int = 200,
 ) -> ApiResponse:
     feed = kept.feed
     shown = view(feed, saved_feeds.live_addresses(c, [feed.id], now=now)[feed.id])
     plain = msgspec.json.encode(shown)
     if urls is not None:
-        shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls))
+        shown = msgspec.structs.replace(shown, urls=urls, subscribe=subscriptions(feed, urls, large=large))
     version = StoredVersion(revision=kept.version)
     return responses.item(msgspec.json.encode(shown), version, status=status, read_as=plain)
 
@@ -264,6 +280,9 @@ async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
         wanted.overlap, longest=LONGEST_OVERLAP, too_long=_OVERLAP_FORM, unreadable=_OVERLAP_FORM
     )
 
+    kept = await request.service.store.aread(lambda c: saved_feeds.get(c, feed_id, owner=request.owner))
+    large = await _is_large(request, kept.feed)
+
     def work(c: Connection) -> ApiResponse:
         feed = saved_feeds.get(c, feed_id, owner=request.owner, locked=True).feed
         saved_feeds.end_addresses(c, feed_id, now=now, at=now + overlap)
@@ -272,7 +291,7 @@ async def rotate(request: Call, feed_id: FromPath[str]) -> Response[bytes]:
                 f"{MOST_ADDRESSES} addresses lead to this feed. Rotate with overlap PT0S to end them all."
             )
         shown = urls(request, feed, saved_feeds.create_address(c, feed_id, now=now))
-        ways = subscriptions(feed, shown)
+        ways = subscriptions(feed, shown, large=large)
         return responses.value(MovedFeed(urls=shown, subscribe=ways, previous_until=now + overlap))
 
     return await request.write(work)

@@ -118,6 +118,20 @@ def feed_request(
     )
 
 
+def public_twin(feed: SavedFeed) -> FeedRequest:
+    """Returns the public calendar of the same selection and options, which is as large."""
+    stored = _LENIENT_FEEDS.decode(msgspec.json.encode(feed))
+    chosen = parse_parameters((*_pairs(stored.filter), *_pairs(stored.options)))
+    return FeedRequest(
+        lang=feed.lang,
+        name="calendar",
+        suffix="ics",
+        options=Options(**chosen.options),
+        filters=chosen.filters,
+        query=urlencode(chosen.canonical),
+    )
+
+
 def file_name(name: Text) -> str:
     """Returns the name of a downloaded file: English where there is some, letters of any script otherwise."""
     plain = unicodedata.normalize("NFC", name.en or name.ko or "")

@@ -11,8 +11,9 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Connection
 
+from service.catalogue.event import Event, Text
 from service.clock import SimulatedClock
-from service.store import saved_feeds
+from service.store import events, saved_feeds
 from tests.service.api.conftest import ADMIN, NOW, bearer, new_key, settings_in
 from tests.service.api.feeds.world import SUMMIT, fetch, put
 from tests.support.app import create_app
@@ -288,6 +289,19 @@ def test_a_deleted_feed_is_gone(client: Client, key: dict[str, str], feed: dict[
     assert client.delete(path, headers=key).status_code == 204
     assert [client.request(m, path, headers=key).status_code for m in ("GET", "DELETE")] == [404, 404]
     assert fetch(client, path_of(feed["urls"]["ics"])).status_code == 410
+
+
+def test_google_is_not_offered_a_selection_that_it_would_not_show(
+    client: Client, key: dict[str, str], feed: dict[str, Any]
+) -> None:
+    """130 events with names of 3,200 letters are too much, even without descriptions."""
+    event = Event(id="x", kind="forum", name=Text(ko="긴 이름 " * 800), start=f"{NOW.date()}", tags=("long",))
+    many = [msgspec.structs.replace(event, id=f"x-{number}") for number in range(130)]
+    client.app.state.service.store.write(lambda c: events.put_many(c, many, now=NOW, cause="test"))
+    small, large = made(client, key, filter={"tag": ["ai"]}), made(client, key, filter={"tag": ["long"]})
+    moved = client.post(f"{ROUTE}/{large['id']}/rotate", json={}, headers=key).json()
+    offered = ["google" in [way["client"] for way in shown["subscribe"]] for shown in (small, large, moved)]
+    assert offered == [True, False, False]
 
 
 def test_the_public_feeds_are_listed_without_the_saved_ones(client: Client, feed: dict[str, Any]) -> None:
