@@ -176,25 +176,26 @@ class HeadFirst(ResponseHandler):
     The parser takes a packet as a whole: a fault behind the head would lose the status in the same packet.
     """
 
-    _head: bytearray | None = None
+    # What has come of a head that is not whole yet; None once it is.
+    _head: bytes | None = None
 
     def set_response_params(self, **params: Any) -> None:
-        self._head = bytearray()
+        self._head = b""
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        while data and self._head is not None and self._parser is not None:
-            known = len(self._head)
-            self._head += data
-            end = self._head.find(b"\r\n\r\n", max(0, known - 3))
-            if end < 0:
-                break
-            is_informational = self._head[9:10] == b"1"
-            self._head = bytearray() if is_informational else None
-            head, data = data[: end + 4 - known], data[end + 4 - known :]
-            super().data_received(head)
-        if data:
+        if self._head is None or self._parser is None:
             super().data_received(data)
+            return
+        known, begin = self._head + data, 0
+        # Informational heads (1xx) stand before the one that counts.
+        while (end := known.find(b"\r\n\r\n", begin)) >= 0 and known[begin + 9 : begin + 10] == b"1":
+            begin = end + 4
+        split = len(data) if end < 0 else end + 4 - len(self._head)
+        self._head = known[begin:] if end < 0 else None
+        super().data_received(data[:split])
+        if split < len(data):
+            super().data_received(data[split:])
 
 
 class HeadFirstConnector(aiohttp.TCPConnector):
