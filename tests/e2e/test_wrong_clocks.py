@@ -95,16 +95,32 @@ def test_no_lease_is_taken_early_and_nothing_is_sent_at_another_time(pg_url, wro
     assert late[-1] < 3
 
 
-@pytest.mark.parametrize("start", ["+34560000", "-3600"])
-def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
-    wall = tmp_path / "wall"
+def faked_wall(folder):
+    """A file that says by how many seconds the wall clock is off, and the environment that makes it so."""
+    wall = folder / "wall"
     wall.write_text("+0")
-    faked = {
+    return wall, {
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME_TIMESTAMP_FILE": str(wall),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+
+
+def put_right(service, wall):
+    """The states of all deliveries once the clock is right again, and the log; the service is stopped."""
+    wall.write_text("+0")
+    until(service, "ok")
+    time.sleep(2)
+    states = [each["state"] for each in planned(service)]
+    told = service.log.read_text()
+    assert service.stop() == 0
+    return states, told
+
+
+@pytest.mark.parametrize("start", ["+34560000", "-3600"])
+def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
+    wall, faked = faked_wall(tmp_path)
     with Receiver() as receiver:
         service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
         try:
@@ -118,12 +134,7 @@ def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
             until(service, "degraded")
             time.sleep(5)
             assert service.json("/readyz")["status"] == "degraded"
-            wall.write_text("+0")
-            until(service, "ok")
-            time.sleep(2)
-            states = [each["state"] for each in planned(service)]
-            told = service.log.read_text()
-            assert service.stop() == 0
+            states, told = put_right(service, wall)
         finally:
             service.process.kill()
             service.process.wait()
@@ -134,14 +145,7 @@ def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
 
 @pytest.mark.parametrize("jump", ["+3600", "-3600", "+34560000"])
 def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
-    wall = tmp_path / "wall"
-    wall.write_text("+0")
-    faked = {
-        "LD_PRELOAD": str(LIBRARIES[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(wall),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    wall, faked = faked_wall(tmp_path)
     with Receiver() as receiver:
         service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
         try:
@@ -151,12 +155,7 @@ def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
             noticed = until(service, "degraded")
             time.sleep(4)
             assert service.json("/readyz")["status"] == "degraded"
-            wall.write_text("+0")
-            until(service, "ok")
-            time.sleep(2)
-            states = [each["state"] for each in planned(service)]
-            told = service.log.read_text()
-            assert service.stop() == 0
+            states, told = put_right(service, wall)
         finally:
             service.process.kill()
             service.process.wait()

@@ -47,8 +47,9 @@ def slack(url, **fields):
     return a_webhook(url, format="slack", lang="en", **fields)
 
 
-def test_each_attempt_says_how_far_away_it_is_then(world, store, receiver):
-    add(store, slack(receiver.url, before="P7D"))
+def reminded_late(world, store, receiver, webhook):
+    """A reminder of seven days before fails, and is sent again a day later."""
+    add(store, webhook)
     start = NOON + 7 * DAY + MINUTE
     put(store, an_event("talk", start))
     world.plan()
@@ -56,21 +57,17 @@ def test_each_attempt_says_how_far_away_it_is_then(world, store, receiver):
     world.at(start - 7 * DAY)
     receiver.reply_with(Reply())
     world.at(start - 6 * DAY)
+    return receiver.requests
+
+
+def test_each_attempt_says_how_far_away_it_is_then(world, store, receiver):
+    first, second = reminded_late(world, store, receiver, slack(receiver.url, before="P7D"))
     assert headlines(receiver) == ["D-7 · starts · talk", "D-6 · starts · talk"]
-    [first, second] = receiver.requests
     assert first.id == second.id
 
 
 def test_a_machine_gets_the_same_bytes_again(world, store, receiver):
-    add(store, a_webhook(receiver.url, before="P7D"))
-    start = NOON + 7 * DAY + MINUTE
-    put(store, an_event("talk", start))
-    world.plan()
-    receiver.reply_with(FAILS)
-    world.at(start - 7 * DAY)
-    receiver.reply_with(Reply())
-    world.at(start - 6 * DAY)
-    [first, second] = receiver.requests
+    first, second = reminded_late(world, store, receiver, a_webhook(receiver.url, before="P7D"))
     assert first.body == second.body
 
 
@@ -81,16 +78,22 @@ def move(world, store, day, **fields):
     world.plan()
 
 
-def test_of_two_moves_a_chat_is_told_where_it_ended(world, store, receiver):
-    add(store, slack(receiver.url, changes=("rescheduled",)))
+def twice(world, store, receiver, webhook, first, then):
+    """An event is changed, which is told in vain, and changed again; then all is told that is to be."""
+    add(store, webhook)
     put(store, an_event("talk", NOON + 3 * DAY))
     world.plan()
     receiver.reply_with(FAILS)
-    move(world, store, 5)
+    move(world, store, **first)
     world.send()
     receiver.reply_with(Reply())
-    move(world, store, 19)
+    move(world, store, **then)
     world.at(NOON + HOUR)
+
+
+def test_of_two_moves_a_chat_is_told_where_it_ended(world, store, receiver):
+    hook = slack(receiver.url, changes=("rescheduled",))
+    twice(world, store, receiver, hook, {"day": 5}, {"day": 19})
     assert headlines(receiver) == [
         "Rescheduled · talk · Start Thu, 5 Mar 2026, 12:00 → Sat, 7 Mar 2026, 12:00",
         "Rescheduled · talk · Start Sat, 7 Mar 2026, 12:00 → Sat, 21 Mar 2026, 12:00",
@@ -104,15 +107,8 @@ def test_of_two_moves_a_chat_is_told_where_it_ended(world, store, receiver):
 
 
 def test_what_a_newer_notice_does_not_cover_is_told_as_it_is_now(world, store, receiver):
-    add(store, slack(receiver.url, changes=("updated", "rescheduled")))
-    put(store, an_event("talk", NOON + 3 * DAY))
-    world.plan()
-    receiver.reply_with(FAILS)
-    move(world, store, 5, tags=("ai",))
-    world.send()
-    receiver.reply_with(Reply())
-    move(world, store, 19, tags=("ai",))
-    world.at(NOON + HOUR)
+    hook = slack(receiver.url, changes=("updated", "rescheduled"))
+    twice(world, store, receiver, hook, {"day": 5, "tags": ("ai",)}, {"day": 19, "tags": ("ai",)})
     assert sorted(headlines(receiver)[1:]) == [
         "Rescheduled · talk · Start Sat, 7 Mar 2026, 12:00 → Sat, 21 Mar 2026, 12:00",
         "Rescheduled · talk · Start Thu, 5 Mar 2026, 12:00 → Sat, 21 Mar 2026, 12:00",
@@ -120,43 +116,22 @@ def test_what_a_newer_notice_does_not_cover_is_told_as_it_is_now(world, store, r
 
 
 def test_a_cancellation_that_was_taken_back_is_not_told_after_it(world, store, receiver):
-    add(store, slack(receiver.url, changes=("cancelled",)))
-    put(store, an_event("talk", NOON + 3 * DAY))
-    world.plan()
-    receiver.reply_with(FAILS)
-    move(world, store, 3, status="cancelled")
-    world.send()
-    receiver.reply_with(Reply())
-    move(world, store, 3)
-    world.at(NOON + HOUR)
+    hook = slack(receiver.url, changes=("cancelled",))
+    twice(world, store, receiver, hook, {"day": 3, "status": "cancelled"}, {"day": 3})
     assert len(receiver.requests) == 1
     assert ends(store, "event.cancelled") == [("superseded", "overtaken", None)]
 
 
 def test_of_what_is_deleted_or_internal_by_now_nothing_else_is_told(world, store, receiver):
-    add(store, slack(receiver.url, changes=("rescheduled",)))
-    put(store, an_event("talk", NOON + 3 * DAY))
-    world.plan()
-    receiver.reply_with(FAILS)
-    move(world, store, 5)
-    world.send()
-    receiver.reply_with(Reply())
-    move(world, store, 5, visibility="internal")
-    world.at(NOON + HOUR)
+    hook = slack(receiver.url, changes=("rescheduled",))
+    twice(world, store, receiver, hook, {"day": 5}, {"day": 5, "visibility": "internal"})
     assert len(receiver.requests) == 1
     assert ends(store, "event.rescheduled") == [("superseded", "deleted", None)]
 
 
 def test_a_machine_is_told_every_revision_and_orders_them_itself(world, store, receiver):
-    add(store, a_webhook(receiver.url, changes=("rescheduled",)))
-    put(store, an_event("talk", NOON + 3 * DAY))
-    world.plan()
-    receiver.reply_with(FAILS)
-    move(world, store, 5)
-    world.send()
-    receiver.reply_with(Reply())
-    move(world, store, 19)
-    world.at(NOON + HOUR)
+    hook = a_webhook(receiver.url, changes=("rescheduled",))
+    twice(world, store, receiver, hook, {"day": 5}, {"day": 19})
     told = [json.loads(request.body)["data"] for request in receiver.requests]
     assert sorted(data["revision"] for data in told) == [2, 2, 3]
     assert {data["revision"]: data["event"]["start"] for data in told} == {
