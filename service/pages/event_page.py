@@ -160,7 +160,9 @@ def _facts(found: EventMaterial, frame: Frame) -> Iterator[Fact]:
     document, say, lang = found.seen.document, frame.say, frame.lang
     if document.when.precision in COARSE:
         yield _fact(say.precision, pick(phrases.PRECISIONS[document.when.precision], lang), lang)
-    if document.is_window:
+    # Of what is cancelled nothing is to be announced.
+    is_awaited = document.status != "cancelled" or document.close_rule != "to_be_announced"
+    if document.is_window and is_awaited:
         yield _fact(
             pick(FIELDS["close_rule"], lang),
             pick(phrases.CLOSE_RULES[document.close_rule or "unknown"], lang),

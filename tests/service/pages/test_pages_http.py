@@ -264,6 +264,16 @@ def test_sources_that_disagree_are_shown_as_such(empty: Client) -> None:
     assert "<s>Wed, 20 Aug 2025</s>" in html and "8월 25일까지" in html
 
 
+def test_of_a_cancelled_call_nothing_is_to_be_announced(empty: Client) -> None:
+    bearer = {"authorization": f"Bearer {ADMIN}"}
+    call = {"kind": "application_window", "name": {"en": "A call"}, "close_rule": "to_be_announced"}
+    assert empty.put("/v1/events/call", json=call, headers=bearer).status_code == 201
+    assert "to be announced" in page(empty, "/en/events/call").text
+    off = {**call, "status": "cancelled"}
+    assert empty.put("/v1/events/call", json=off, headers=bearer).status_code == 200
+    assert "to be announced" not in page(empty, "/en/events/call").text
+
+
 def test_a_call_without_a_closing_day_says_so_and_counts_to_none(empty: Client) -> None:
     bearer = {"authorization": f"Bearer {ADMIN}"}
     source = {"title": "Notice", "kind": "official_notice", "retrieved": "2025-08-19"}
