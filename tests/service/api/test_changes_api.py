@@ -207,7 +207,9 @@ class Followers:
 
     def _page(self, c: Connection, token: str | None) -> Any:
         instance = self._store.instance
-        return msgspec.json.decode(changes._stretch(c, token, instance=instance, limit=2, now=NOW).body)
+        return msgspec.json.decode(
+            changes._stretch(c, token, instance=instance, limit=2, now=NOW, full=False).body
+        )
 
     def close(self) -> None:
         self._store.close()

@@ -416,7 +416,7 @@ def test_who_has_no_key_gets_what_the_public_catalogue_gives(
 
 
 @pytest.mark.campaign(minutes=2)
-@settings(max_examples=25, suppress_health_check=CHECKS)
+@settings(max_examples=12, suppress_health_check=CHECKS)
 @example(steps=PART)
 @example(steps=[*LIFE, *TIED])
 @given(steps=st.lists(writes(), min_size=2, max_size=12))
