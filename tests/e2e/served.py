@@ -16,9 +16,6 @@ ADMIN = "dday_" + "a" * 40
 class Served:
     """`dday serve` in a folder of its own, asked over HTTP."""
 
-    # Seconds that an answer may take.
-    patience = 5
-
     def __init__(self, folder, port, *flags, **env):
         self.folder, self.port, self.url = folder, port, f"http://127.0.0.1:{port}"
         self.log = folder / "log"
@@ -42,7 +39,7 @@ class Served:
         raise AssertionError(self.log.read_text())
 
     def get(self, path):
-        with urllib.request.urlopen(self.url + path, timeout=self.patience) as response:
+        with urllib.request.urlopen(self.url + path, timeout=5) as response:
             return response.read()
 
     def json(self, path):
@@ -52,7 +49,7 @@ class Served:
         headers = {"authorization": f"Bearer {ADMIN}", "content-type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=2 * self.patience) as response:
+        with urllib.request.urlopen(request, timeout=10) as response:
             return json.loads(response.read() or b"null")
 
     def stop(self, number=signal.SIGTERM):

@@ -20,6 +20,9 @@ from tests.reminding import MASTER, a_webhook, add, an_event, put
 
 # The wrapper of the same name would stand between us and the process.
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+# Only the wall clock is wrong. With the library's repair of waiting, which this C library does not need,
+# threads wait seconds too long.
+HONEST = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
 HOOKS = 12
 pytestmark = [
     pytest.mark.campaign,
@@ -43,7 +46,7 @@ def wrong_sender(pg_url, tmp_path):
             "DDAY_LEASE": "14s",
             "LD_PRELOAD": str(LIBRARIES[0]),
             "FAKETIME": off,
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            **HONEST,
         }
         command = [sys.executable, "-m", "service", "deliver"]
         with log.open("wb") as stderr:
@@ -90,15 +93,9 @@ def test_no_lease_is_taken_early_and_nothing_is_sent_at_another_time(pg_url, wro
     assert len(rows) == len({request.id for request in requests}) == HOOKS
     assert all(row.outcome in ("2xx", None) for row in rows)
     assert late[0] > -0.1
-    assert -0.1 < off[0] < off[-1] < 15
+    assert -0.1 < off[0] < off[-1] < 1
     # A busy machine is late by itself; a wrong clock would be by minutes.
-    assert late[-1] < 20
-
-
-class Faked(Served):
-    """A service whose clock is faked: with that library, a process that starts holds up the others."""
-
-    patience = 60
+    assert late[-1] < 3
 
 
 def faked_wall(folder):
@@ -109,7 +106,7 @@ def faked_wall(folder):
         "LD_PRELOAD": str(LIBRARIES[0]),
         "FAKETIME_TIMESTAMP_FILE": str(wall),
         "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        **HONEST,
     }
 
 
@@ -128,7 +125,7 @@ def put_right(service, wall):
 def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
     wall, faked = faked_wall(tmp_path)
     with Receiver() as receiver:
-        service = Faked(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
+        service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
         try:
             service.wait()
             ask(service, receiver, minutes=5)
@@ -138,7 +135,7 @@ def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
                 time.sleep(0.1)
             assert service.stop() == 0
             wall.write_text(start)
-            service = Faked(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
+            service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
             service.wait()
             until(service, "degraded")
             time.sleep(5)
@@ -156,7 +153,7 @@ def test_a_start_under_a_wrong_clock_is_told_and_loses_nothing(tmp_path, start):
 def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
     wall, faked = faked_wall(tmp_path)
     with Receiver() as receiver:
-        service = Faked(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
+        service = Served(tmp_path, free_port(), DDAY_SEEDS="none", **faked)
         try:
             service.wait()
             ask(service, receiver, minutes=30)
@@ -169,8 +166,7 @@ def test_a_jump_that_is_taken_back_is_told_and_has_no_effect(tmp_path, jump):
             service.process.kill()
             service.process.wait()
     print(f"a jump by {jump} s was told after {noticed:.2f} s")
-    # The clock is looked at twice a second; a busy machine is late by itself.
-    assert noticed < 60
+    assert noticed < 3
     assert receiver.requests == []
     assert states == []
     assert "the clock has jumped by" in told
@@ -200,6 +196,6 @@ def until(service, wanted):
     """The seconds until `/readyz` says so."""
     began = time.monotonic()
     while service.json("/readyz")["status"] != wanted:
-        assert time.monotonic() < began + 90
+        assert time.monotonic() < began + 30
         time.sleep(0.05)
     return time.monotonic() - began
