@@ -31,15 +31,7 @@ def steady(store: Store, *, wall: Wall | None = None) -> SteadyClock:
     readings = (read(store, wall=wall) for _ in range(FIRST_READINGS))
     planned = store.read(revisions.planner_position).planned_until
     known = planned - LOOK_AHEAD if planned else None
-    clock = SteadyClock(min(readings, key=lambda reading: reading.within), known=known)
-    if clock.jump is not None:
-        log.error(
-            "the clock differs by %.0f s from what the database last knew: nothing is sent until it is right "
-            "or has stood for %d s",
-            clock.jump.total_seconds(),
-            HOLD.total_seconds(),
-        )
-    return clock
+    return SteadyClock(min(readings, key=lambda reading: reading.within), known=known)
 
 
 def read(store: Store, *, wall: Wall | None = None) -> Reading:
@@ -57,6 +49,13 @@ async def keeping(
     if not isinstance(clock, SteadyClock):
         yield
         return
+    if clock.jump is not None:
+        log.error(
+            "the clock differs by %.0f s from what the database last knew: nothing is sent until it is right "
+            "or has stood for %d s",
+            clock.jump.total_seconds(),
+            HOLD.total_seconds(),
+        )
     task = asyncio.create_task(_keep(store, clock, metrics, wall=wall), name="timekeeper")
     try:
         yield
