@@ -120,21 +120,23 @@ def check(
         return "deleted"
     standing = plan(*without_past((candidate,), (webhook,)), after=DAWN, until=DUSK)
     same = next((each for each in standing if each.id == planned.id), None)
-    return withdrawn(planned, candidate, webhook) if same is None else overtaken(same, now=now)
+    return withdrawn(planned, candidate, webhook).reason if same is None else overtaken(same, now=now)
 
 
-def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withdrawn:
+def withdrawn(planned: Planned, candidate: Candidate, webhook: Webhook) -> Withdrawal:
     """Returns why nothing asks for this reminder any more; `moved` where it is asked for at another time."""
     if webhook.state != "disabled" and _skipped(planned, webhook):
-        return "paused"
+        return Withdrawal(id=planned.id, reason="paused")
     [event], [hook] = without_past((candidate,), (webhook,))
     rule = (planned.anchor, planned.before, planned.at)
     for answer in reminders(event, hook):
         if (answer.anchor, answer.before, answer.at) == rule:
             if isinstance(answer, NotPlanned):
-                return answer.reason
-            return "already_past" if answer.id == planned.id else "moved"
-    return "withdrawn"
+                return Withdrawal(id=planned.id, reason=answer.reason)
+            if answer.id == planned.id:
+                return Withdrawal(id=planned.id, reason="already_past")
+            return Withdrawal(id=planned.id, reason="moved", by=answer.id)
+    return Withdrawal(id=planned.id, reason="withdrawn")
 
 
 def without_past(
@@ -150,22 +152,13 @@ def without_past(
 def _withdrawal(
     row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook], asked: Mapping[str, Planned]
 ) -> Withdrawal:
-    reason = _why(row, events, hooks)
-    same = (row.webhook, row.event, row.anchor, row.before, row.at)
-    others = (
-        key
-        for key, each in asked.items()
-        if (each.webhook, each.event, each.anchor, each.before, each.at) == same
-    )
-    return Withdrawal(id=row.id, reason=reason, by=next(others, None) if reason == "moved" else None)
-
-
-def _why(row: Planned, events: Iterable[Candidate], hooks: Iterable[Webhook]) -> Withdrawn:
+    """Why a row is not wanted, and what is planned in its place, if anything is."""
     hook = next(each for each in hooks if each.id == row.webhook)
-    if hook.state == "disabled":
-        return "disabled"
     event = next((each for each in events if each.event.id == row.event), None)
-    return "deleted" if event is None else withdrawn(row, event, hook)
+    if hook.state == "disabled" or event is None:
+        return Withdrawal(id=row.id, reason="disabled" if hook.state == "disabled" else "deleted")
+    found = withdrawn(row, event, hook)
+    return found if found.by in asked else replace(found, by=None)
 
 
 def _skipped(planned: Planned, webhook: Webhook) -> bool:
