@@ -145,7 +145,7 @@ def prepare(
 ) -> Prepared:
     """Decides about every claimed delivery, and makes the bodies of those that have none."""
     known = subscribers.load(c, (each.planned.webhook for each in claimed)) if claimed else {}
-    sources = _read(c, claimed, {key: each.webhook for key, each in known.items()})
+    sources = _read(c, claimed, known)
     outbound: list[Outbound] = []
     ended: list[tuple[Claimed, Ended]] = []
     paused: list[Claimed] = []
@@ -177,7 +177,7 @@ def _decide(
         return None
     if not subscriber.live(now):
         return _ended(claimed, "unsealable")
-    if subscriber.webhook.format != "standard" and (over := _overtaken(claimed, sources)):
+    if subscriber.webhook.is_chat and (over := _overtaken(claimed, sources)):
         return over
     kept = None if _is_made_anew(claimed, subscriber.webhook, sources) else claimed.body
     body = kept or _body(c, claimed, subscriber.webhook, sources, page=page, now=now)
@@ -191,17 +191,13 @@ def _ended(claimed: Claimed, reason: str, *, by: str | None = None) -> Ended:
     return Ended(delivery=claimed.planned.id, fence=claimed.fence, state=state, reason=reason, by=by)
 
 
-def _read(c: Connection, claimed: Sequence[Claimed], known: Mapping[str, Webhook]) -> Sources:
-    chats = [
-        each
-        for each in claimed
-        if (hook := known.get(each.planned.webhook)) is not None and hook.format != "standard"
-    ]
+def _read(c: Connection, claimed: Sequence[Claimed], known: Mapping[str, Subscriber]) -> Sources:
+    chats = [each for each in claimed if (to := known.get(each.planned.webhook)) and to.webhook.is_chat]
     told = [each.planned for each in chats if _is_notice(each) and not each.replay]
     event_ids = {each.planned.event for each in (*chats, *filter(_depends_on_event, claimed))} - {""}
     newer = deliveries.notices_of(c, sorted({each.event for each in told})) if told else {}
-    seqs = {each.seq for each in told}
-    seqs |= {each.planned.seq for each in claimed if _is_notice(each) and (each.body is None or each.replay)}
+    made = (*chats, *(each for each in claimed if each.body is None))
+    seqs = {each.planned.seq for each in made if _is_notice(each)}
     seqs |= {seq for each in told for seq, _ in newer.get((each.webhook, each.event), ()) if seq > each.seq}
     return Sources(
         events=events.get_many(c, sorted(event_ids)), log=event_history.at(c, sorted(seqs)), newer=newer
@@ -241,7 +237,7 @@ def _changed(sources: Sources, seq: int) -> frozenset[str]:
 def _is_made_anew(claimed: Claimed, webhook: Webhook, sources: Sources) -> bool:
     """Whether a person reads it, so that it must be true when it arrives: "D-7" is not, a day later."""
     about = claimed.planned.type in MADE_ANEW and claimed.planned.event in sources.events
-    return webhook.format != "standard" and about
+    return webhook.is_chat and about
 
 
 def _depends_on_event(claimed: Claimed) -> bool:
@@ -294,7 +290,7 @@ def _notice(
     """
     row, stored = sources.log.get(claimed.planned.seq), sources.events.get(claimed.planned.event)
     told = claimed.planned.type
-    if webhook.format != "standard" and stored is not None and told != "event.deleted":
+    if webhook.is_chat and stored is not None and told != "event.deleted":
         document: bytes | None = stored.body(now)
     else:
         document = event_history.document(c, row, gone=told == "event.deleted", now=now) if row else None

@@ -104,7 +104,7 @@ class Egress:
 
     async def _get(self, destination: Destination, most: int) -> bytes | str:
         """The body, or where it is said to be."""
-        transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
+        transport = self._open(destination.scheme)
         headers = {**HEADERS, "accept": "text/calendar, */*;q=0.5", "user-agent": "Dday/1 (calendar import)"}
         message = httpx.Request("GET", _url(destination.url), headers=headers, extensions=EXTENSIONS)
         response = await transport.handle_async_request(message)
@@ -127,7 +127,7 @@ class Egress:
             await stream.aclose()
 
     async def _exchange(self, destination: Destination, request: Request, seen: "Received") -> None:
-        transport = self._transports.get(destination.scheme) or self._open(destination.scheme)
+        transport = self._open(destination.scheme)
         response = await transport.handle_async_request(_message(destination, request))
         stream = cast(httpx.AsyncByteStream, response.stream)
         try:
@@ -143,7 +143,8 @@ class Egress:
 
     def _open(self, scheme: str) -> httpx.AsyncBaseTransport:
         # aiohttp's connector belongs to the running loop, so it is made on the first request.
-        self._transports[scheme] = self._transport(scheme)
+        if scheme not in self._transports:
+            self._transports[scheme] = self._transport(scheme)
         return self._transports[scheme]
 
     def _transport(self, scheme: str) -> httpx.AsyncBaseTransport:

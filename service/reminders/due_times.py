@@ -185,29 +185,31 @@ def _stretch(rule: Rule, after: datetime, until: datetime) -> AnchorRange:
 
 
 def due_between(
-    events: Iterable[Event], rule: DueRule, *, after: datetime, until: datetime
+    events: Iterable[Event], due_rule: DueRule, *, after: datetime, until: datetime
 ) -> frozenset[str]:
     """Returns the ids of events for which this rule is due in `(after, until]`."""
     return frozenset(
-        event.id for event in events if (at := _due_by_rule(event, rule)) is not None and after < at <= until
+        event.id
+        for event in events
+        if (at := _due_by_rule(event, due_rule)) is not None and after < at <= until
     )
 
 
-def is_of_use(event: Event, rule: DueRule, *, until: datetime, since: datetime) -> bool:
+def is_of_use(event: Event, due_rule: DueRule, *, until: datetime, since: datetime) -> bool:
     """Whether a change made at `since` can matter for this rule: due by `until`, and not over at `since`."""
-    found, at = moment(event, rule.rule.anchor), _due_by_rule(event, rule)
+    found, at = moment(event, due_rule.rule.anchor), _due_by_rule(event, due_rule)
     if not isinstance(found, Moment) or at is None or at > until:
         return False
-    return useful_until(found, rule.rule.offset, due_at=at) > since
+    return useful_until(found, due_rule.rule.offset, due_at=at) > since
 
 
-def _due_by_rule(event: Event, rule: DueRule) -> datetime | None:
-    if rule.rule.anchor not in anchors(event):
+def _due_by_rule(event: Event, due_rule: DueRule) -> datetime | None:
+    if due_rule.rule.anchor not in anchors(event):
         return None
-    found = moment(event, rule.rule.anchor)
+    found = moment(event, due_rule.rule.anchor)
     if not isinstance(found, Moment):
         return None
-    return due(found, rule.rule, remind_at=rule.remind_at, timezone=rule.timezone)
+    return due(found, due_rule.rule, remind_at=due_rule.remind_at, timezone=due_rule.timezone)
 
 
 def _shifted(instant: datetime, by: timedelta) -> datetime:

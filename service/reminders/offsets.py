@@ -64,11 +64,10 @@ def parse(text: str) -> Offset:
             "use an ISO 8601 duration of whole weeks, days, hours, minutes or seconds, such as P7D or PT2H"
         )
     weeks, days, hours, minutes, seconds = (int(group or 0) for group in found.groups())
-    length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
     offset = Offset(
         days=weeks * 7 + days,
         seconds=hours * 3600 + minutes * 60 + seconds,
-        of_day=not length and "T" not in text,
+        of_day="T" not in text and weeks == days == 0,
     )
     if offset.longest > LONGEST:
         raise OffsetError(f"a reminder is at most {LONGEST.days} days before its anchor")

@@ -120,6 +120,11 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.rate or KNOWN_RATES.get(urlsplit(self.url).hostname or "")
 
     @property
+    def is_chat(self) -> bool:
+        """Whether people read what it is sent."""
+        return self.format != "standard"
+
+    @property
     def selection(self) -> EventFilter:
         return _selection(self.filter)
 
@@ -285,11 +290,12 @@ def rule_faults(rule: Rule, *, pointer: str = "") -> tuple[Fault, ...]:
 
 def _rate_faults(rate: Rate | None) -> tuple[Fault, ...]:
     try:
-        length = rate.length if rate else LONGEST_RATE
+        if rate is None or timedelta() < rate.length <= LONGEST_RATE:
+            return ()
+        detail = f"use a length from PT1S to P{LONGEST_RATE.days}D"
     except offsets.OffsetError as error:
-        return (Fault(pointer="/rate/per", detail=str(error)),)
-    wanted = f"use a length from PT1S to P{LONGEST_RATE.days}D"
-    return () if timedelta() < length <= LONGEST_RATE else (Fault(pointer="/rate/per", detail=wanted),)
+        detail = str(error)
+    return (Fault(pointer="/rate/per", detail=detail),)
 
 
 def _filter_faults(body: FilterBody) -> tuple[Fault, ...]:
