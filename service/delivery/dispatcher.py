@@ -36,6 +36,8 @@ class _Receiver:
         self.quick_answers = 0
         self.held_until: datetime | None = None
         self.rate: Rate | None = None
+        # The last request, and those within the time of the rate.
+        self.started_at: datetime | None = None
         self.starts: deque[datetime] = deque()
         # Learned from refusals: the least time between two requests, and the last refusal.
         self.interval = timedelta()
@@ -49,10 +51,9 @@ class _Receiver:
         return self.quick_answers > 0
 
     def start(self, now: datetime, rate: Rate | None) -> None:
-        self.rate = rate
-        self.starts.append(now)
-        while len(self.starts) > (rate.count if rate else 1):
-            self.starts.popleft()
+        self.rate, self.started_at = rate, now
+        if rate is not None:
+            self.starts.append(now)
         self.began = self.began or now
 
     def free_at(self) -> datetime | None:
@@ -60,9 +61,21 @@ class _Receiver:
         waits = [self.held_until] if self.held_until else []
         if self.rate is not None and len(self.starts) >= self.rate.count:
             waits.append(self.starts[-self.rate.count] + self.rate.length)
-        if self.starts and self.interval:
-            waits.append(self.starts[-1] + self.interval)
+        if self.started_at is not None and self.interval:
+            waits.append(self.started_at + self.interval)
         return max(waits, default=None)
+
+    def room(self, now: datetime, *, most: int) -> int:
+        """How many requests may begin now, where a quick receiver may have `most` at once."""
+        free = self.free_at()
+        if free is not None and now < free:
+            return 0
+        at_once = 1 if self.interval else min(most, 1 + self.quick_answers // STEP)
+        if self.rate is not None:
+            while self.starts and self.starts[0] <= now - self.rate.length:
+                self.starts.popleft()
+            at_once = min(at_once, self.rate.count - len(self.starts))
+        return at_once - self.in_flight
 
     def learn(self, now: datetime, wait: timedelta) -> None:
         """A refusal: so many were taken since the last wait, and it takes this long until there is room."""
@@ -160,15 +173,4 @@ class Dispatcher:
 
     def _room(self, webhook: str, now: datetime) -> int:
         receiver = self._receivers.get(webhook)
-        if receiver is None:
-            return 1
-        free = receiver.free_at()
-        if free is not None and now < free:
-            return 0
-        at_once = min(self._per_webhook, 1 + receiver.quick_answers // STEP)
-        if receiver.interval:
-            at_once = 1
-        if receiver.rate is not None:
-            since = now - receiver.rate.length
-            at_once = min(at_once, receiver.rate.count - sum(start > since for start in receiver.starts))
-        return at_once - receiver.in_flight
+        return 1 if receiver is None else receiver.room(now, most=self._per_webhook)
