@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from sqlalchemy import delete as remove
 
+from service.catalogue import search_terms
 from service.catalogue.event import Organization, Program, Series, Source
 from service.catalogue.revisions import FieldDifference
 from service.catalogue.validation import Fault, refuse
@@ -109,14 +110,21 @@ def put(
     revisions.append(c, [_entry(kept, _changes(current, noun), cause)])
     references.replace(c, [(kind, noun.id, noun)])
     refuse(references.missing(c, [("", noun)]))
-    naming = (
-        [by_id for by, by_id in references.named_by(c, kind, noun.id) if by == "event"] if current else ()
-    )
-    if kind == "source":
-        parts.rederive(c, naming)
-    elif naming:
-        event_writes.rename(c, naming)
+    if current is not None:
+        _bring_events_in_step(c, kind, current.noun, noun)
     return SavedNoun(stored=kept, outcome="changed" if current else "created")
+
+
+def _bring_events_in_step(c: Connection, kind: NounKind, before: Noun, after: Noun) -> None:
+    """Follows what changed of a noun in the events that name it: their phases, and what they are found by."""
+    if isinstance(before, Source) or isinstance(after, Source):
+        parts.rederive(c, _naming(c, kind, after.id))
+    elif search_terms.names_of(before) != search_terms.names_of(after):
+        event_writes.rename(c, _naming(c, kind, after.id))
+
+
+def _naming(c: Connection, kind: NounKind, identifier: str) -> list[str]:
+    return [by_id for by, by_id in references.named_by(c, kind, identifier) if by == "event"]
 
 
 def delete(

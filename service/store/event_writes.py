@@ -167,6 +167,7 @@ class Unit:
         self._after: dict[int, frozenset[Entry]] = {}
         self._tokens_before: dict[int, frozenset[str]] = {}
         self._tokens_after: dict[int, frozenset[str]] = {}
+        self._renamed: list[str] = []
 
     def add(self, draft: Draft, seq: int) -> Saved | Revision:
         """Take up one change; the result is what its caller will be told."""
@@ -186,7 +187,7 @@ class Unit:
             c.execute(_UPDATE, self._updates)
         search_index.replace(c, before=self._before, after=self._after)
         word_index.replace(c, before=self._tokens_before, after=self._tokens_after)
-        word_index.learn(c, self._searched.values())
+        word_index.learn(c, self._renamed)
 
     def _save(self, draft: Draft, event: Event, seq: int) -> Saved:
         current = draft.current
@@ -206,6 +207,8 @@ class Unit:
             self._inserts.append({**row, "number": number})
         self._after[number] = search_index.entries(event, kept.steps)
         self._tokens_after[number] = _tokens(kept.searched, event)
+        if current is None or kept.searched != current.stored.searched:
+            self._renamed.append(kept.searched)
         self._record(draft, seq, kept)
         return Saved(stored=kept, outcome="changed" if current else "created")
 
