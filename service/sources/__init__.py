@@ -1,0 +1,1 @@
+"""Live sources: what they say, and what follows from it."""
