@@ -15,7 +15,15 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 
 from service.sources.records import Record
-from service.sources.titles import TitleParts, foreign_ids, operators, region, title_parts, web_address
+from service.sources.titles import (
+    TitleParts,
+    foreign_ids,
+    operators,
+    places_in,
+    region,
+    title_parts,
+    web_address,
+)
 
 Verdict = Literal["same", "amends", "round", "candidate", "different"]
 Key = TypeVar("Key", bound=Hashable)
@@ -45,8 +53,8 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ROUNDS = {"year", "edition", "month", "reissue"}
-_TIMES = {"end", "time"}
-_DOUBTS = {"numbers", "one bracket", "season", "umbrella", "target"}
+_TIMES = {"start", "end", "time"}
+_DOUBTS = {"numbers", "one bracket", "season", "umbrella", "target", "meeting", "one place", "one edition"}
 
 
 class _Side(msgspec.Struct, frozen=True):
@@ -137,9 +145,8 @@ def _match(a: _Side, b: _Side) -> Match:
         not (a.operators or b.operators) and bool(a.governments & b.governments)
     )
     ends = bool(a.record.end) and a.record.end == b.record.end
-    exact = bool(a.title.core) and (
-        a.title.core == b.title.core or a.title.core in b.title.aliases or b.title.core in a.title.aliases
-    )
+    exact = bool(a.title.core) and a.title.core == b.title.core
+    alias = a.title.core in b.title.aliases or b.title.core in a.title.aliases
     within = exact or _institution_only(a.title, b.title)
     signals = [
         name
@@ -149,11 +156,12 @@ def _match(a: _Side, b: _Side) -> Match:
             ("operator", operator),
             ("name", exact),
             ("name within", within and not exact),
+            ("alias", alias),
             ("end", ends),
         )
         if holds
     ]
-    likeness = max(likeness, 0.8 * within)
+    likeness = max(likeness, 0.8 * (within or alias))
     score = round(min(1.0, 0.6 * likeness + 0.25 * operator + 0.15 * ends), 3)
     if "id" in signals or "address" in signals:
         score = max(score, 0.95)
@@ -174,7 +182,7 @@ def _verdict(a: _Side, b: _Side, *, signals: list[str], vetoes: list[str], score
             and {*vetoes} <= _ROUNDS | _TIMES
         ):
             return "round"
-        perhaps = {*vetoes} <= _DOUBTS | _TIMES and (score >= CANDIDATE_SCORE or named)
+        perhaps = {*vetoes} <= _DOUBTS | _TIMES and (score >= CANDIDATE_SCORE or named or "alias" in signals)
         return "candidate" if known or perhaps else "different"
     strict = known or (named and "operator" in signals and _distinctive(a, b, signals))
     if strict and a.title.amends != b.title.amends:
@@ -183,7 +191,7 @@ def _verdict(a: _Side, b: _Side, *, signals: list[str], vetoes: list[str], score
         return "amends" if a.title.amends else ("same" if "id" in signals else "candidate")
     if strict:
         return "same"
-    return "candidate" if score >= CANDIDATE_SCORE or "name" in signals else "different"
+    return "candidate" if score >= CANDIDATE_SCORE or named or "alias" in signals else "different"
 
 
 def _distinctive(a: _Side, b: _Side, signals: list[str]) -> bool:
@@ -224,21 +232,33 @@ def _vetoes(a: _Side, b: _Side) -> list[str]:
         vetoes.append("reissue")
     if (one.places - two.places and two.places - one.places) or _far(a.record.regions, b.record.regions):
         vetoes.append("region")
+    elif (one.places ^ two.places) - one.prefix - two.prefix - _seats(a) - _seats(b):
+        vetoes.append("one place")
+    vetoes += [
+        name
+        for name, holds in (
+            ("one edition", bool(one.editions) != bool(two.editions) and not (one.years and two.years)),
+            ("meeting", one.meeting != two.meeting),
+            ("umbrella", one.umbrella != two.umbrella),
+            ("numbers", one.numbers != two.numbers),
+            ("target", _disjoint(one.targets, two.targets)),
+        )
+        if holds
+    ]
     if one.brackets != two.brackets:
         missing = (one.brackets - two.brackets, two.brackets - one.brackets)
         if all(missing):
             vetoes.append("bracket")
         elif not all(inner in _other(one, two, inner) for inner in missing[0] | missing[1]):
             vetoes.append("one bracket")
-    if one.numbers != two.numbers:
-        vetoes.append("numbers")
-    if one.umbrella != two.umbrella:
-        vetoes.append("umbrella")
-    if _disjoint(one.targets, two.targets):
-        vetoes.append("target")
     if _disjoint(a.operators, b.operators) and (one.core != two.core or one.amends != two.amends):
         vetoes.append("operator")
     return vetoes + _time_vetoes(a, b)
+
+
+def _seats(side: _Side) -> set[str]:
+    """The places in the names of the organizations, which a title may repeat or leave out."""
+    return {place for name in side.operators | side.governments for place in places_in(name)}
 
 
 def _other(one: TitleParts, two: TitleParts, inner: str) -> str:
@@ -251,6 +271,12 @@ def _time_vetoes(a: _Side, b: _Side) -> list[str]:
     ends = [side.record.end for side in (a, b) if side.record.end]
     if len(published) == 2 and abs((published[0] - published[1]).days) > NEAR_DAYS:
         return ["time"]
+    starts = [day for side in (a, b) if (day := _day(side.record.start))]
+    apart = abs((starts[0] - starts[1]).days) if len(starts) == 2 else 0
+    if apart > NEAR_DAYS:
+        return ["time"]
+    if apart and a.record.kind == "event":
+        return ["start"]
     if len(ends) == 2 and ends[0][:10] != ends[1][:10]:
         amended = a.title.amends or b.title.amends
         if not amended or not (_announced_in_time(a, b) and _announced_in_time(b, a)):

@@ -11,10 +11,11 @@ import msgspec
 class TitleParts(msgspec.Struct, frozen=True, kw_only=True):
     """A title taken apart. `core` is its name without spaces and without the words that every call has.
 
-    `brackets` hold what stands in brackets and is not the name in Latin letters, which is one of `aliases`.
+    `brackets` hold what stands in brackets; a name in Latin letters there is one of `aliases`.
     `targets` are kinds of applicants that are named. `later_round` is the number of a second or further
     round (2차), `reissue` marks a new window (재공고, 추가모집), `amends` a change of an earlier notice, and
-    `umbrella` the announcement of several calls (통합 공고).
+    `umbrella` the announcement of several calls (통합 공고). `prefix` are the places of `[경북]` in front, which
+    some portals add of themselves, and `meeting` marks what is held (개최) beside what is applied for.
     """
 
     core: str
@@ -31,6 +32,8 @@ class TitleParts(msgspec.Struct, frozen=True, kw_only=True):
     reissue: bool
     amends: bool
     umbrella: bool
+    meeting: bool
+    prefix: frozenset[str]
 
 
 _LONG_REGIONS = {
@@ -97,7 +100,9 @@ _REISSUE = re.compile(
     r"재\s*공\s*고|재\s*모\s*집|재\s*공모|추가\s*(?:모\s*집|접\s*수|신\s*청|선\s*발|선\s*정|공\s*모)"
 )
 _AMENDS = re.compile(r"수정|변경|연장|정정|추가(?=\s*(?:공고|안내|\)|\]|$))")
-_UMBRELLA = re.compile(r"통합\s*공\s*고")
+_UMBRELLA = re.compile(r"통합\s*공\s*고|(?:시행|지원|추진)\s*계획")
+_MEETING = re.compile(r"개최")
+_PREFIX = re.compile(r"^\s*(?:\[[^\]]*\]\s*)+")
 _BRACKET = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]|<([^<>]*)>|【([^【】]*)】")
 _QUOTES = re.compile(r"[「」『』“”‘’\"'《》〈〉`]")
 _SPLIT = re.compile(r"[^0-9A-Za-z가-힣]+")
@@ -146,7 +151,7 @@ def title_parts(title: str) -> TitleParts:
         years=years,
         editions=editions,
         months=months,
-        places=frozenset(_CITY.findall(text)),
+        places=frozenset(places_in(text)),
         brackets=frozenset(
             held for mark, one in inside if (held := _bracket(mark, one)) and held not in core
         ),
@@ -157,6 +162,8 @@ def title_parts(title: str) -> TitleParts:
         reissue=reissue,
         amends=amends,
         umbrella=umbrella,
+        meeting=bool(_MEETING.search(text)),
+        prefix=frozenset(places_in(found[0])) if (found := _PREFIX.match(text)) else frozenset(),
     )
 
 
@@ -241,6 +248,11 @@ def _operator(name: str) -> str:
     text = re.sub(r"창경$|창경센터$", "창조경제혁신센터", text)
     text = re.sub(r"(?<=[가-힣])tp$", "테크노파크", text)
     return _ALIASES.get(text, text)
+
+
+def places_in(text: str) -> list[str]:
+    """The regions, towns and countries that a text names."""
+    return _CITY.findall(text)
 
 
 def region(name: str) -> str:

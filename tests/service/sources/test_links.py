@@ -77,6 +77,10 @@ CALL = "2026년 바다기술 창업 지원사업 참여기업 모집 공고"
         ("2026년 상반기 바다기술 창업 지원사업 참여기업 모집 공고", "candidate"),
         ("2026년 바다기술 창업 지원사업(심해 분야) 참여기업 모집 공고", "candidate"),
         ("2026년 바다기술 창업 심화과정 지원사업 참여기업 모집 공고", "candidate"),
+        ("2026년 창원 바다기술 창업 지원사업 참여기업 모집 공고", "candidate"),
+        ("2026년 바다기술 창업 지원사업 시행계획 공고", "candidate"),
+        ("2026년 바다기술 창업 지원사업 개최 안내", "candidate"),
+        ("바다기술 창업 지원사업 3기 참여기업 모집 공고", "candidate"),
         ("2026년 산림기술 창업 지원사업 참여기업 모집 공고", "different"),
         ("2026년 도시농업 교육", "different"),
     ],
@@ -120,6 +124,18 @@ def test_other_last_days_are_for_a_person_unless_a_notice_says_it_changes_them()
     assert match(first, longer).verdict == "amends"
     late = msgspec.structs.replace(longer, published=date(2026, 5, 1), end="2026-06-01")
     assert match(first, late).verdict == "candidate"
+
+
+def test_a_name_in_latin_letters_in_brackets_is_for_a_person() -> None:
+    tips = record("팁스(TIPS) 운영사 모집 공고", "창업진흥원", id="bizinfo:PBLN_1")
+    assert match(record("TIPS 참여기업 모집", "창업진흥원"), tips).verdict == "candidate"
+
+
+def test_an_event_of_one_name_on_other_days_is_for_a_person() -> None:
+    first = record("창업 네트워킹 데이", "바다원", kind="event", start="2026-12-01T14:00")
+    assert match(first, msgspec.structs.replace(first, external_id="luma:1")).verdict == "same"
+    later = msgspec.structs.replace(first, external_id="luma:1", start="2026-12-08T14:00")
+    assert match(first, later).verdict == "candidate"
 
 
 def test_one_source_that_lists_a_name_twice_is_for_a_person() -> None:
