@@ -14,8 +14,8 @@ class TitleParts(msgspec.Struct, frozen=True, kw_only=True):
     `brackets` hold what stands in brackets; a name in Latin letters there is one of `aliases`.
     `targets` are kinds of applicants that are named. `later_round` is the number of a second or further
     round (2차), `reissue` marks a new window (재공고, 추가모집), `amends` a change of an earlier notice, and
-    `umbrella` the announcement of several calls (통합 공고). `prefix` are the places of `[경북]` in front, which
-    some portals add of themselves, and `meeting` marks what is held (개최) beside what is applied for.
+    `umbrella` the announcement of several calls (통합 공고). `prefix` are the places of `[경북]` in front,
+    which some portals add of themselves, and `meeting` marks what is held (개최) beside what is applied for.
     """
 
     core: str

@@ -5,23 +5,25 @@ What they answer follows a script: each day something happens that happens at th
 
 import gzip
 import json
+from collections.abc import Sequence
 from datetime import date, timedelta
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 from xml.sax.saxutils import escape
 
 import msgspec
 
-from tests.support.sample_calls import SampleCall, sample_calls
+from tests.support.national_rows import NOTE, bizinfo_row, event_row, kstartup_row, period, portal_event_row
+from tests.support.sample_calls import SampleCall, sample_calls, sample_events
 
 SCRIPT = ("list", "moved", "reissued", "gone", "quota", "html", "half", "bomb")
 KEY = "sample-key"
-NOTE = "예시 데이터입니다. 실제 공고가 아닙니다."
 MOVED, REISSUED, GONE = 1, 2, 3
 REISSUED_AS = 900
+Item = TypeVar("Item")
 
 
 class NationalReply(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +138,7 @@ class _BizinfoPortal(_Api):
         page, size = int(query.get("pageNo", 1)), min(int(query.get("numOfRows", 10)), 500)
         rows: list[dict[str, object]] = []
         for call in _page(fake, calls, page, size):
-            row = _bizinfo_row(fake, call)
+            row = bizinfo_row(call)
             row["registDe"], row["hashTags"] = row.pop("creatPnttm"), row.pop("hashtags")
             rows.append(row)
         items: object = {"item": rows[0] if len(rows) == 1 else rows} if rows else ""
@@ -157,7 +159,7 @@ class _BizinfoOwn(_Api):
 
     def listed(self, fake: NationalFake, calls: list[SampleCall], query: dict[str, Any]) -> NationalReply:
         size = int(query.get("searchCnt", 0)) or len(calls)
-        rows = [_bizinfo_row(fake, call) | {"totCnt": len(calls)} for call in _page(fake, calls, 1, size)]
+        rows = [bizinfo_row(call) | {"totCnt": len(calls)} for call in _page(fake, calls, 1, size)]
         return _json({"jsonArray": [row | {"inqireCo": fake.views} for row in rows]})
 
 
@@ -173,7 +175,7 @@ class _KStartup(_Api):
         calls = [call for call in calls if call.field == "창업" and call.closes]
         page, size = int(query.get("page", 1)), min(int(query.get("perPage", 10)), 100)
         shown = _page(fake, calls, page, size)
-        rows = [_kstartup_row(position, call, fake) for position, call in enumerate(shown, 1)]
+        rows = [kstartup_row(position, call, fake.views) for position, call in enumerate(shown, 1)]
         head = {"currentCount": len(rows), "matchCount": len(calls), "page": page, "perPage": size}
         head["totalCount"] = len(calls)
         if not self.xml(query):
@@ -234,12 +236,33 @@ class _Smes24Calls(_Api):
                 "sportInsttNm": call.operator,
                 "cntcInsttNm": call.government,
                 "areaNm": call.region,
-                "pblancPdCnts": _period(call),
+                "pblancPdCnts": period(call),
                 "pblancDtlUrl": f"https://www.smes.example/view?pblancSeq={75_400_000 + call.number}",
             }
             for call in _page(fake, calls, 1, len(calls))
         ]
         return _json({"result": {"resultCd": "0", "resultMsg": "정상", "data": rows}})
+
+
+class _BizinfoEvents(_BizinfoOwn):
+    """기업마당's events, with their live names: two periods in two spellings, and no pages."""
+
+    def listed(self, fake: NationalFake, calls: list[SampleCall], query: dict[str, Any]) -> NationalReply:
+        events = sample_events(fake.today)
+        return _json({"jsonArray": [event_row(one) | {"totCnt": len(events)} for one in _half(fake, events)]})
+
+
+class _Smes24Events(_Smes24Calls):
+    """The events of 중소벤처24's portal: the same ids under other names."""
+
+    def failed(self, why: str, given: str) -> NationalReply:
+        code, text = ("10", "인증키 오류") if why == "key" else ("12", "일일 호출 한도 초과")
+        return _records(code, text, [])
+
+    def listed(self, fake: NationalFake, calls: list[SampleCall], query: dict[str, Any]) -> NationalReply:
+        since = str(query.get("mdfcnYmd", ""))
+        events = [one for one in sample_events(fake.today) if f"{one.published:%Y%m%d}" >= since]
+        return _records("0", "정상", [portal_event_row(one) for one in _half(fake, events)])
 
 
 APIS: dict[str, _Api] = {
@@ -248,59 +271,23 @@ APIS: dict[str, _Api] = {
     "/B552735/kisedKstartupService01/getAnnouncementInformation01": _KStartup(),
     "/1421000/mssBizService_v2/getbizList_v2": _Ministry(),
     "/ione-gw/api/pblanc/list": _Smes24Calls(),
+    "/uss/rss/bizinfoEventApi.do": _BizinfoEvents(),
+    "/ione-gw/api/event/list": _Smes24Events(),
 }
 
 
 def _page(fake: NationalFake, calls: list[SampleCall], page: int, size: int) -> list[SampleCall]:
     """A page of the calls; of half a list there is no second half, though the total counts it."""
-    listed = calls[: len(calls) // 2] if fake.scene == "half" else calls
-    return listed[(page - 1) * size : page * size]
+    return list(_half(fake, calls))[(page - 1) * size : page * size]
 
 
-def _bizinfo_row(fake: NationalFake, call: SampleCall) -> dict[str, object]:
-    ident = f"PBLN_{900_000 + call.number:015}"
-    return {
-        "pblancId": ident,
-        "pblancNm": call.title,
-        "pblancUrl": f"https://www.bizinfo.example/sii/siia/selectSIIA200Detail.do?pblancId={ident}",
-        "jrsdInsttNm": call.government,
-        "excInsttNm": call.operator,
-        "bsnsSumryCn": f"<p>{NOTE}</p>",
-        "trgetNm": "소상공인" if "소상공인" in call.title else "중소기업",
-        "hashtags": f"{call.region},{call.published.year},{call.field}",
-        "reqstBeginEndDe": _period(call),
-        "pldirSportRealmLclasCodeNm": call.field,
-        "reqstMthPapersCn": "온라인 접수",
-        "creatPnttm": f"{call.published} 10:00:00",
-        "updtPnttm": f"{call.updated} 10:00:00",
-    }
+def _half(fake: NationalFake, items: Sequence[Item]) -> Sequence[Item]:
+    return items[: len(items) // 2] if fake.scene == "half" else items
 
 
-def _kstartup_row(position: int, call: SampleCall, fake: NationalFake) -> dict[str, object]:
-    page = f"www.k-startup.example/web/contents/bizpbanc-ongoing.do?schM=view&pbancSn={990_000 + call.number}"
-    return {
-        "id": position + fake.views,
-        "pbanc_sn": 990_000 + call.number,
-        "biz_pbanc_nm": call.title,
-        "intg_pbanc_yn": "N",
-        "pbanc_ctnt": NOTE,
-        "supt_biz_clsfc": "사업화",
-        "supt_regin": call.region,
-        "pbanc_rcpt_bgng_dt": call.opens and f"{call.opens:%Y%m%d}",
-        "pbanc_rcpt_end_dt": call.closes and f"{call.closes:%Y%m%d}",
-        "rcrt_prgs_yn": "Y",
-        "pbanc_ntrp_nm": call.operator,
-        "sprv_inst": "공공기관",
-        "biz_enyy": "예비창업자,1년미만,2년미만,3년미만",
-        "aply_trgt": "일반기업,1인 창조기업",
-        "detl_pg_url": page,
-        "aply_mthd_onli_rcpt_istc": "누리집 신청",
-        "aply_mthd_eml_rcpt_istc": f"blob-{fake.views}",
-    }
-
-
-def _period(call: SampleCall) -> str:
-    return call.words or f"{call.opens} ~ {call.closes}"
+def _records(code: str, text: str, rows: list[dict[str, object]]) -> NationalReply:
+    result = {"RESULT": {"RES_CD": code, "RES_MSG": text}, "RECORD": rows}
+    return _json({"result": {"result": result}})
 
 
 def _bomb(*, xml: bool) -> NationalReply:

@@ -92,3 +92,47 @@ def _call(number: int, row: str, today: date) -> SampleCall:
         published=published,
         updated=published,
     )
+
+
+class SampleEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A briefing or training that nobody holds; its registration has no stated start."""
+
+    number: int
+    title: str
+    organizer: str
+    region: str
+    kind: str
+    registration_ends: date
+    starts: date
+    ends: date
+    published: date
+
+
+# title | organizer | region | kind | registration ends, starts and ends in days from today
+EVENTS = """
+창업기업 투자유치 역량강화 설명회 | 예시투자지원원 | 서울 | 설명회 | 6 9 9
+[대구] 온라인 판매 실무교육 | 예시대구창업원 | 대구 | 교육 | 11 14 16
+수출 초보기업 상담회 | 예시수출지원단 | 부산 | 상담회 | 4 8 8
+제조 현장 안전관리 교육 | 예시제조안전원 | 경남 | 교육 | 17 20 20
+"""
+
+
+def sample_events(today: date) -> tuple[SampleEvent, ...]:
+    """The events as they are listed on every day of the script."""
+    return tuple(_event(number, row, today) for number, row in enumerate(EVENTS.strip().splitlines(), 1))
+
+
+def _event(number: int, row: str, today: date) -> SampleEvent:
+    title, organizer, region, kind, days = (cell.strip() for cell in row.split("|"))
+    registration_ends, starts, ends = (today + timedelta(days=int(day)) for day in days.split())
+    return SampleEvent(
+        number=number,
+        title=f"[예시] {title}",
+        organizer=organizer,
+        region=region,
+        kind=kind,
+        registration_ends=registration_ends,
+        starts=starts,
+        ends=ends,
+        published=today - timedelta(days=3),
+    )

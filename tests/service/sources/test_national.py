@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -80,6 +80,15 @@ def test_a_missing_key_and_a_spent_quota_answer_200_and_list_nothing(fake: Natio
     fake.scene = "quota"
     body = get(fake, f"{path}?{APIS[path].key_parameter}={KEY}").decode()
     assert "[예시]" not in body and re.search("EXCEEDS|초과", body)
+
+
+def test_both_portals_list_the_same_events_under_the_same_ids(fake: NationalFake) -> None:
+    own = listed(fake, f"/uss/rss/bizinfoEventApi.do?crtfcKey={KEY}")["jsonArray"]
+    asked = Request(f"{fake.url}/ione-gw/api/event/list", b"{}", {"Authorization": f"Bearer {KEY}"})
+    with urlopen(asked) as reply:
+        portal = json.loads(reply.read())["result"]["result"]["RECORD"]
+    assert [row["eventInfoId"] for row in own] == [row["evntInfoId"] for row in portal]
+    assert [row["eventBeginEndDe"] for row in own] == [row["evntPrdCn"] for row in portal]
 
 
 def test_half_a_list_has_the_total_of_the_whole(fake: NationalFake) -> None:
