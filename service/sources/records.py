@@ -5,7 +5,7 @@ No person is in it: adapters leave out names, mail addresses and telephone numbe
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from hashlib import sha256
 from typing import Literal, Protocol
 from urllib.parse import unquote, urlencode
@@ -45,8 +45,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `external_id` has the namespace of whoever gave it (`kstartup:177296`), so that two sources that list one
     item may use one id. `period` is the source's own text of its dates; `start` and `end` (EDTF) are set
-    where the source gives them apart, and then `period` only quotes them. An item with a window and a date
-    of its own makes two records: the call is `about` the external id of the event. `links` are ids and
+    where the source gives them apart, and then `period` only quotes them. `updated` (EDTF) is a day or an
+    instant. An item with a window and a date of its own makes two records: the call is `about` the external id of the event. `links` are ids and
     addresses under which others may know it. `doubts` say why a person should look before it is published.
     """
 
@@ -57,7 +57,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     apply_url: str | None = None
     organizations: tuple[Organizer, ...] = ()
     published: date | None = None
-    updated: datetime | date | None = None
+    updated: str | None = None
     period: str | None = None
     start: str | None = None
     end: str | None = None
