@@ -43,11 +43,12 @@ class Organizer(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One item at a source: a call with its window, or an event.
 
-    `external_id` has the namespace of whoever gave it (`kstartup:177296`), so that two sources that list one
-    item may use one id. `period` is the source's own text of its dates; `start` and `end` (EDTF) are set
-    where the source gives them apart, and then `period` only quotes them. `updated` (EDTF) is a day or an
-    instant. An item with a window and a date of its own makes two records: the call is `about` the external id of the event. `links` are ids and
-    addresses under which others may know it. `doubts` say why a person should look before it is published.
+    `external_id` has the namespace of whoever gave it (`kstartup:177296`), so that two sources that list
+    one item may use one id. `period` is the source's own text of its dates; `start` and `end` (EDTF) are
+    set where the source gives them apart, and then `period` only quotes them. `updated` (EDTF) is a day or
+    an instant. An item with a window and a date of its own makes two records: the call is `about` the
+    external id of the event. `links` are ids and addresses under which others may know it. `doubts` say why
+    a person should look before it is published.
     """
 
     external_id: str
