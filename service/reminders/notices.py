@@ -100,7 +100,18 @@ def _told(row: RevisedEvent, webhook: Webhook) -> Change | None:
     sides = (side for side in (row.before, row.after) if side is not None)
     if not any(selects(webhook, side, at=row.at) for side in sides):
         return None
-    return next((name for name in names(row) if name in webhook.changes), None)
+    told = names(row)
+    # Whoever was told that it is off is told when that is no longer so.
+    was_told = bool(told) and _left(row) in webhook.changes
+    return next((name for name in told if name in webhook.changes), told[0] if was_told else None)
+
+
+def _left(row: RevisedEvent) -> str | None:
+    """Returns the status of being off that this change ends, None if it ends none."""
+    before, after = _visible(row.before), _visible(row.after)
+    if before is None or after is None or before.status == after.status:
+        return None
+    return before.status if before.status in ("cancelled", "postponed") else None
 
 
 def _visible(side: Candidate | None) -> Event | None:

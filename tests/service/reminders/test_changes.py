@@ -50,6 +50,23 @@ def test_a_webhook_hears_the_most_telling_of_the_names_it_asked_for() -> None:
     assert types(event(), event(start="2025-09-06"), "postponed") == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "asked", "told"),
+    [
+        ("cancelled", "confirmed", "cancelled", ["updated"]),
+        ("postponed", "confirmed", "postponed", ["updated"]),
+        ("cancelled", "postponed", "cancelled", ["postponed"]),
+        ("postponed", "cancelled", "postponed", ["cancelled"]),
+        ("cancelled", "confirmed", "postponed", []),
+        ("cancelled", "cancelled", "cancelled", []),
+    ],
+)
+def test_whoever_was_told_that_it_is_off_is_told_when_it_is_not(
+    before: Any, after: Any, asked: Any, told: list[str]
+) -> None:
+    assert types(event(status=before), event(status=after, url="https://a.b"), asked) == told
+
+
 def test_a_change_out_of_the_filter_is_still_told() -> None:
     hook: dict[str, Any] = {"filter": FilterBody(tag=("ai",))}
     assert types(event(tags=("ai",)), event(), **hook) == ["updated"]
