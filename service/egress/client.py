@@ -229,7 +229,7 @@ class Received:
             retry_after=self.headers.get("retry-after") if self.headers else None,
             milliseconds=milliseconds,
             bytes=len(self.body),
-            excerpt=excerpt(self.body),
+            excerpt=excerpt(self.body) if self.status else _certificate_fault(self.error),
         )
 
 
@@ -261,6 +261,26 @@ def _blame(error: Exception | None) -> Outcome:
         if any(isinstance(link, kinds) for link in links):
             return outcome
     return "protocol"
+
+
+def _certificate_fault(error: Exception | None) -> str:
+    """Says what is wrong with a certificate, as OpenSSL judged it; empty where none was refused."""
+    for link in _causes(error):
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return CERTIFICATE_FAULTS.get(
+                link.verify_code, f"The certificate is refused: {link.verify_message}."
+            )
+    return ""
+
+
+NO_ISSUER = "No authority that we know has issued the certificate, or the server sends its chain in part."
+# The codes of X509_V_ERR_*.
+CERTIFICATE_FAULTS = {
+    9: "The certificate is not valid yet.",
+    10: "The certificate has expired.",
+    **dict.fromkeys((2, 18, 19, 20, 21), NO_ISSUER),
+    **dict.fromkeys((62, 64), "The certificate is for another name."),
+}
 
 
 BLAME: tuple[tuple[tuple[type[BaseException], ...], Outcome], ...] = (
