@@ -213,6 +213,17 @@ def _on_pg_read_connect(connection: Any, record: object) -> None:
     connection.adapters.register_dumper(int, Int8Dumper)
 
 
+def instance(connection: Any) -> str | None:
+    """Returns the name of the database behind a new connection to PostgreSQL, None if it is not ours."""
+    try:
+        row = connection.execute("SELECT value FROM meta WHERE name = 'instance'").fetchone()
+    except psycopg.ProgrammingError:
+        return None
+    finally:
+        connection.rollback()
+    return str(row[0]) if row else None
+
+
 def repeatable(error: DBAPIError) -> bool:
     """A unit that met this had no effect, and may well succeed when run again."""
     return error.connection_invalidated or _sqlstate(error) in DEADLOCKS or _sqlstate(error)[:3] == "57P"

@@ -14,15 +14,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar
 
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from service.clock import Reading, running
+from service.errors import StorageFull, Unavailable
 from service.store import dialects, schema, search_index
-from service.store.locks import ServiceLock, StoreBusy, WriteLock, refuse_network_path
+from service.store.locks import (
+    DatabaseFile,
+    ServiceLock,
+    StoreBusy,
+    WriteLock,
+    known_instance,
+    lock_file,
+    refuse_network_path,
+)
 
 __all__ = ["Store", "StoreBusy"]
 
@@ -39,6 +49,15 @@ LAST_WORDS = (
     "The disk did not write what was committed (%s). Nothing after this could be believed, so the service "
     "ends. What it has acknowledged before is safe. Look at the disk before starting it again."
 )
+GONE = (
+    "The database {path} is gone: this place held one before. Put it back, or a backup of it. To begin anew "
+    "with an empty catalogue, remove {lock} first."
+)
+ANOTHER = "The database is another one than this place held before (it is named %s; before it was %s)."
+NOT_IN_PLACE = (
+    "The database is not the one that was opened: it was deleted, or another one is in its place. Nothing is "
+    "written until it is back or the service starts again."
+)
 OLD_SCHEMA = "The database has no schema of Dday yet, or an older one: `dday serve` brings it up to date."
 
 log = logging.getLogger(__name__)
@@ -53,6 +72,7 @@ class Store:
 
     `instance` is the random name of this database; tokens carry it, so that a foreign one is noticed.
     `commits` grows with every commit of this process: while it stands, there is nothing new to read.
+    `refusal` says why the last write failed where the disk or the server was the reason, else it is empty.
     """
 
     def __init__(self, *, writer: Engine, reader: Engine, locks: "_Locks") -> None:
@@ -66,6 +86,7 @@ class Store:
         self.dialect: Literal["sqlite", "postgresql"] = "sqlite" if single else "postgresql"
         self.instance = ""
         self.commits = 0
+        self.refusal = ""
 
     @staticmethod
     def open(url: str, *, migrate: bool = True, exclusive: bool = True) -> "Store":
@@ -79,6 +100,7 @@ class Store:
             schema.refuse_foreign(dialects.tables(path), shared=False)
         locks = _Locks(path, exclusive=exclusive)
         try:
+            locks.refuse_emptied(migrate=migrate)
             writer, reader = dialects.engines(url)
             store = Store(writer=writer, reader=reader, locks=locks)
             store._prepare(migrate=migrate)
@@ -97,12 +119,44 @@ class Store:
             if migrate and not self.write(search_index.is_current):
                 self._alone(search_index.rebuild)
             self.instance = self.read(schema.instance)
+            self._locks.opened(self.instance)
+            self._guard()
         except BaseException as error:
             self._dispose()
             origin = error if isinstance(error, DBAPIError) else error.__cause__
             if isinstance(origin, DBAPIError) and (refusal := dialects.refusal(origin)):
                 raise refusal from error
             raise
+
+    def _guard(self) -> None:
+        """Makes no connection to another database: SQLite would make an empty file where ours was."""
+
+        def before(*_: object) -> None:
+            self._locks.refuse_unless_in_place()
+
+        def after(connection: Any, _: object) -> None:
+            if dialects.instance(connection) != self.instance:
+                raise Unavailable(NOT_IN_PLACE)
+
+        for engine in (self._writer, self._reader):
+            if self.dialect == "sqlite":
+                event.listen(engine, "do_connect", before)
+            else:
+                event.listen(engine, "connect", after)
+
+    def verify(self, c: Connection) -> None:
+        """Raises Unavailable unless `c` reads the database that was opened, where that is."""
+        self._locks.refuse_unless_in_place()
+        try:
+            found = schema.instance(c)
+        except (DBAPIError, NoResultFound) as error:
+            raise Unavailable(NOT_IN_PLACE) from error
+        if found != self.instance:
+            raise Unavailable(NOT_IN_PLACE)
+
+    def probe(self) -> None:
+        """Commits what changes nothing: raises what a write would meet now."""
+        self._noted(lambda: self._run(schema.touch, partial(self._write, counted=False)))
 
     def _alone(self, work: Work[None]) -> None:
         with self._locks.sole():
@@ -118,7 +172,16 @@ class Store:
         It is repeated whole after a deadlock or a connection lost before COMMIT, so it must have no effect
         outside the database. A connection lost *during* COMMIT is reported, as nobody knows the outcome.
         """
-        return self._run(work, self._write)
+        return self._noted(lambda: self._run(work, self._write))
+
+    def _noted(self, write: Callable[[], T]) -> T:
+        try:
+            result = write()
+        except (StorageFull, Unavailable) as problem:
+            self.refusal = problem.detail
+            raise
+        self.refusal = ""
+        return result
 
     async def aread(self, work: Work[T]) -> T:
         """`read` for the event loop: on SQLite a quick one at once, a long one and every other in a thread.
@@ -166,8 +229,9 @@ class Store:
             c.commit()
             return result
 
-    def _write(self, work: Work[T]) -> T:
+    def _write(self, work: Work[T], *, counted: bool = True) -> T:
         with self._one_at_a_time(), self._writer.connect() as c:
+            self._locks.refuse_unless_in_place()
             result = work(c)
             try:
                 c.commit()
@@ -177,7 +241,10 @@ class Store:
                 c.rollback()
                 # Not run again: a commit that broke off may have happened.
                 raise dialects.problem(error) from error
-            self._count()
+            # Deleted while this ran, it has not kept what was committed.
+            self._locks.refuse_unless_in_place()
+            if counted:
+                self._count()
             return result
 
     def _count(self) -> None:
@@ -252,6 +319,7 @@ class _Locks:
         self._path = path
         self._service: ServiceLock | None = None
         self._writer: WriteLock | None = None
+        self._database: DatabaseFile | None = None
         if path is None:
             return
         refuse_network_path(path)
@@ -260,6 +328,30 @@ class _Locks:
             raise dialects.BadDatabaseUrl(f"There is no folder {path.parent} for the database {path.name}.")
         self._service = ServiceLock(path) if exclusive else None
         self._writer = WriteLock(path)
+
+    def refuse_emptied(self, *, migrate: bool) -> None:
+        """Refuses to make a database where one was before, or where it is not asked for."""
+        if self._path is None or dialects.tables(self._path):
+            return
+        if not migrate:
+            raise schema.SchemaMismatch(OLD_SCHEMA)
+        if known_instance(self._path) is not None:
+            raise dialects.NoDatabase(GONE.format(path=self._path, lock=lock_file(self._path)))
+
+    def opened(self, instance: str) -> None:
+        """From here on the file has to stay where it is."""
+        if self._path is None:
+            return
+        self._database = DatabaseFile(self._path)
+        if self._service is not None:
+            before = known_instance(self._path)
+            if before not in (None, instance):
+                log.warning(ANOTHER, instance, before)
+            self._service.remember(instance)
+
+    def refuse_unless_in_place(self) -> None:
+        if self._database is not None and not self._database.is_in_place:
+            raise Unavailable(NOT_IN_PLACE)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

@@ -24,26 +24,69 @@ class StoreBusy(OperatorError):
 
 
 class ServiceLock:
-    """One service a SQLite file, held from open to close; the kernel drops it when the process dies."""
+    """One service a SQLite file, held from open to close; the kernel drops it when the process dies.
+
+    Its file holds the process and, on a second line, the random name of the database, so that a start knows
+    which one the place held before.
+    """
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        self._path = lock_file(database)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._file, 40).decode("ascii", "replace").strip() or "unknown"
+            holder = os.read(self._file, 40).decode("ascii", "replace").partition("\n")[0] or "unknown"
             os.close(self._file)
             raise StoreBusy(
                 f"Another Dday service (process {holder}) already uses {database}. A SQLite file serves one "
                 "service: stop that one, or set DDAY_DATABASE_URL to another file or to PostgreSQL."
             ) from None
+        self.remember(known_instance(database) or "")
+
+    def remember(self, instance: str) -> None:
+        """Writes down which database is here."""
         os.ftruncate(self._file, 0)
-        os.pwrite(self._file, str(os.getpid()).encode(), 0)
+        os.pwrite(self._file, f"{os.getpid()}\n{instance}".encode(), 0)
 
     def release(self) -> None:
         # The file stays: unlinking it would let a third process lock a new file under the same name.
         os.close(self._file)
+
+
+def lock_file(database: Path) -> Path:
+    return database.with_name(database.name + ".lock")
+
+
+def known_instance(database: Path) -> str | None:
+    """Returns the name of the database that a service last had at this place, None if none is known."""
+    try:
+        return lock_file(database).read_text("ascii", "replace").partition("\n")[2].strip() or None
+    except FileNotFoundError:
+        return None
+
+
+class DatabaseFile:
+    """The file of a SQLite store, as it was when it was opened.
+
+    A process goes on writing to a file that was deleted, or that another one has replaced, and nobody will
+    ever read that.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._opened = self._found()
+
+    @property
+    def is_in_place(self) -> bool:
+        return self._opened is not None and self._found() == self._opened
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 class SendingLock:

@@ -6,7 +6,7 @@ Alembic is imported only to migrate: it loads every dialect of SQLAlchemy, a ten
 from collections.abc import Set
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, inspect, select, update
 
 from service.errors import OperatorError
 from service.store import locks
@@ -74,6 +74,11 @@ def upgrade(c: Connection, target: str = "head") -> None:
 def instance(c: Connection) -> str:
     """The random name of this database."""
     return str(c.execute(select(meta.c.value).where(meta.c.name == "instance")).scalar_one())
+
+
+def touch(c: Connection) -> None:
+    """Writes a row as it is, to see whether anything can be written."""
+    c.execute(update(meta).where(meta.c.name == "instance").values(value=meta.c.value))
 
 
 def _current(c: Connection) -> str | None:
