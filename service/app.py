@@ -32,8 +32,9 @@ from service.api.tokens import Cursors, ResponseCipher
 from service.bootstrap import Service as Service
 from service.bootstrap import open_service as open_service
 from service.clock_sync import keeping
-from service.delivery.schedule import delivering
-from service.delivery.supervisor import supervised
+from service.delivery.readiness import Readiness
+from service.delivery.schedule import SECOND, Tick, delivering, ticking
+from service.delivery.supervisor import Supervisor, supervised
 from service.feedcache.cache import FeedCache
 from service.feedcache.saved import Addresses
 from service.pages import answers as page_answers
@@ -90,6 +91,7 @@ def attach(app: Litestar, service: Service) -> None:
     app.state = State(
         {
             "service": service,
+            "readiness": Readiness(service),
             "rates": rates,
             "cursors": Cursors(service.secret),
             "cipher": ResponseCipher(service.secret),
@@ -110,9 +112,14 @@ async def _running(app: Litestar) -> AsyncIterator[None]:
     try:
         async with (
             keeping(service.store, service.clock, service.metrics),
-            _sending(service),
+            _sending(service) as sender,
         ):
-            yield
+            app.state.readiness = Readiness(
+                service, sender=sender if isinstance(sender, Supervisor) else None
+            )
+            look = Tick(name="ready", every=5 * SECOND, run=app.state.readiness.look, safe_in_doubt=True)
+            async with ticking((look,), clock=service.clock):
+                yield
     finally:
         await service.egress.aclose()
         app.state.feeds.close()

@@ -3,9 +3,13 @@
 import logging
 import re
 import sys
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
+
+from service.errors import OperatorError, Problem
 
 PLAIN = "%(levelname)-7s %(name)s: %(message)s"
 # What every LogRecord has; anything else came in by `extra=` and is part of the event.
@@ -13,6 +17,34 @@ STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "
 
 # A private address of a feed is a secret, wherever it gets into a line from.
 PRIVATE = re.compile(r"(/feeds/p/)[^/\s\"'\\]+", re.IGNORECASE)
+
+
+AGAIN_SECONDS = 60.0
+
+
+class Recurring:
+    """Logs what comes again and again: at once, then once a minute with how often it came meanwhile."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._said_at: float | None = None
+        self._unsaid = 0
+
+    def tell(self, words: str, *values: object, level: int = logging.ERROR, **more: Any) -> None:
+        now = time.monotonic()
+        if self._said_at is not None and now - self._said_at < AGAIN_SECONDS:
+            self._unsaid += 1
+            return
+        often = f" ({self._unsaid} times more since this was last said)" if self._unsaid else ""
+        self._said_at, self._unsaid = now, 0
+        self._log.log(level, f"{words}{often}", *values, **more)
+
+    def failed(self, words: str, error: Exception) -> None:
+        """Tells of an error; of one that nobody foresaw with the stack."""
+        if isinstance(error, Problem | OperatorError):
+            self.tell("%s: %s", words, error)
+        else:
+            self.tell("%s", words, exc_info=error)
 
 
 def configure(level: str) -> None:

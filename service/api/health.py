@@ -12,14 +12,11 @@ from service import connections
 from service.api import docs, feed_operations, openapi, responses
 from service.api.operations import Media, route
 from service.api.request import Call
-from service.delivery import planner
+from service.delivery.readiness import PATIENCE_SECONDS
 from service.errors import Unavailable
 from service.metrics import CONTENT_TYPE
 
 TAG = "About"
-MOST_BEHIND = timedelta(seconds=30)
-# A database that is frozen says nothing, and no timeout of its own holds.
-PATIENCE_SECONDS = 3
 HTML = Media(type="text/html")
 
 
@@ -29,7 +26,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     status: Literal["ok"] = "ok"
 
 
-class Readiness(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ready(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """It can do its work, and what of it has to wait for now."""
 
     status: Literal["ok", "degraded"] = "ok"
@@ -42,31 +39,27 @@ async def alive() -> Response[bytes]:
     return responses.sent(responses.value(Health()))
 
 
-@get("/readyz", **route("Is it ready", tag=TAG, answers={200: Readiness}, limited=False))
+@get("/readyz", **route("Is it ready", tag=TAG, answers={200: Ready}, limited=False))
 async def ready(request: Call) -> Response[bytes]:
-    """200 when the store answers within 3 s and reminders are planned in time (less than 30 s behind).
+    """200 when reminders go out. 503 while those to receivers that answer are more than 30 s behind, nobody
+    sends, or the store does not answer within 3 s, takes no writes or is not the one that was opened.
 
     `degraded` while the clock has jumped and is not believed yet: all is answered, nothing new is sent.
     """
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            behind = await request.service.store.aread(
-                lambda c: planner.lag(c, now=request.service.clock.now())
-            )
+        reasons = await request.app.state.readiness.reasons()
     except TimeoutError:
         raise Unavailable(f"The store has not answered for {PATIENCE_SECONDS} s.") from None
-    jump = request.service.clock.jump
-    # By a clock that is not believed nobody knows what is behind.
-    if jump is None and behind > MOST_BEHIND:
-        raise Unavailable(f"Reminders are planned {int(behind.total_seconds())} s behind.")
-    return responses.sent(responses.value(_readiness(jump)))
+    if reasons:
+        raise Unavailable(" ".join(reasons))
+    return responses.sent(responses.value(_ready(request.service.clock.jump)))
 
 
-def _readiness(jump: timedelta | None) -> Readiness:
+def _ready(jump: timedelta | None) -> Ready:
     if jump is None:
-        return Readiness()
+        return Ready()
     said = f"The clock has jumped by {jump.total_seconds():.0f} s; nothing new is sent until that is certain."
-    return Readiness(status="degraded", reasons=(said,))
+    return Ready(status="degraded", reasons=(said,))
 
 
 @get(

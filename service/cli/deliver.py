@@ -82,17 +82,26 @@ async def _deliver(service: Service, *, metrics_file: Path | None, parent: int |
                 announce(log, "Dday delivers reminders (Ctrl-C stops it)", **made_of)
             await _report(service, metrics_file, stopped)
         if metrics_file is not None:
-            service.metrics.write(metrics_file)
+            _beat(service, metrics_file)
     finally:
         if watching is not None:
             watching.cancel()
         await service.egress.aclose()
 
 
+def _beat(service: Service, metrics_file: Path) -> None:
+    """Writes the metrics. Where the disk is full the file shows at least that this process is alive."""
+    try:
+        service.metrics.write(metrics_file)
+    except OSError:
+        with suppress(OSError):
+            metrics_file.touch()
+
+
 async def _report(service: Service, metrics_file: Path | None, stopped: asyncio.Event) -> None:
     """Writes the metrics once a second until stopped."""
     while not stopped.is_set():
         if metrics_file is not None:
-            service.metrics.write(metrics_file)
+            _beat(service, metrics_file)
         with suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), WRITE_SECONDS if metrics_file is not None else None)

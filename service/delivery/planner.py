@@ -94,9 +94,11 @@ def run_once(store: Store, *, now: datetime, look_ahead: timedelta = LOOK_AHEAD)
 
 
 def lag(c: Connection, *, now: datetime) -> timedelta:
-    """Returns how long ago the last planned instant passed; zero while planning is ahead of time."""
-    until = revisions.planner_position(c).planned_until
-    return max(timedelta(0), now - until) if until else timedelta(0)
+    """Returns how long ago the last planned instant passed, or the first change that nobody has followed
+    was made; zero while planning is ahead of time."""
+    seen = revisions.planner_position(c)
+    unread = revisions.next_at(c, after=seen.revision) if webhooks.are_there(c) else None
+    return max(timedelta(0), *(now - at for at in (seen.planned_until, unread, now) if at is not None))
 
 
 def _carry_out(store: Store, decision: Decision, *, now: datetime) -> Pass:

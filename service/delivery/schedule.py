@@ -15,7 +15,8 @@ from service.bootstrap import Service
 from service.clock import Clock, SystemClock, running
 from service.delivery import planner
 from service.delivery.worker import Limits, Worker
-from service.store import deliveries, idempotency, webhook_secrets
+from service.logs import Recurring
+from service.store import backlog, deliveries, idempotency, webhook_secrets
 
 log = logging.getLogger(__name__)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -72,18 +73,19 @@ def planning(service: Service, worker: Worker) -> Tick:
 
 def housekeeping(service: Service) -> tuple[Tick, ...]:
     """Returns the ticks that every service needs, whoever plans and sends for it."""
+    measure = partial(_measure, service, Recurring(log))
     return (
-        Tick(name="measure", every=5 * SECOND, run=partial(_measure, service), safe_in_doubt=True),
+        Tick(name="measure", every=5 * SECOND, run=measure, safe_in_doubt=True),
         Tick(name="forget secrets", every=MINUTE, run=partial(_forget_secrets, service)),
         Tick(name="purge", every=10 * MINUTE, run=partial(_purge, service)),
         Tick(name="forget answers", every=60 * MINUTE, run=partial(_forget_answers, service)),
     )
 
 
-async def _measure(service: Service) -> None:
+async def _measure(service: Service, late: Recurring) -> None:
     """Sets the gauges, and warns when reminders go out late."""
     store, metrics, now = service.store, service.metrics, service.clock.now()
-    count, oldest = await store.aread(lambda c: deliveries.backlog(c, now=now))
+    count, oldest = await store.aread(lambda c: backlog.depth(c, now=now))
     lag = now - oldest if oldest else timedelta(0)
     planning = await store.aread(lambda c: planner.lag(c, now=now))
     metrics.queue.set(count)
@@ -92,7 +94,8 @@ async def _measure(service: Service) -> None:
     metrics.planner_lag.set(planning.total_seconds())
     if service.clock.jump is None and max(lag, planning) > LAG_WARNING:
         seconds = int(max(lag, planning).total_seconds())
-        log.warning("reminders are %d s late: %d deliveries are due", seconds, count)
+        words = "reminders are %d s late: %d deliveries are due"
+        late.tell(words, seconds, count, level=logging.WARNING)
 
 
 async def _forget_secrets(service: Service) -> None:
@@ -173,10 +176,12 @@ def limits(service: Service) -> Limits:
 
 
 def _run(tick: Tick, running: set[asyncio.Task[None]], *, clock: Clock) -> Callable[[], Awaitable[None]]:
+    failures = Recurring(log)
+
     async def run() -> None:
         if clock.jump is not None and not tick.safe_in_doubt:
             return
-        task = asyncio.get_running_loop().create_task(_logged(tick))
+        task = asyncio.get_running_loop().create_task(_logged(tick, failures))
         running.add(task)
         task.add_done_callback(running.discard)
         await asyncio.shield(task)
@@ -184,11 +189,11 @@ def _run(tick: Tick, running: set[asyncio.Task[None]], *, clock: Clock) -> Calla
     return run
 
 
-async def _logged(tick: Tick) -> None:
+async def _logged(tick: Tick, failures: Recurring) -> None:
     try:
         await tick.run()
-    except Exception:
-        log.exception("the tick %r failed; it will run again", tick.name)
+    except Exception as error:
+        failures.failed(f"the tick {tick.name!r} failed; it will run again", error)
 
 
 class Every(BaseTrigger):  # type: ignore[misc]

@@ -14,15 +14,19 @@ import signal
 import sys
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from service import settings
 from service.bootstrap import Service
 from service.clock import running
+from service.delivery.readiness import sender_trouble
 from service.delivery.schedule import SECOND, Tick, housekeeping, plan, ticking
+from service.errors import Problem
+from service.logs import Recurring
 from service.store import webhooks
 
 # A child that has not written its file for so long does not work any more.
@@ -30,8 +34,12 @@ SILENCE_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 # Longer than a worker waits for its requests in flight.
 END_SECONDS = 40.0
-# The next child is started after this pause, doubled for every one that did not live for a minute.
-FIRST_PAUSE, LONGEST_PAUSE, LIVED_SECONDS = 0.25, 30.0, 60.0
+# The next child is started after this pause, doubled for every one that did not live for a minute. It stays
+# below two seconds, unless so many in a row have died within a second.
+FIRST_PAUSE, SHORT_PAUSE, LONGEST_PAUSE, LIVED_SECONDS = 0.25, 2.0, 30.0, 60.0
+AT_ONCE_SECONDS, AT_ONCE = 1.0, 5
+# A child that has worked for so long makes the deaths before it forgotten.
+STEADY_SECONDS = 10.0
 # Whoever asks is answered before the next reminder leaves, where the two want the same core.
 NICENESS = 5
 PR_SET_PDEATHSIG = 1
@@ -56,6 +64,11 @@ class Supervisor:
         self._keeping: asyncio.Task[None] | None = None
         self._process: Process | None = None
         self._stopping = False
+        self._endings = Recurring(log)
+        # In seconds of the monotonic clock: since when no child works, and since when one does.
+        self._absent_since: float | None = None
+        self._silent = 0.0
+        self._deaths, self._how = 0, ""
 
     @property
     def pid(self) -> int | None:
@@ -72,9 +85,16 @@ class Supervisor:
         """Whether the child plans and sends: its first file says so."""
         return self._process is not None and self._file.exists()
 
+    @property
+    def trouble(self) -> str | None:
+        """Says why nobody sends, if that is so."""
+        absent = None if self._absent_since is None else time.monotonic() - self._absent_since
+        return sender_trouble(absent=absent, silent=self._silent, deaths=self._deaths, how=self._how)
+
     def expect(self) -> None:
         """Starts a child, and another whenever one ends."""
         if self._keeping is None:
+            self._absent_since = time.monotonic()
             self._keeping = asyncio.create_task(self._keep(), name="supervisor")
 
     async def aclose(self) -> None:
@@ -94,23 +114,30 @@ class Supervisor:
         self._folder.cleanup()
 
     async def _keep(self) -> None:
-        pause = FIRST_PAUSE
+        lives: list[float] = []
         while not self._stopping:
             began = time.monotonic()
-            how = await self._live()
+            self._how = await self._live()
             if self._stopping:
                 return
-            if time.monotonic() - began > LIVED_SECONDS:
-                pause = FIRST_PAUSE
+            self._absent_since = self._absent_since or time.monotonic()
+            self._silent, self._deaths = 0.0, self._deaths + 1
+            lives = [*lives[-20:], time.monotonic() - began]
+            pause = pause_after(lives)
             self._service.metrics.lost.inc()
-            log.error("the delivering process ended (%s); another is started in %.2f s", how, pause)
+            words = "the delivering process ended (%s); another is started in %.2f s"
+            self._endings.tell(words, self._how, pause)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _live(self) -> str:
         """The whole life of one child; returns how it ended."""
+        store = self._service.store
         try:
+            # A child would open whatever is at the address of the database now.
+            await store.aread(store.verify)
             process = self._process = await self._started()
+        except Problem as problem:
+            return problem.detail
         except OSError as error:
             return str(error)
         watching = asyncio.create_task(self._watch(), name="watch the delivering process")
@@ -141,13 +168,17 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Kills a child that has not written its file for long, as one that was stopped or hangs has not."""
-        age, seen = 0.0, 0.0
+        age, seen, worked = 0.0, 0.0, 0.0
         while age < self._silence_seconds:
             await asyncio.sleep(self._look_seconds)
             written = self._file.stat().st_mtime if self._file.exists() else 0.0
             # Counted in looks, as a machine that slept has not looked either.
             age = 0.0 if written != seen else age + self._look_seconds
-            seen = written
+            seen, self._silent = written, age if written else 0.0
+            if written:
+                self._absent_since, worked = None, worked + self._look_seconds
+            if worked >= STEADY_SECONDS:
+                self._deaths = 0
         log.error("the delivering process has not been heard of for long; it is killed")
         self._signal(signal.SIGKILL)
 
@@ -155,6 +186,15 @@ class Supervisor:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
+
+
+def pause_after(lives: Sequence[float]) -> float:
+    """Returns the seconds until the next child, after children that lived for so long, the last one last."""
+    short = len(list(takewhile(lambda life: life <= LIVED_SECONDS, reversed(lives))))
+    at_once = len(list(takewhile(lambda life: life < AT_ONCE_SECONDS, reversed(lives))))
+    if at_once >= AT_ONCE:
+        return float(min(SHORT_PAUSE * 2 ** (at_once - AT_ONCE + 1), LONGEST_PAUSE))
+    return float(min(FIRST_PAUSE * 2 ** max(0, short - 1), SHORT_PAUSE))
 
 
 @asynccontextmanager
@@ -170,6 +210,8 @@ async def supervised(service: Service) -> AsyncIterator[Supervisor]:
             supervisor.expect()
         await plan(service)
 
+    if await service.store.aread(webhooks.are_there):
+        supervisor.expect()
     ticks = (Tick(name="plan until a child does", every=SECOND, run=stand_in),)
     try:
         async with ticking((*ticks, *housekeeping(service)), clock=service.clock):

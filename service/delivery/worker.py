@@ -24,6 +24,7 @@ from service.delivery.attempt import attempt, switch_off
 from service.delivery.dispatcher import QUICK_SECONDS, Dispatcher
 from service.delivery.prepare import Outbound, Page, Subscribers, prepare
 from service.egress.client import Egress
+from service.logs import Recurring
 from service.metrics import Metrics
 from service.reminders import retry
 from service.reminders.webhook import Webhook
@@ -122,6 +123,7 @@ class Worker:
         self._attempts = 0
         self._woken, self._idle = asyncio.Event(), asyncio.Event()
         self._kept_house = 0.0
+        self._failures = Recurring(log)
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
 
@@ -170,8 +172,8 @@ class Worker:
             began = time.monotonic()
             try:
                 turn = await self._turn(claiming=True)
-            except Exception:
-                log.exception("deliveries cannot be read or written; trying again")
+            except Exception as error:
+                self._failures.failed("deliveries cannot be read or written; trying again", error)
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             await self._rest(turn, began=began)

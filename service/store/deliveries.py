@@ -360,17 +360,6 @@ def next_due(c: Connection, *, after: datetime) -> datetime | None:
     return None if found is None else instant(found)
 
 
-def backlog(c: Connection, *, now: datetime) -> tuple[int, datetime | None]:
-    """Returns how many deliveries to active webhooks are due, and since when the oldest has been."""
-    due = select(func.count(), func.min(delivery.c.next_at)).select_from(
-        delivery.join(webhooks, webhooks.c.id == delivery.c.webhook_id)
-    )
-    active = (webhooks.c.state == "active") & (delivery.c.next_at <= millis(now))
-    pending = delivery.c.state == "pending"
-    count, oldest = c.execute(due.where(pending, active)).one()
-    return int(count), None if oldest is None else instant(oldest)
-
-
 def purge(c: Connection, *, before: datetime, limit: int = CHUNK) -> int:
     """Forget finished deliveries of moments long past; ids are kept until then, so nothing is sent twice."""
     old = (delivery.c.finished_at < millis(before)) & (

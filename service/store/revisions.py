@@ -110,6 +110,13 @@ def head(c: Connection) -> int:
     return int(c.execute(_HEAD, {}).scalar_one())
 
 
+def next_at(c: Connection, *, after: int) -> datetime | None:
+    """Returns when the first change after this `seq` was made."""
+    first = select(revision.c.at).where(revision.c.seq > after).order_by(revision.c.seq).limit(1)
+    at = c.execute(first).scalar_one_or_none()
+    return None if at is None else instant(at)
+
+
 def public_head(c: Connection) -> int:
     """The newest `seq` that everybody may know of: it does not move with what only curators see."""
     newest = select(revision.c.seq).where(IS_PUBLIC).order_by(revision.c.seq.desc()).limit(1)

@@ -182,6 +182,10 @@ def _its(webhook_id: str, owner: str | None) -> Any:
     return query if owner is None else query.where(webhook.c.owner == owner)
 
 
+def decoded(document: str) -> Webhook:
+    return _WEBHOOK.decode(document)
+
+
 def _encode(made: Webhook) -> str:
     return msgspec.json.encode(msgspec.structs.replace(made, past=(), in_step=True)).decode()
 

@@ -1,10 +1,12 @@
 """`dday serve` and the `dday deliver` that it keeps: who ends when, and what is on record."""
 
 import asyncio
+import json
 import os
 import signal
 import threading
 import time
+import urllib.error
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -168,3 +170,64 @@ def test_a_service_without_webhooks_stays_one_process(service, held):
     assert children(service.process.pid) == set()
     subscribed(service, held)
     asyncio.run(until(lambda: len(children(service.process.pid)) == 1))
+
+
+def refusal(service, method, path, body=None):
+    """The status of the answer and what it says."""
+    try:
+        service.send(method, path, body)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())["detail"]
+    return 200, ""
+
+
+@pytest.mark.campaign(minutes=0.5)
+def test_a_database_that_is_deleted_takes_no_writes_and_is_missed_at_the_next_start(service):
+    event = {"kind": "conference", "name": {"ko": "발표"}, "start": "2099-01-01"}
+    service.send("PUT", "/v1/events/kept", event)
+    place = service.folder / "dday.db"
+    place.rename(service.folder / "elsewhere.db")
+    for method, path, body in (("PUT", "/v1/events/lost", event), ("GET", "/readyz", None)):
+        status, said = refusal(service, method, path, body)
+        assert status == 503
+        assert said.startswith("The database is not the one that was opened")
+    assert answers(service) is not None
+    (service.folder / "elsewhere.db").rename(place)
+    asyncio.run(until(lambda: refusal(service, "GET", "/readyz")[0] == 200))
+    service.send("PUT", "/v1/events/kept-too", event)
+    place.unlink()
+    assert refusal(service, "PUT", "/v1/events/lost", event)[0] == 503
+    asyncio.run(until(lambda: "not ready: The database is not the one" in service.log.read_text()))
+    assert service.stop() == 0
+    assert not place.exists()
+    assert "Traceback" not in service.log.read_text()
+    again = Served(service.folder, free_port(), DDAY_SEEDS="none", DDAY_SECRET_KEY="0b" * 32)
+    code, said = again.refusal()
+    assert (code, "is gone: this place held one before" in said) == (1, True)
+
+
+@pytest.mark.campaign(minutes=0.5)
+def test_a_sender_that_dies_again_and_again_is_told_by_readyz_and_once_in_the_log(service, held):
+    subscribed(service, held)
+    deadline, killed = time.monotonic() + 60, set()
+    while refusal(service, "GET", "/readyz")[0] == 200 and time.monotonic() < deadline:
+        for sender in children(service.process.pid) - killed:
+            os.kill(sender, signal.SIGKILL)
+            killed.add(sender)
+        time.sleep(0.05)
+    status, said = refusal(service, "GET", "/readyz")
+    assert (status, "The sending process has ended" in said) == (503, True)
+    assert service.log.read_text().count("the delivering process ended") == 1
+    asyncio.run(until(lambda: refusal(service, "GET", "/readyz")[0] == 200))
+
+
+@pytest.mark.campaign(minutes=0.5)
+def test_a_sender_that_hangs_is_told_by_readyz(service, held):
+    subscribed(service, held)
+    sender = sending(service, held)
+    os.kill(sender, signal.SIGSTOP)
+    asyncio.run(until(lambda: refusal(service, "GET", "/readyz")[0] == 503))
+    assert "The sending process has said nothing for" in refusal(service, "GET", "/readyz")[1]
+    os.kill(sender, signal.SIGCONT)
+    asyncio.run(until(lambda: refusal(service, "GET", "/readyz")[0] == 200))
