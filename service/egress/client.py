@@ -266,10 +266,10 @@ def _blame(error: Exception | None) -> Outcome:
 def _certificate_fault(error: Exception | None) -> str:
     """Says what is wrong with a certificate, as OpenSSL judged it; empty where none was refused."""
     for link in _causes(error):
-        if isinstance(link, ssl.SSLCertVerificationError):
-            return CERTIFICATE_FAULTS.get(
-                link.verify_code, f"The certificate is refused: {link.verify_message}."
-            )
+        # aiohttp's own error is one of these too, without the code.
+        if isinstance(link, ssl.SSLCertVerificationError) and hasattr(link, "verify_code"):
+            known = CERTIFICATE_FAULTS.get(link.verify_code)
+            return known or f"The certificate is refused: {link.verify_message}."
     return ""
 
 

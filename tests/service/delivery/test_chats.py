@@ -118,8 +118,10 @@ def test_what_a_newer_notice_does_not_cover_is_told_as_it_is_now(world, store, r
 def test_a_cancellation_that_was_taken_back_is_not_told_after_it(world, store, receiver):
     hook = slack(receiver.url, changes=("cancelled",))
     twice(world, store, receiver, hook, {"day": 3, "status": "cancelled"}, {"day": 3})
-    assert len(receiver.requests) == 1
-    assert ends(store, "event.cancelled") == [("superseded", "overtaken", None)]
+    assert len(receiver.requests) == 2
+    assert "[on again]" in headlines(receiver)[1]
+    [(state, reason, _)] = ends(store, "event.cancelled")
+    assert (state, reason) == ("superseded", "overtaken")
 
 
 def test_of_what_is_deleted_or_internal_by_now_nothing_else_is_told(world, store, receiver):

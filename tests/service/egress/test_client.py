@@ -7,12 +7,18 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
-from service.egress.client import Egress, NotFetched, Request
+from service.egress.client import NO_ISSUER, Egress, NotFetched, Request
 from service.egress.policy import Policy
 from service.egress.resolver import Gate, LookUp, Refused
 from tests.dials import recorded
@@ -227,9 +233,63 @@ def authority(tmp_path_factory):
     made = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout {key} -days 2"
     named = f"-out {certificate} -subj /CN=good.example -addext subjectAltName=DNS:good.example"
     subprocess.run(f"{made} {named}".split(), check=True, capture_output=True)
+    return serving(certificate, key), ssl.create_default_context(cafile=str(certificate))
+
+
+def serving(certificate, key):
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
-    return server, ssl.create_default_context(cafile=str(certificate))
+    return server
+
+
+@pytest.fixture(scope="module")
+def expired(tmp_path_factory):
+    """The same, but that the certificate was good for a day of last year."""
+    folder, name = (
+        tmp_path_factory.mktemp("expired"),
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "good.example")]),
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    alternative = x509.SubjectAlternativeName([x509.DNSName("good.example")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2025, 1, 1))  # noqa: DTZ001 - in UTC, as the library wants it
+        .not_valid_after(datetime(2025, 1, 2))  # noqa: DTZ001
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, secret = folder / "certificate.pem", folder / "key.pem"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return serving(certificate, secret), ssl.create_default_context(cafile=str(certificate))
+
+
+@pytest.mark.parametrize(
+    ("served", "host", "trusted", "said"),
+    [
+        ("authority", "good.example", True, ""),
+        ("authority", "evil.example", True, "The certificate is for another name."),
+        ("authority", "127.0.0.1", True, "The certificate is for another name."),
+        ("authority", "good.example", False, NO_ISSUER),
+        ("expired", "good.example", True, "The certificate has expired."),
+    ],
+)
+def test_an_attempt_says_what_is_wrong_with_a_certificate(request, served, host, trusted, said):
+    server, client = request.getfixturevalue(served)
+
+    async def send(port: int) -> str:
+        trusting = client if trusted else None
+        egress = Egress(LOOPBACK, deadline=5, tls=trusting, look_up=lambda *_: ["127.0.0.1"])
+        answer = await egress.post(a_post(f"https://{host}:{port}/"))
+        await egress.aclose()
+        return answer.excerpt
+
+    with Receiver(tls=server) as receiver:
+        assert asyncio.run(send(receiver.port)) == said
 
 
 @pytest.mark.parametrize(
