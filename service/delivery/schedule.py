@@ -33,13 +33,14 @@ OUT_OF_STEP = timedelta(seconds=1)
 class Tick(Struct, frozen=True, kw_only=True):
     """A job that runs again and again. Each run starts from the database, so a missed one is no loss.
 
-    Only a tick that is `safe_in_doubt` runs while the clock is in doubt; others do what cannot be undone.
+    Its first run is after `every`, or `at_once`. Only a tick that is `safe_in_doubt` runs while the clock is in doubt; others do what cannot be undone.
     """
 
     name: str
     every: timedelta
     run: Callable[[], Awaitable[None]]
     safe_in_doubt: bool = False
+    at_once: bool = False
 
 
 async def plan(service: Service) -> bool:
@@ -68,7 +69,7 @@ def planning(service: Service, worker: Worker) -> Tick:
         if await plan(service):
             worker.nudge()
 
-    return Tick(name="plan", every=SECOND, run=run)
+    return Tick(name="plan", every=SECOND, run=run, at_once=True)
 
 
 def housekeeping(service: Service) -> tuple[Tick, ...]:
@@ -151,7 +152,9 @@ async def ticking(ticks: Iterable[Tick], *, clock: Clock) -> AsyncIterator[None]
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for tick in ticks:
-        scheduler.add_job(_run(tick, running, clock=clock), Every(tick.every), name=tick.name)
+        first = SystemClock().now() + (timedelta(0) if tick.at_once else tick.every)
+        run = _run(tick, running, clock=clock)
+        scheduler.add_job(run, Every(tick.every), name=tick.name, next_run_time=first)
     scheduler.start()
     following = asyncio.create_task(follow_clock(scheduler), name="follow the clock")
     try:
