@@ -134,7 +134,8 @@ def _trial(c: Connection, request: Call, webhook_id: str, wanted: Trial) -> tupl
         detail = "There is no reminder of it: no day of it is known."
         raise Unprocessable(errors=[At(detail=detail, pointer="/event")])
     page = request.service.page(stored.id, webhook.lang)
-    return chosen, formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now)
+    body = formats.reminder(chosen, webhook, event=stored.body(now), page=page, now=now, sample=True)
+    return chosen, body
 
 
 def _answered(c: Connection, request: Call, delivery_id: str) -> ApiResponse:

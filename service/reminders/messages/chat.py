@@ -164,6 +164,11 @@ def test(*, name: str, lang: Language) -> ChatMessage:
     return ChatMessage(lang=lang, tone="calm", headline=headline, notes=(phrases.test_note,))
 
 
+def as_sample(message: ChatMessage) -> ChatMessage:
+    """The message, saying that it is a test."""
+    return replace(message, headline=f"{PHRASES[message.lang].test} · {message.headline}")
+
+
 def disabled(*, name: str, reason: str, lang: Language) -> ChatMessage:
     phrases = PHRASES[lang]
     told = pick(DISABLED_REASONS[reason], lang) if reason in DISABLED_REASONS else reason

@@ -24,12 +24,21 @@ class ChangeDetails(Struct, frozen=True, kw_only=True):
     previous: dict[str, object]
 
 
-def reminder(planned: Planned, webhook: Webhook, *, event: bytes, page: str | None, now: datetime) -> bytes:
+def reminder(
+    planned: Planned,
+    webhook: Webhook,
+    *,
+    event: bytes,
+    page: str | None,
+    now: datetime,
+    sample: bool = False,
+) -> bytes:
     """`event` is the document with its phase, `page` its address, `now` the first attempt's instant."""
     render = CHATS.get(webhook.format)
     if render is None:
-        return standard.reminder(planned, event=event, now=now)
-    return render(chat.reminder(planned, document=event, lang=webhook.lang, page=page, now=now))
+        return standard.reminder(planned, event=event, now=now, sample=sample)
+    message = chat.reminder(planned, document=event, lang=webhook.lang, page=page, now=now)
+    return render(chat.as_sample(message) if sample else message)
 
 
 def notice(

@@ -30,6 +30,7 @@ class ReminderData(Struct, frozen=True, kw_only=True):
     reminder: Reminder
     webhook: str
     revision: int
+    sample: bool | UnsetType = UNSET
 
 
 class NoticeData(Struct, frozen=True, kw_only=True):
@@ -58,8 +59,11 @@ class Body(Struct, frozen=True, kw_only=True):
     data: ReminderData | NoticeData | TestData | DisabledData
 
 
-def reminder(planned: Planned, *, event: bytes, now: datetime) -> bytes:
-    """`event` is the event's JSON document with its phase; `now` the instant of the first attempt."""
+def reminder(planned: Planned, *, event: bytes, now: datetime, sample: bool = False) -> bytes:
+    """`event` is the event's JSON document with its phase; `now` the instant of the first attempt.
+
+    A `sample` is what its owner asked to see, not a reminder that fell due.
+    """
     if planned.anchor is None or planned.before is None or planned.anchor_at is None:
         raise ValueError("a reminder has an anchor")
     told = Reminder(
@@ -70,7 +74,13 @@ def reminder(planned: Planned, *, event: bytes, now: datetime) -> bytes:
         due_at=planned.due_at,
         late_seconds=late_seconds(planned, now=now),
     )
-    data = ReminderData(event=Raw(event), reminder=told, webhook=planned.webhook, revision=planned.revision)
+    data = ReminderData(
+        event=Raw(event),
+        reminder=told,
+        webhook=planned.webhook,
+        revision=planned.revision,
+        sample=sample or UNSET,
+    )
     return _encode(Body(type=planned.type, timestamp=planned.due_at, data=data))
 
 

@@ -195,6 +195,7 @@ def test_a_sample_is_the_reminder_the_webhook_would_get(
     body = json.loads(request.body)
     event = client.get("/v1/events/summit").json()
     assert (body["type"], body["data"]["event"], body["data"]["revision"]) == ("event.reminder", event, 1)
+    assert body["data"]["sample"] is True
     assert body["data"]["reminder"] == {
         "anchor": "start",
         "before": "P3D",
