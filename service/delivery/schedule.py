@@ -33,7 +33,8 @@ OUT_OF_STEP = timedelta(seconds=1)
 class Tick(Struct, frozen=True, kw_only=True):
     """A job that runs again and again. Each run starts from the database, so a missed one is no loss.
 
-    Its first run is after `every`, or `at_once`. Only a tick that is `safe_in_doubt` runs while the clock is in doubt; others do what cannot be undone.
+    Its first run is after `every`, or `at_once`. Only a tick that is `safe_in_doubt` runs while the clock is
+    in doubt; others do what cannot be undone.
     """
 
     name: str

@@ -3,14 +3,15 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from service.delivery.readiness import MOST_BEHIND, late_since, sender_trouble, waits_for_us
 from service.delivery.supervisor import pause_after
+from service.errors import Unavailable
 from service.reminders.webhook import Rate
 from service.store import backlog
 from service.store.backlog import Queue, Served
-from service.store.tables import delivery, webhook
+from service.store.tables import delivery, meta, webhook
 from tests.reminding import a_webhook, add, fill
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -92,3 +93,16 @@ def test_what_a_dead_worker_holds_counts_when_nobody_frees_it(store):
         lambda c: backlog.unrecovered(c, now=at, slack=MOST_BEHIND)
     )
     assert [held(NOW + 29 * SECOND), held(NOW + 31 * SECOND)] == [None, NOW]
+
+
+def test_a_database_that_is_another_one_by_now_is_not_taken_for_ours(store):
+    store.read(store.verify)
+    commits = store.commits
+    store.probe()
+    assert store.commits == commits
+    store.write(lambda c: c.execute(update(meta).values(value="another")))
+    with pytest.raises(Unavailable, match="The database is not the one that was opened"):
+        store.read(store.verify)
+    store.write(lambda c: c.execute(delete(meta)))
+    with pytest.raises(Unavailable, match="The database is not the one that was opened"):
+        store.read(store.verify)

@@ -45,10 +45,13 @@ def test_a_full_disk_refuses_writes_and_nothing_else(small_disk: Path) -> None:
     for _ in range(3):
         with pytest.raises(StorageFull):
             store.write(lambda c: events.put(c, event(10**6), now=NOW, cause="test"))
+    assert store.refusal.endswith("the store's disk is full.")
     listed = store.read(lambda c: events.listed(c, events.EventFilter(), now=NOW, limit=200))
     assert len(listed.items) == min(acknowledged, 200)
     assert store.read(revisions.head) == acknowledged
     ballast.unlink()
+    store.probe()
+    assert store.refusal == ""
     store.write(lambda c: events.put(c, event(10**6), now=NOW, cause="test"))
     store.close()
     again = Store.open(f"sqlite:///{small_disk / 'dday.db'}")
