@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from service.reminders import webhook as rules
 from service.reminders.plan import Planned
-from service.store import deliveries, events, webhooks
+from service.store import backlog, deliveries, events, webhooks
 from service.store.deliveries import Delivery
 from service.store.engine import Store
 from tests import reminding
@@ -34,7 +34,7 @@ class Machine:
 
     def wake(self, now: datetime) -> None:
         self.look(now)
-        if self.store.read(partial(deliveries.backlog, now=now))[0] == 0:
+        if self.store.read(partial(backlog.depth, now=now))[0] == 0:
             return
         before = len(self.receiver.requests)
         while self.world.send():

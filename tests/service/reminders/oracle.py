@@ -6,7 +6,8 @@ cursors, no stored rows. Times are aware UTC datetimes, dates and offsets are te
 At a wake-up everything that happened since the one before is looked at:
 - a reminder came due if, at the instant it was due, the event and the webhook as they then were asked for it;
 - or the webhook wants what is already past `send_now`, and it came to be asked for only after it was due;
-- a change of an event is told if the webhook, as it then was, asked for changes of its kind.
+- a change of an event is told if the webhook, as it then was, asked for changes of its kind, or for the status
+  of being off that it ends;
 What came due waits until it is sent, is asked for no more, or is over; while a webhook is paused it goes on
 waiting. What was due at or before a resume that skips is never sent. While a webhook is disabled nobody
 looks; switched on again to catch up, it is as if it had asked for the same all the while.
@@ -268,7 +269,12 @@ def _kind(before: Gathering | None, after: Gathering | None, hook: Hook) -> str 
         if (now.start, now.end, now.zone) != (was.start, was.end, was.zone):
             names.append("rescheduled")
         names.append("updated")
-    return next((name for name in names if name in hook.changes), None)
+    asked = next((name for name in names if name in hook.changes), None)
+    if asked is None and was is not None and was.public and now is not None and now.public:
+        # Whoever asked to be told that it is off is told of what it is then.
+        over = was.status in ("cancelled", "postponed") and was.status != now.status
+        return names[0] if over and was.status in hook.changes and names else None
+    return asked
 
 
 def _overtaken(ask: Ask, siblings: list[Ask], now: datetime) -> bool:
