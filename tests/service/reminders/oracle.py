@@ -6,8 +6,8 @@ cursors, no stored rows. Times are aware UTC datetimes, dates and offsets are te
 At a wake-up everything that happened since the one before is looked at:
 - a reminder came due if, at the instant it was due, the event and the webhook as they then were asked for it;
 - or the webhook wants what is already past `send_now`, and it came to be asked for only after it was due;
-- a change of an event is told if the webhook, as it then was, asked for changes of its kind, or for the status
-  of being off that it ends;
+- a change of an event is told if the webhook, as it then was, asked for changes of its kind, or for the
+  status of being off that it ends;
 What came due waits until it is sent, is asked for no more, or is over; while a webhook is paused it goes on
 waiting. What was due at or before a resume that skips is never sent. While a webhook is disabled nobody
 looks; switched on again to catch up, it is as if it had asked for the same all the while.
