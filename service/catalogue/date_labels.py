@@ -28,6 +28,7 @@ _CLOSE_RULES = table("""
 until_exhausted | 예산 소진 시까지        | until the budget is used up
 first_come      | 선착순 마감             | first come, first served
 rolling         | 상시                    | rolling
+recurring       | 정해진 주기로 접수      | open at regular times
 varies          | 마감일 세부사업별 상이  | closing dates vary
 to_be_announced | 마감일 추후 공지        | closing date to be announced
 """)

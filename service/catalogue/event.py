@@ -30,7 +30,14 @@ Kind = Literal[
 ]
 Status = Literal["tentative", "scheduled", "postponed", "cancelled"]
 CloseRule = Literal[
-    "fixed", "until_exhausted", "first_come", "rolling", "varies", "to_be_announced", "unknown"
+    "fixed",
+    "until_exhausted",
+    "first_come",
+    "rolling",
+    "recurring",
+    "varies",
+    "to_be_announced",
+    "unknown",
 ]
 Rank = Literal["preferred", "normal", "deprecated"]
 Language = Literal["ko", "en"]

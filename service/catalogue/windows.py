@@ -7,7 +7,7 @@
 | before the first instant it may open | upcoming |
 | opened, fixed close | open, closing_soon from seven days before the closing day or minute |
 | opened, until exhausted, first come or rolling | open while a source was seen within 14 days, else unknown |
-| opened, varies, to be announced, unknown | unknown |
+| opened, recurring, varies, to be announced, unknown | unknown |
 | after the close (a day: from the next local midnight; a minute: after it) | closed |
 | anything between the first and the last instant that a coarse date or disputed ones allow | unknown |
 

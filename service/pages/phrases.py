@@ -156,6 +156,7 @@ fixed           | 정해진 날에 마감                     | closes on a fixe
 until_exhausted | 예산을 다 쓰면 마감                  | closes when the budget is used up
 first_come      | 선착순으로 마감                      | closes when it is full: first come, first served
 rolling         | 상시 접수                            | open all the time
+recurring       | 매월처럼 정해진 때마다 접수          | opens again and again, as every month
 varies          | 세부 사업마다 마감이 다름            | closing dates differ within it
 to_be_announced | 마감일을 나중에 공지                 | closing date to be announced
 unknown         | 마감이 언제인지 알려지지 않음        | when it closes is not known
@@ -166,6 +167,7 @@ fixed           | 접수 중        | open
 until_exhausted | 예산 소진 시까지 | until used up
 first_come      | 선착순         | first come
 rolling         | 상시           | rolling
+recurring       | 정기 접수      | regular
 varies          | 마감 상이      | dates vary
 to_be_announced | 마감 미정      | no date yet
 unknown         | 마감 미상      | close unknown

@@ -255,7 +255,7 @@ def units(*dated: Edtf | None) -> set[str]:
     start=st.none() | TEXTS,
     end=st.none() | TEXTS,
     rule=st.sampled_from(
-        [None, "fixed", "until_exhausted", "first_come", "rolling", "varies", "to_be_announced"]
+        [None, "fixed", "until_exhausted", "first_come", "rolling", "recurring", "varies", "to_be_announced"]
     ),
     timezone=st.sampled_from(["Asia/Seoul", "America/New_York"]),
 )

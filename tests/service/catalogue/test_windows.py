@@ -230,7 +230,7 @@ def test_without_any_date_a_call_until_exhausted_is_neither_planned_nor_open(rul
     assert phases(event(close_rule=rule), seen="2026-03-10") == [(None, "unknown")]
 
 
-@pytest.mark.parametrize("rule", ["varies", "to_be_announced", "unknown"])
+@pytest.mark.parametrize("rule", ["recurring", "varies", "to_be_announced", "unknown"])
 def test_a_rule_that_tells_no_close_never_opens(rule):
     assert phases(event(start="2026-03-02", end="2026-03-27", close_rule=rule), seen="2026-03-10") == [
         (None, "upcoming"),
