@@ -48,6 +48,10 @@ COMMANDS = {
             "Bring the news of the seeds in FOLDER into the database; what was changed there stays, and is "
             "listed.",
         ),
+        "period": (
+            "service.cli.period",
+            "Say how TEXT, a period as a source words it, is read, and why.",
+        ),
         "import": (
             "service.cli.imports",
             "Read FILE, an iCalendar of whatever origin (- for stdin), and print it as drafts of seeds.",
