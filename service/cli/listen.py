@@ -127,7 +127,9 @@ def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
 
 def _until_interrupted(receiver: Receiver) -> None:
     try:
-        receiver.unread.wait()
+        # A signal that the system gives to a thread of the receiver wakes no wait without an end.
+        while not receiver.unread.wait(timeout=1):
+            pass
         receiver.check()
     except KeyboardInterrupt:
         err.print("Stopped listening.")

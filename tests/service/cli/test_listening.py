@@ -1,8 +1,11 @@
 """`dday listen` as a process of its own: whatever comes, it is shown and answered."""
 
 import base64
+import ctypes
 import http.client
 import os
+import platform
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +22,8 @@ from service.cli.receiver import Receiver as Target
 from service.cli.receiver import Reply
 from tests.e2e.ports import free_port
 
+# The number of the system call that signals one thread.
+TGKILL = {"x86_64": 234, "aarch64": 131}
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 
 
@@ -171,3 +176,13 @@ def test_a_length_that_is_no_number_is_refused():
         connection.endheaders()
         with connection.getresponse() as response:
             assert response.status == 411
+
+
+@pytest.mark.skipif(platform.machine() not in TGKILL, reason="the number of tgkill(2) is not known here")
+def test_a_signal_that_another_thread_is_given_ends_it():
+    with listening() as (process, _):
+        thread = max(int(name) for name in os.listdir(f"/proc/{process.pid}/task"))
+        sent = ctypes.CDLL(None).syscall(TGKILL[platform.machine()], process.pid, thread, signal.SIGTERM)
+        assert (thread != process.pid, sent) == (True, 0)
+        assert process.wait(20) == 0
+        assert process.stderr.read() == "Stopped listening.\n"
