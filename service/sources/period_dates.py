@@ -228,9 +228,7 @@ def _instant(text: str) -> Point:
 def seoul(at: datetime) -> Point:
     """An instant as a point on the walls of Seoul."""
     wall = at.astimezone(ZoneInfo("Asia/Seoul"))
-    return Point(
-        year=wall.year, month=wall.month, day=wall.day, clock=f"{wall:%H:%M}", notes=("utc",)
-    )  # fmt: skip
+    return Point(year=wall.year, month=wall.month, day=wall.day, clock=f"{wall:%H:%M}", notes=("utc",))
 
 
 def _checked(point: Point) -> Point:
@@ -308,10 +306,7 @@ def _to_second(found: list[Token], token: Token, start: Point, joint: int) -> tu
     while at < len(found) and (found[at].kind in ("range", "start") or found[at].text in _SKIPPED):
         at += 1
     if second := _point(found, at, after=start):
-        end, after = second
-        until = _skipped(found, after)
-        if until < len(found) and found[until].kind == "until":
-            end, after = _late_clock(found, end, until + 1)
+        end, after = _with_until(found, *second)
         return DateSpan(start=start, end=end, shape="range", at=token.at, to=found[after - 1].to), after
     if at < len(found) and found[at].kind == "time" and start.clock is not None:
         end = structs.replace(start, clock=found[at].value, weekday=None)
@@ -324,10 +319,7 @@ def _from_notice(found: list[Token], at: int) -> tuple[DateSpan | None, int]:
     while after < len(found) and found[after].kind in ("range", "start", "dash", "until"):
         after = _skipped(found, after + 1)
     if second := _point(found, after):
-        end, last = second
-        until = _skipped(found, last)
-        if until < len(found) and found[until].kind == "until":
-            end, last = _late_clock(found, end, until + 1)
+        end, last = _with_until(found, *second)
         return DateSpan(end=end, shape="until", notice=True, at=found[at].at, to=found[last - 1].to), last
     return None, at + 1
 
@@ -347,6 +339,14 @@ def _skipped(found: list[Token], at: int) -> int:
     while at < len(found) and (found[at].text in _SKIPPED or found[at].kind == "duration"):
         at += 1
     return at
+
+
+def _with_until(found: list[Token], point: Point, after: int) -> tuple[Point, int]:
+    """The end of a range with an "until" behind it, if there is one."""
+    until = _skipped(found, after)
+    if until < len(found) and found[until].kind == "until":
+        return _late_clock(found, point, until + 1)
+    return point, after
 
 
 def _late_clock(found: list[Token], point: Point, at: int) -> tuple[Point, int]:

@@ -1,6 +1,6 @@
 """What a source said: one item in canonical form, a page of items, and why a body is not one.
 
-Everything here is plain data, because pages are decoded in a child process (`service.sources.child`).
+Everything here is plain data, so that a page can be decoded in a child process.
 No person is in it: adapters leave out names, mail addresses and telephone numbers of people.
 """
 

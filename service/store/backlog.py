@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, func, select, text
 
 from service.reminders.webhook import Webhook
 from service.store import webhooks
+from service.store.claims import QUEUE
 from service.store.sql import instant, millis
 from service.store.tables import IS_LEASED, attempt, delivery, webhook
 
@@ -82,21 +83,13 @@ def _served(row: Any, now: datetime) -> Served:
 
 _ATTEMPT = (attempt.c.started_at, attempt.c.finished_at, attempt.c.status, attempt.c.latency_ms)
 _ITS = delivery.c.webhook_id == bindparam("webhook")
-# From one webhook to the next through the index, as in `claims`: a long queue costs no more than a short one.
-_QUEUES = text("""
-WITH RECURSIVE queue(webhook_id) AS (
-    SELECT (SELECT min(webhook_id) FROM delivery WHERE state = 'pending')
-    UNION ALL
-    SELECT (SELECT min(d.webhook_id) FROM delivery d
-             WHERE d.state = 'pending' AND d.webhook_id > q.webhook_id)
-      FROM queue q WHERE q.webhook_id IS NOT NULL
-), waiting AS (
+_QUEUES = text(f"""{QUEUE}, waiting AS (
     SELECT h.id, h.document, (SELECT min(d.next_at) FROM delivery d
                                WHERE d.state = 'pending' AND d.webhook_id = h.id) AS since
       FROM queue q JOIN webhook h ON h.id = q.webhook_id
      WHERE h.state = 'active' AND h.failing_since IS NULL
 )
-SELECT id, document, since FROM waiting WHERE since <= :before""")
+SELECT id, document, since FROM waiting WHERE since <= :before""")  # noqa: S608 - made of constants
 _PUT_OFF = text(
     "SELECT 1 FROM delivery WHERE state = 'pending' AND webhook_id = :webhook AND next_at > :now "
     "AND fence > 0 LIMIT 1"

@@ -204,6 +204,16 @@ _END = (
     )
 )
 _RELEASE = update(delivery).where(MINE, IS_LEASED).values(state="pending", **UNOWNED)
+# The webhooks with something pending, found by jumping through the index from one to the next: a backlog of a
+# hundred thousand costs no more than one of a handful.
+QUEUE = """
+WITH RECURSIVE queue(webhook_id) AS (
+    SELECT (SELECT min(webhook_id) FROM delivery WHERE state = 'pending')
+    UNION ALL
+    SELECT (SELECT min(d.webhook_id) FROM delivery d
+             WHERE d.state = 'pending' AND d.webhook_id > q.webhook_id)
+      FROM queue q WHERE q.webhook_id IS NOT NULL
+)"""
 # Two conditions, as `owner <> :worker` would walk over all that this worker holds.
 _HELD_BY_OTHERS = """EXISTS (
     SELECT 1 FROM delivery l WHERE l.webhook_id = h.id AND l.state = 'leased' AND l.owner < :worker)
@@ -212,16 +222,8 @@ _HELD_BY_OTHERS = """EXISTS (
 _FREE = text(
     f"SELECT h.id FROM webhook h WHERE h.id IN :ids AND h.state = 'active' AND NOT ({_HELD_BY_OTHERS})"  # noqa: S608 - made of constants
 ).bindparams(bindparam("ids", expanding=True))
-# The webhooks with something pending, found by jumping through the index from one to the next, and the first
-# due of each: a backlog of a hundred thousand costs no more than one of a handful.
-_QUEUES = f"""
-WITH RECURSIVE queue(webhook_id) AS (
-    SELECT (SELECT min(webhook_id) FROM delivery WHERE state = 'pending')
-    UNION ALL
-    SELECT (SELECT min(d.webhook_id) FROM delivery d
-             WHERE d.state = 'pending' AND d.webhook_id > q.webhook_id)
-      FROM queue q WHERE q.webhook_id IS NOT NULL
-), open_queue AS (
+# The first due of each webhook with something pending.
+_QUEUES = f"""{QUEUE}, open_queue AS (
     SELECT h.id AS webhook_id FROM queue q JOIN webhook h ON h.id = q.webhook_id AND h.state = 'active'
      WHERE h.id NOT IN :busy AND NOT ({_HELD_BY_OTHERS})
 )"""  # noqa: S608 - made of constants
