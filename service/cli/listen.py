@@ -1,9 +1,11 @@
 """`dday listen`: see reminders arrive on this machine, the way `stripe listen` does."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
+from types import FrameType
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -51,20 +53,16 @@ def listen(port: int, forward_to: str | None, secret: str | None, url: str | Non
     """
     forward_to = None if forward_to is None else _checked_target(forward_to)
     secret = listen_secret(secret)
-    for number in STOPPED_BY:
-        signal.signal(number, signal.default_int_handler)
+    _on_stop(signal.default_int_handler)
     secrets = [secret] if secret else []
     with _receiver(port, secrets=secrets, forward_to=forward_to, as_json=as_json) as receiver:
         if secret:
-            err.print(f"Listening at {receiver.url}", markup=False)
-            _until_interrupted(receiver)
+            _until_interrupted(receiver, f"Listening at {receiver.url}")
             return
         with _own_webhook(Api(url), receiver.url) as webhook:
             secrets.append(str(webhook.secret))
-            err.print(
-                f"Listening at {receiver.url} as webhook {webhook.id}, secret {webhook.secret}", markup=False
-            )
-            _until_interrupted(receiver)
+            whose = f"as webhook {webhook.id}, secret {webhook.secret}"
+            _until_interrupted(receiver, f"Listening at {receiver.url} {whose}")
 
 
 def _receiver(port: int, *, secrets: list[str], forward_to: str | None, as_json: bool) -> Receiver:
@@ -125,11 +123,21 @@ def _own_webhook(api: Api, url: str) -> Iterator[WebhookView]:
         api.call("DELETE", path_of("/v1/webhooks", webhook.id))
 
 
-def _until_interrupted(receiver: Receiver) -> None:
-    try:
-        # A signal that the system gives to a thread of the receiver wakes no wait without an end.
-        while not receiver.unread.wait(timeout=1):
-            pass
-        receiver.check()
-    except KeyboardInterrupt:
+def _until_interrupted(receiver: Receiver, said: str) -> None:
+    """Says where it listens, and returns when a signal comes; whoever reads it may send one at once."""
+    stopped: list[int] = []
+    _on_stop(lambda number, _: stopped.append(number))
+    err.print(said, markup=False)
+    # A signal that the system gives to a thread of the receiver wakes no wait without an end.
+    while not stopped and not receiver.unread.wait(timeout=0.1):
+        pass
+    _on_stop(signal.default_int_handler)
+    if stopped:
         err.print("Stopped listening.")
+    else:
+        receiver.check()
+
+
+def _on_stop(handler: Callable[[int, FrameType | None], Any]) -> None:
+    for number in STOPPED_BY:
+        signal.signal(number, handler)
