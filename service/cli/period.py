@@ -51,7 +51,6 @@ def period(text: str, published: str | None, event: bool, as_json: bool) -> None
     for name, value in told.items():
         if value:
             out.print(f"  {name:7} {value}", markup=False)
-    sys.stdout.flush()
 
 
 def _day(text: str) -> date | None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import READER_GONE, main
+from service.cli.console import out
 from service.store.engine import Store
 from tests.e2e.ports import free_port
 from tests.e2e.served import ADMIN, start
@@ -42,6 +43,7 @@ PRINTING = {
     ("feeds", "rotate"): [("{feed}",), ("{feed}", "--json")],
     ("openapi",): [()],
     ("replay",): [DAYS],
+    ("period",): [("2026.4.20 ~ 5.8",), ("2026.4.20 ~ 5.8", "--json")],
 }
 APART = {("demo",), ("listen",)}  # shown below, as processes
 SILENT = {
@@ -74,6 +76,9 @@ def ended(monkeypatch, args):
         patched.setattr(sys, "stdout", closed)
         with pytest.raises(SystemExit) as end:
             main(args)
+        # What nobody took would come before the output of the next test in this process.
+        with out.capture():
+            pass
         return end.value.code
 
 
